@@ -28,7 +28,7 @@ function(stint_generate_protos out)
         add_custom_command(OUTPUT ${base}.pb.c ${base}.pb.h
             COMMAND ${STINT_PROTOC} -I${G_ROOT} -I${STINT_PROTO_DIR}
                 --plugin=protoc-gen-nanopb=${STINT_NANOPB_PLUGIN}
-                "--nanopb_opt=-s proto3_singular_msgs:true" --nanopb_out=${G_OUT} ${proto}
+                "--nanopb_opt=-I ${G_ROOT} -I ${STINT_PROTO_DIR} -s proto3_singular_msgs:true" --nanopb_out=${G_OUT} ${proto}
             COMMAND ${CMAKE_COMMAND} -DHEADER=${base}.pb.h -DCHECK=1 -P ${STINT_MODULE_CMAKE_DIR}/stint_types.cmake
             DEPENDS ${proto} ${options} ${STINT_MODULE_CMAKE_DIR}/stint_types.cmake
             COMMENT "nanopb ${relative}" VERBATIM)
