@@ -1,45 +1,121 @@
 # SPDX-License-Identifier: Apache-2.0
-# Building modules: nanopb for the messages, one STINT_TYPE line for each of them, a shared object that exports one symbol.
+# Building modules for Stint: nanopb for the messages, one STINT_TYPE line for each of them, and a shared object
+# that exports one symbol. Used by the project itself and, through find_package(stint), by others.
+#
+#   stint_add_module(<name> SOURCES <file>... PROTOS <file>... [VERSION_SCRIPT <file>])
+#       The target <name> builds <name>.so into ${CMAKE_BINARY_DIR}/modules. The protos may import each other by their
+#       file names and "stint/stint.proto". Each <x>.proto may have an <x>.options beside it with nanopb's bounds.
 #
 #   stint_generate_protos(<out> ROOT <dir> OUT <dir> PROTOS <file>... [TYPES])
-#       <out> is the list of generated C files. With TYPES also <proto>.types.c, a STINT_TYPE(T) for each message.
-#   stint_add_module(<name> SOURCES <file>... PROTOS <file>...)
+#       <out> becomes the list of generated C files: <OUT>/<x>.pb.c for each <ROOT>/<x>.proto, and with TYPES also
+#       <x>.stint.c, which describes each message to the kernel. The includes are relative to <OUT>.
+#
+# The build fails when a field of a message has no bound: nanopb would make it a callback or a pointer, and what holds one
+# can neither be pickled nor be decoded safely.
+
+include_guard(GLOBAL)
 
 find_program(STINT_PROTOC protoc REQUIRED)
-find_program(STINT_NANOPB_PLUGIN protoc-gen-nanopb PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
+find_program(STINT_NANOPB_PLUGIN protoc-gen-nanopb PATHS /usr/bin REQUIRED)
+find_library(STINT_NANOPB_LIBRARY protobuf-nanopb REQUIRED)
 set(STINT_MODULE_CMAKE_DIR ${CMAKE_CURRENT_LIST_DIR})
-if(EXISTS ${CMAKE_CURRENT_LIST_DIR}/../../proto/schema/stint/stint.proto)
+
+# In the tree the public proto and headers stand in their folders; an installed package has set both before.
+if(NOT STINT_PROTO_DIR)
     get_filename_component(STINT_PROTO_DIR ${CMAKE_CURRENT_LIST_DIR}/../../proto/schema ABSOLUTE)
+endif()
+if(NOT STINT_INCLUDE_DIR)
+    get_filename_component(STINT_INCLUDE_DIR ${CMAKE_CURRENT_LIST_DIR}/../include ABSOLUTE)
+endif()
+if(NOT EXISTS ${STINT_PROTO_DIR}/stint/stint.proto OR NOT EXISTS ${STINT_INCLUDE_DIR}/stint/types.h)
+    message(FATAL_ERROR "StintModule: no stint/stint.proto in `${STINT_PROTO_DIR}` or no stint/types.h in "
+        "`${STINT_INCLUDE_DIR}`; use find_package(stint), or set STINT_PROTO_DIR and STINT_INCLUDE_DIR")
 endif()
 
 function(stint_generate_protos out)
-    cmake_parse_arguments(G "TYPES" "ROOT;OUT" "PROTOS" ${ARGN})
+    cmake_parse_arguments(PARSE_ARGV 1 G "TYPES" "ROOT;OUT" "PROTOS")
+    if(NOT G_ROOT OR NOT G_OUT OR NOT G_PROTOS OR G_UNPARSED_ARGUMENTS)
+        message(FATAL_ERROR "stint_generate_protos: needs ROOT, OUT and PROTOS")
+    endif()
+    set(types_script ${STINT_MODULE_CMAKE_DIR}/stint_types.cmake)
+    # A change in one proto or its bounds may change the layout of messages in another that imports it.
+    set(inputs ${G_PROTOS} ${types_script} ${STINT_PROTO_DIR}/stint/stint.proto)
+    foreach(proto IN LISTS G_PROTOS)
+        string(REGEX REPLACE "\\.proto$" ".options" options ${proto})
+        if(EXISTS ${options})
+            list(APPEND inputs ${options})
+            # nanopb reads the options by itself; when one appears or goes, configure again to see it.
+            set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${options})
+        endif()
+    endforeach()
     set(generated "")
-    foreach(proto ${G_PROTOS})
+    foreach(proto IN LISTS G_PROTOS)
         file(RELATIVE_PATH relative ${G_ROOT} ${proto})
         string(REGEX REPLACE "\\.proto$" "" stem ${relative})
         set(base ${G_OUT}/${stem})
-        string(REGEX REPLACE "\\.proto$" ".options" options ${proto})
-        if(NOT EXISTS ${options})
-            set(options "")
-        endif()
         get_filename_component(folder ${base} DIRECTORY)
         file(MAKE_DIRECTORY ${folder})
+        # Singular messages without has_ flags: a flag that one forgets to set would lose the field in silence.
+        set(nanopb_options "-I '${G_ROOT}' -I '${STINT_PROTO_DIR}' -s proto3_singular_msgs:true")
         add_custom_command(OUTPUT ${base}.pb.c ${base}.pb.h
             COMMAND ${STINT_PROTOC} -I${G_ROOT} -I${STINT_PROTO_DIR}
                 --plugin=protoc-gen-nanopb=${STINT_NANOPB_PLUGIN}
-                "--nanopb_opt=-I ${G_ROOT} -I ${STINT_PROTO_DIR} -s proto3_singular_msgs:true" --nanopb_out=${G_OUT} ${proto}
-            COMMAND ${CMAKE_COMMAND} -DHEADER=${base}.pb.h -DCHECK=1 -P ${STINT_MODULE_CMAKE_DIR}/stint_types.cmake
-            DEPENDS ${proto} ${options} ${STINT_MODULE_CMAKE_DIR}/stint_types.cmake
-            COMMENT "nanopb ${relative}" VERBATIM)
+                "--nanopb_opt=${nanopb_options}" --nanopb_out=${G_OUT} ${proto}
+            COMMAND ${CMAKE_COMMAND} -DHEADER=${base}.pb.h -DPROTO=${relative} -DCHECK=1 -P ${types_script}
+            DEPENDS ${inputs} COMMENT "nanopb ${relative}" VERBATIM)
         list(APPEND generated ${base}.pb.c)
         if(G_TYPES)
-            add_custom_command(OUTPUT ${base}.types.c
-                COMMAND ${CMAKE_COMMAND} -DHEADER=${base}.pb.h -DNAME=${stem}.pb.h -DOUT=${base}.types.c
-                    -P ${STINT_MODULE_CMAKE_DIR}/stint_types.cmake
-                DEPENDS ${base}.pb.h ${STINT_MODULE_CMAKE_DIR}/stint_types.cmake VERBATIM)
-            list(APPEND generated ${base}.types.c)
+            add_custom_command(OUTPUT ${base}.stint.c
+                COMMAND ${CMAKE_COMMAND} -DHEADER=${base}.pb.h -DNAME=${stem}.pb.h -DOUT=${base}.stint.c
+                    -P ${types_script}
+                DEPENDS ${base}.pb.h ${types_script} COMMENT "types of ${relative}" VERBATIM)
+            list(APPEND generated ${base}.stint.c)
         endif()
     endforeach()
     set(${out} ${generated} PARENT_SCOPE)
+endfunction()
+
+# Warnings that find a plain C variable used across a suspension point: its initialisation is jumped over on resume.
+function(stint_module_warnings target)
+    if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+        target_compile_options(${target} PRIVATE -Werror=jump-misses-init -Werror=maybe-uninitialized)
+    elseif(CMAKE_C_COMPILER_ID MATCHES "Clang")
+        target_compile_options(${target} PRIVATE -Werror=sometimes-uninitialized
+            -Werror=conditional-uninitialized)
+    endif()
+endfunction()
+
+function(stint_add_module name)
+    cmake_parse_arguments(PARSE_ARGV 1 M "" "VERSION_SCRIPT" "SOURCES;PROTOS")
+    if(NOT M_SOURCES OR M_UNPARSED_ARGUMENTS)
+        message(FATAL_ERROR "stint_add_module(${name}): needs SOURCES <file>..., and takes PROTOS <file>...")
+    endif()
+    set(protos "")
+    foreach(proto IN LISTS M_PROTOS)
+        get_filename_component(proto ${proto} ABSOLUTE)
+        list(APPEND protos ${proto})
+    endforeach()
+    set(out ${CMAKE_CURRENT_BINARY_DIR}/${name}.generated)
+    # Each module has a copy of the public messages of its own, so it needs nothing but nanopb at run time.
+    stint_generate_protos(public ROOT ${STINT_PROTO_DIR} OUT ${out}
+        PROTOS ${STINT_PROTO_DIR}/stint/stint.proto TYPES)
+    set(own "")
+    if(protos)
+        stint_generate_protos(own ROOT ${CMAKE_CURRENT_SOURCE_DIR} OUT ${out} PROTOS ${protos} TYPES)
+    endif()
+    if(NOT M_VERSION_SCRIPT)
+        set(M_VERSION_SCRIPT ${STINT_MODULE_CMAKE_DIR}/module.map)
+    endif()
+    add_library(${name} MODULE ${M_SOURCES} ${own} ${public})
+    set_target_properties(${name} PROPERTIES PREFIX "" SUFFIX ".so" OUTPUT_NAME ${name}
+        C_STANDARD 11 C_STANDARD_REQUIRED ON C_VISIBILITY_PRESET hidden POSITION_INDEPENDENT_CODE ON
+        LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/modules
+        RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/modules
+        LINK_DEPENDS ${M_VERSION_SCRIPT})
+    target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR} ${out})
+    target_include_directories(${name} SYSTEM PRIVATE ${STINT_INCLUDE_DIR})
+    target_compile_options(${name} PRIVATE -Wall -Wextra)
+    stint_module_warnings(${name})
+    target_link_libraries(${name} PRIVATE ${STINT_NANOPB_LIBRARY})
+    target_link_options(${name} PRIVATE -Wl,--version-script=${M_VERSION_SCRIPT})
 endfunction()

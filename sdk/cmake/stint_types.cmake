@@ -1,17 +1,54 @@
 # SPDX-License-Identifier: Apache-2.0
-# Reads a header that nanopb wrote. -DCHECK=1: fails if a field became a callback or a pointer.
-# -DOUT=file -DNAME=header: writes a STINT_TYPE(T) line for each message T.
-file(STRINGS ${HEADER} bad REGEX "pb_callback_t|, *(CALLBACK|POINTER),")
-if(bad)
-    list(GET bad 0 first)
-    message(FATAL_ERROR "${HEADER}: a field without a bound became a callback or a pointer: "
-        "`${first}`; give it max_size, max_length or max_count in the .options file")
+# Reads a header that nanopb wrote.
+#   -DHEADER=<x>.pb.h -DPROTO=<x>.proto -DCHECK=1      fails if a field became a callback or a pointer
+#   -DHEADER=<x>.pb.h -DNAME=<x>.pb.h -DOUT=<x>.stint.c  writes a STINT_TYPE(T) line for each message T
+cmake_minimum_required(VERSION 3.18)
+
+if(CHECK)
+    # A field of a FIELDLIST reads: X(a, CALLBACK, SINGULAR, STRING, name, 1). The message is the last one begun above it.
+    file(READ ${HEADER} header)
+    # Backslashes and semicolons mean something else in a list of CMake.
+    string(REGEX REPLACE "[;\\\\]" "" header "${header}")
+    string(REGEX MATCHALL "[^\n]+" lines "${header}")
+    set(message "")
+    set(bad "")
+    foreach(line IN LISTS lines)
+        if(line MATCHES "^#define ([A-Za-z0-9_]+)_FIELDLIST")
+            set(message ${CMAKE_MATCH_1})
+        elseif(line MATCHES "^X\\(a_?, *(CALLBACK|POINTER), *[A-Z]+, *([A-Z0-9_]+), *([^ ]+), ")
+            set(form ${CMAKE_MATCH_1})
+            set(kind ${CMAKE_MATCH_2})
+            string(REGEX REPLACE "^\\([^,]*,([^,]*),.*$" "\\1" field "${CMAKE_MATCH_3}")
+            string(TOLOWER ${form} form)
+            set(bound "max_count")
+            if(kind STREQUAL "STRING" OR kind STREQUAL "BYTES")
+                set(bound "max_size (and max_count if it is repeated)")
+            endif()
+            string(REGEX REPLACE "\\.proto$" ".options" options "${PROTO}")
+            string(APPEND bad "\n  ${PROTO}: message ${message}: field `${field}` has no bound (nanopb made it a "
+                "${form}); give it ${bound} in ${options}")
+        endif()
+    endforeach()
+    # What the lines above did not understand must not pass.
+    if(NOT bad)
+        string(REGEX MATCH "[^\n]*(pb_callback_t|pb_extension_t|(CALLBACK|POINTER),)[^\n]*" other "${header}")
+        if(other)
+            set(bad "\n  ${PROTO}: a field without a bound: `${other}`; give it max_size or max_count in the .options file")
+        endif()
+    endif()
+    if(bad)
+        # Else the next build would find the header there and take it for good.
+        file(REMOVE ${HEADER})
+        message(FATAL_ERROR "messages must be bounded:${bad}")
+    endif()
 endif()
+
 if(OUT)
-    file(STRINGS ${HEADER} lines REGEX "^#define [A-Za-z0-9_]+_FIELDLIST\\(")
+    file(READ ${HEADER} header)
+    string(REGEX MATCHALL "\n#define [A-Za-z0-9_]+_FIELDLIST\\(" lines "${header}")
     set(text "/* Written by the build from ${NAME}. */\n#include \"${NAME}\"\n#include <stint/tasklet.h>\n\n")
-    foreach(line ${lines})
-        string(REGEX REPLACE "^#define ([A-Za-z0-9_]+)_FIELDLIST\\(.*" "\\1" type "${line}")
+    foreach(line IN LISTS lines)
+        string(REGEX REPLACE "^\n#define ([A-Za-z0-9_]+)_FIELDLIST.*" "\\1" type "${line}")
         string(APPEND text "STINT_TYPE(${type})\n")
     endforeach()
     file(WRITE ${OUT} "${text}")
