@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kernel itself: what its parts share. */
+#ifndef STINT_KERNEL_MACHINE_H
+#define STINT_KERNEL_MACHINE_H
+
+#include "base/buf.h"
+#include "base/heap.h"
+#include "base/list.h"
+#include "base/prng.h"
+#include "kernel/code.h"
+#include "kernel/effect.h"
+#include "kernel/index.h"
+#include "kernel/kernel.h"
+#include "kernel/slab.h"
+#include "kernel/stack.h"
+#include "kernel/tasklet.h"
+
+struct kernel {
+    struct stint_context context; /* first: frames see the kernel through it */
+    struct tasklet *head;         /* of the run ring; the current one during a turn */
+    struct tasklet *current;      /* NULL between turns */
+    uint32_t runcount;
+    bool broken;
+    bool result_valid;
+    uint64_t now_ns;
+    uint64_t wall_ms;
+    uint64_t steps;
+    uint64_t turns;
+    uint64_t spawned;
+    uint64_t ended;
+    uint32_t system_count;
+    struct mem *mem;
+    struct stack_pool stacks;
+    struct slab tasklets; /* struct tasklet */
+    struct slab channels; /* struct channel */
+    struct slab extras;   /* struct tasklet_extra */
+    struct slab outlets;  /* struct outlet */
+    struct slab relations; /* struct relation */
+    struct index tasklets_by_id;
+    struct index channels_by_id;
+    struct index outlets_by_key;
+    struct index relations_by_key;
+    struct registry registry;
+    struct heap timers; /* of tasklet_extra.timer */
+    uint64_t timer_tie;
+    struct waiter watchers; /* RUN_ALL, innermost first */
+    struct list orphans;    /* of relation.orphaned */
+    struct effects effects;
+    struct buf encoded; /* a value being encoded */
+    uint8_t *scratch;   /* KERNEL_VALUE_MAX bytes aligned to 8: a value being decoded */
+    struct prng prng;
+    struct kernel_place here;
+    struct stint_id nodes[KERNEL_NODES_MAX];
+    uint32_t node_count;
+    char error_text[KERNEL_ERROR_TEXT_MAX + TYPE_NAME_SIZE + 80];
+};
+
+static inline struct kernel *
+kernel_of(struct stint_context *ctx)
+{
+    return (struct kernel *)(void *)ctx;
+}
+
+/* The functions of frames (api.c). */
+const struct stint_api *kernel_api(void);
+
+/* Fires what is due: timers of tasklets, orphans' ends. */
+void kernel_expire(struct kernel *k);
+
+#endif
