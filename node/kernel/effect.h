@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The queue of effects. It grows as needed, for an effect must never be lost; kernel_run() keeps it short by stopping when it
- * is long. The bytes and texts of effects lie in chunks that live until the queue is cleared.
+ * The queue of effects, in two batches: one being filled, one that was handed out. It grows as needed, for an effect must
+ * never be lost; kernel_run() keeps it short by stopping when it is long. The bytes and texts of effects lie in chunks of
+ * their batch.
  */
 #ifndef STINT_KERNEL_EFFECT_H
 #define STINT_KERNEL_EFFECT_H
@@ -10,8 +11,7 @@
 
 struct effect_chunk;
 
-struct effects {
-    struct mem *mem;
+struct effect_batch {
     struct kernel_effect *items;
     uint32_t count;
     uint32_t capacity;
@@ -19,8 +19,17 @@ struct effects {
     struct effect_chunk *chunks; /* newest first */
 };
 
+struct effects {
+    struct mem *mem;
+    struct effect_batch filling;
+    struct effect_batch handed;
+};
+
 void effects_init(struct effects *e, struct mem *m);
 void effects_fini(struct effects *e);
+
+/* Swaps the batches and empties the one to be filled. */
+void effects_swap(struct effects *e);
 
 /* A zeroed effect at the end of the queue, or NULL (and the kernel is broken) when memory is short. The pointer is valid
  * until the next one. */

@@ -145,9 +145,14 @@ struct kernel_effect {
     enum stint_status status;
 };
 
-/* The waiting effects, oldest first; valid until kernel_clear_effects(), which forgets them. Calls below may add more. */
-const struct kernel_effect *kernel_effects(const struct kernel *k, uint32_t *count);
-void kernel_clear_effects(struct kernel *k);
+/*
+ * Takes the waiting effects away, oldest first. They and their bytes stay as they are until the next call of this function,
+ * whatever else is called meanwhile; what that emits is in the next batch.
+ */
+const struct kernel_effect *kernel_effects(struct kernel *k, uint32_t *count);
+
+/* How many wait. */
+uint32_t kernel_effect_count(const struct kernel *k);
 
 /* ---- tasklets, from outside ---- */
 
