@@ -114,7 +114,7 @@ struct move_effect {
     bool adopted;                     /* RUN by M-D */
     uint8_t digest[32];
     stint_MoveMessage message;        /* SEND, ADMIT */
-    const struct move_record *record; /* FINISHED, RUN; valid until the next call into the machine but moves_next */
+    const struct move_record *record; /* FINISHED; valid until the next call but moves_next */
 };
 
 struct moves_config {
