@@ -41,6 +41,7 @@ struct module {
 
 struct known_type {
     const struct stint_type *type;
+    const struct known_type *canonical; /* the first of that name; two modules may bring one message each */
     uint64_t hash;
     char name[TYPE_NAME_SIZE]; /* as shown */
 };
@@ -67,9 +68,32 @@ void registry_fini(struct registry *r);
 STINT_MUST_USE enum stint_status registry_add(struct registry *r, const struct stint_module *module, char *error,
     size_t error_size);
 
-/* The entry of a description that a frame named, or NULL if it is not registered. */
-struct code *registry_code(struct registry *r, const struct stint_code *definition);
-struct known_type *registry_type(struct registry *r, const struct stint_type *type);
+/* The entry of a description that a frame named, or NULL if it is not registered. The first two look into the cache. */
+struct code *registry_code_slowly(struct registry *r, const struct stint_code *definition);
+struct known_type *registry_type_slowly(struct registry *r, const struct stint_type *type);
+
+static inline uint32_t
+registry_place(const void *p)
+{
+    return (uint32_t)((uintptr_t)p >> 4 ^ (uintptr_t)p >> 10) % CODE_CACHE;
+}
+
+static inline struct code *
+registry_code(struct registry *r, const struct stint_code *definition)
+{
+    struct code *code = r->code_cache[registry_place(definition)];
+    return code != NULL && code->definition == definition ? code : registry_code_slowly(r, definition);
+}
+
+static inline struct known_type *
+registry_type(struct registry *r, const struct stint_type *type)
+{
+    struct known_type *known = r->type_cache[registry_place(type)];
+    return known != NULL && known->type == type ? known : registry_type_slowly(r, type);
+}
+
+/* Whether values of both types are the same bytes. */
+bool registry_same(struct registry *r, const struct stint_type *a, const struct stint_type *b);
 
 /* By names, shown or C. `module` may be NULL in the second: any. */
 const struct module *registry_find_module(const struct registry *r, const char *module);

@@ -6,6 +6,8 @@
 #ifndef STINT_KERNEL_SLAB_H
 #define STINT_KERNEL_SLAB_H
 
+#include <stdbool.h>
+
 #include "base/mem.h"
 
 #define SLAB_NONE 0xffffffffu

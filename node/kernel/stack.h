@@ -3,6 +3,8 @@
 #ifndef STINT_KERNEL_STACK_H
 #define STINT_KERNEL_STACK_H
 
+#include <stdbool.h>
+
 #include "base/mem.h"
 
 enum { STACK_CLASSES = 14 };

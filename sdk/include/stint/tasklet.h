@@ -138,7 +138,7 @@ struct stint_code {
     const struct stint_type *locals;
     const char *file;
     uint32_t line;
-    uint32_t flags; /* reserved, 0 */
+    uint32_t mark; /* of STINT_FRAME_MARKED */
 };
 
 /* A place where a frame can be resumed. */

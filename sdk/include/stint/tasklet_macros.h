@@ -26,7 +26,10 @@
     extern STINT_HIDDEN const struct stint_type T##_stint
 
 /* Begins the definition of the code whose locals are the message T; the body in braces follows. */
-#define STINT_FRAME(T)                                                                  \
+#define STINT_FRAME(T) STINT_FRAME_MARKED(T, 0)
+
+/* The same with a mark, a number: a tasklet whose frame has another mark is not resumed in this version of the code. */
+#define STINT_FRAME_MARKED(T, mark)                                                     \
     STINT_DECLARE(T);                                                                   \
     static enum stint_outcome stint_execute_##T(struct stint_context *ctx, T *self);    \
     static enum stint_outcome stint_enter_##T(struct stint_context *ctx, void *self)    \
@@ -34,7 +37,7 @@
         return stint_execute_##T(ctx, (T *)self);                                       \
     }                                                                                   \
     const struct stint_code stint_code_##T = { #T, stint_enter_##T, &T##_stint, __FILE__, \
-        __LINE__, 0 };                                                                  \
+        __LINE__, (mark) };                                                                  \
     static enum stint_outcome stint_execute_##T(struct stint_context *ctx, T *self)
 
 #define STINT_BEGIN                                                                     \
