@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/effects.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/panic.h"
+#include "base/text.h"
+
+#define ARENA_MAX ((size_t)256 << 20)
+#define ARENA_KEEP ((size_t)1 << 20) /* a larger arena is given back after the step */
+
+void
+effects_init(struct effects *e, struct mem *m)
+{
+    memset(e, 0, sizeof *e);
+    e->mem = m;
+    buf_init(&e->arena, m, ARENA_MAX);
+}
+
+static void
+free_writes(struct effects *e)
+{
+    for (size_t i = 0; i < e->write_count; i++) {
+        mem_free(e->mem, (void *)(uintptr_t)e->writes[i].row.key.data, e->writes[i].row.key.size);
+        mem_free(e->mem, (void *)(uintptr_t)e->writes[i].row.value.data, e->writes[i].row.value.size);
+    }
+    mem_free(e->mem, e->writes, e->write_count * sizeof *e->writes);
+    e->writes = NULL;
+    e->write_count = 0;
+}
+
+void
+effects_fini(struct effects *e)
+{
+    free_writes(e);
+    mem_free(e->mem, e->slots, e->capacity * sizeof *e->slots);
+    buf_fini(&e->arena);
+}
+
+void
+effects_clear(struct effects *e)
+{
+    if (e->next < e->count) { /* the shell stopped in the middle: keep what it has not seen */
+        return;
+    }
+    e->count = 0;
+    e->next = 0;
+    if (e->arena.capacity > ARENA_KEEP) {
+        buf_fini(&e->arena);
+        buf_init(&e->arena, e->mem, ARENA_MAX);
+    }
+    buf_reset(&e->arena);
+    free_writes(e);
+}
+
+static struct effect_slot *
+push(struct effects *e, enum node_effect_kind kind)
+{
+    if (e->count == e->capacity) {
+        uint32_t capacity = e->capacity == 0 ? 64 : e->capacity * 2;
+        struct effect_slot *slots = mem_resize(e->mem, e->slots, e->capacity * sizeof *slots,
+                                               capacity * sizeof *slots);
+        if (slots == NULL) {
+            return NULL;
+        }
+        e->slots = slots;
+        e->capacity = capacity;
+    }
+    struct effect_slot *slot = &e->slots[e->count++];
+    memset(slot, 0, sizeof *slot);
+    slot->effect.kind = kind;
+    return slot;
+}
+
+static void
+put_text(struct effects *e, struct effect_slot *slot, const char *text)
+{
+    slot->text_at = e->arena.size;
+    slot->has_text = buf_append(&e->arena, text, strlen(text) + 1);
+}
+
+void
+effects_connect(struct effects *e, uint64_t link, const char *endpoint)
+{
+    struct effect_slot *slot = push(e, NODE_CONNECT);
+    STINT_ASSERT(slot != NULL);
+    slot->effect.link = link;
+    put_text(e, slot, endpoint);
+    STINT_ASSERT(slot->has_text);
+}
+
+void
+effects_disconnect(struct effects *e, uint64_t link)
+{
+    struct effect_slot *slot = push(e, NODE_DISCONNECT);
+    STINT_ASSERT(slot != NULL);
+    slot->effect.link = link;
+}
+
+void
+effects_send(struct effects *e, uint64_t link, struct stint_span frame)
+{
+    struct effect_slot *slot = push(e, NODE_SEND);
+    if (slot == NULL) {
+        return;
+    }
+    slot->effect.link = link;
+    slot->bytes_at = e->arena.size;
+    slot->effect.bytes.size = frame.size;
+    if (!buf_append_span(&e->arena, frame)) {
+        e->arena.failed = false;
+        e->count--;
+    }
+}
+
+static struct stint_span
+copy_span(struct effects *e, struct stint_span span)
+{
+    if (span.size == 0) {
+        return (struct stint_span){ NULL, 0 };
+    }
+    uint8_t *copy = mem_alloc(e->mem, span.size);
+    STINT_ASSERT(copy != NULL);
+    memcpy(copy, span.data, span.size);
+    return (struct stint_span){ copy, span.size };
+}
+
+void
+effects_commit(struct effects *e, const struct store_commit *commit)
+{
+    struct effect_slot *slot = push(e, NODE_STORE_COMMIT);
+    STINT_ASSERT(slot != NULL && e->writes == NULL);
+    slot->effect.commit = *commit;
+    e->writes = mem_zalloc(e->mem, commit->count * sizeof *e->writes);
+    STINT_ASSERT(e->writes != NULL || commit->count == 0);
+    e->write_count = commit->count;
+    for (size_t i = 0; i < commit->count; i++) {
+        e->writes[i].remove = commit->writes[i].remove;
+        e->writes[i].row.kind = commit->writes[i].row.kind;
+        e->writes[i].row.key = copy_span(e, commit->writes[i].row.key);
+        e->writes[i].row.value = copy_span(e, commit->writes[i].row.value);
+    }
+    slot->effect.commit.writes = e->writes;
+}
+
+void
+effects_simple(struct effects *e, enum node_effect_kind kind)
+{
+    STINT_ASSERT(push(e, kind) != NULL);
+}
+
+void
+effects_persist(struct effects *e, uint64_t incarnation, uint64_t generation, uint64_t view)
+{
+    struct effect_slot *slot = push(e, NODE_PERSIST);
+    STINT_ASSERT(slot != NULL);
+    slot->effect.incarnation = incarnation;
+    slot->effect.generation = generation;
+    slot->effect.view = view;
+}
+
+void
+effects_exit(struct effects *e, enum stint_status status, const char *text)
+{
+    struct effect_slot *slot = push(e, NODE_EXIT);
+    STINT_ASSERT(slot != NULL);
+    slot->effect.status = status;
+    put_text(e, slot, text);
+}
+
+void
+effects_log(struct effects *e, enum node_log_level level, const char *format, ...)
+{
+    char text[EFFECTS_TEXT_MAX];
+    va_list args;
+    va_start(args, format);
+    text_format_list(text, sizeof text, format, args);
+    va_end(args);
+    struct effect_slot *slot = push(e, NODE_LOG);
+    if (slot != NULL) {
+        slot->effect.level = level;
+        put_text(e, slot, text);
+    }
+}
+
+const struct node_effect *
+effects_next(struct effects *e)
+{
+    if (e->next == e->count) {
+        return NULL;
+    }
+    struct effect_slot *slot = &e->slots[e->next++];
+    struct node_effect *effect = &slot->effect;
+    if (slot->has_text) {
+        const char *text = (const char *)e->arena.data + slot->text_at;
+        effect->text = text;
+        effect->endpoint = text;
+    }
+    if (effect->bytes.size != 0) {
+        effect->bytes.data = e->arena.data + slot->bytes_at;
+    }
+    return effect;
+}

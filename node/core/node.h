@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The state of one node and what its rooms offer each other. A step is: the event's room does its part, then
+ * `node_settle` empties the queues between the rooms until nothing is left to do, then sessions close their batches.
+ * Nothing in here is re-entrant and nothing needs to be: what one room wants of another it puts in that room's queue.
+ */
+#ifndef STINT_CORE_NODE_H
+#define STINT_CORE_NODE_H
+
+#include "base/list.h"
+#include "base/prng.h"
+#include "base/table.h"
+#include "cluster/authority.h"
+#include "cluster/balance.h"
+#include "cluster/detector.h"
+#include "cluster/directory.h"
+#include "cluster/drain.h"
+#include "cluster/load.h"
+#include "cluster/move.h"
+#include "cluster/view.h"
+#include "core/core.h"
+#include "core/effects.h"
+#include "kernel/kernel.h"
+#include "wire/envelope.h"
+#include "wire/limits.h"
+#include "wire/session.h"
+
+/*
+ *   LOADING -> JOINING -> LINKING -> MEMBER -> LEAVING -> ENDED
+ *   any of them -> FENCED
+ */
+enum node_phase {
+    PHASE_LOADING, /* the authority waits for its rows */
+    PHASE_JOINING, /* no incarnation yet */
+    PHASE_LINKING, /* in the view as JOINING; links to all members are made */
+    PHASE_MEMBER,
+    PHASE_LEAVING, /* draining, or waiting for the answer to LEAVE */
+    PHASE_FENCED,
+    PHASE_ENDED,
+};
+
+struct control;
+struct peers;
+struct route;
+struct remote;
+struct mover;
+struct mover_spread;
+struct admin;
+
+struct node {
+    struct mem *mem;
+    struct prng random;
+    struct effects effects;
+    uint64_t now_ns, wall_ms;
+    enum node_phase phase;
+    struct node_ref self; /* inc 0 before the join */
+
+    /* configuration, copied */
+    struct identity identity;
+    char name[VIEW_NAME_SIZE];
+    char endpoint[VIEW_ENDPOINT_SIZE];
+    char version[VIEW_VERSION_SIZE];
+    char join[NODE_JOIN_MAX][VIEW_ENDPOINT_SIZE];
+    uint32_t join_count;
+    uint64_t last_incarnation, last_generation, last_view;
+    uint8_t old_secret[32], secret[32];
+    bool has_store, may_found, detect_fast;
+    uint64_t join_deadline;
+    uint64_t pickle_max;
+
+    struct view *view; /* installed; number 0 before the first */
+    struct view *next; /* scratch */
+    struct authority *authority; /* NULL without the store */
+    struct detector detector;
+    struct load_table loads;
+    struct load load; /* of this node */
+    struct load_rate steps;
+    struct balancer balancer;
+    struct directory *directory;
+    struct kernel *kernel;
+    struct moves *moves; /* NULL before the join */
+    struct drain *drain;
+
+    struct control *control;
+    struct peers *peers;
+    struct route *route;
+    struct remote *remote;
+    struct mover *mover;
+    struct mover_spread *spread;
+    struct admin *admin;
+    uint64_t report_due; /* next probe to everyone */
+    bool stop_requested;
+    uint64_t stop_deadline;
+    enum stint_status exit_status;
+};
+
+/* ---- core.c ---- */
+
+void node_log(struct node *n, enum node_log_level level, const char *format, ...) STINT_PRINTF(3, 4);
+
+/* The view lacks this node: everything volatile is dropped, links are closed, nothing is answered any more (R5). */
+void node_fence(struct node *n, const char *why);
+
+/* The node's life is over; the shell is told how it ended. */
+void node_exit(struct node *n, enum stint_status status, const char *why);
+
+/* True while tasklets may run and messages of other nodes count. */
+bool node_is_serving(const struct node *n);
+
+/* The name of a node for people; "?" when the view has none. Valid until the next view. */
+const char *node_name_of(const struct node *n, struct stint_id id);
+
+/* An envelope for this node, from a session or from itself. `conn` is 0 when it comes from this node. */
+struct arrival {
+    struct node_ref from;
+    uint64_t conn;  /* serial of the connection: the way back for replies */
+    uint8_t role;   /* enum cert_role of the sender */
+    const char *by; /* name in its certificate */
+    struct envelope envelope;
+    struct stint_span body;
+};
+
+/* Hands an envelope to the room of its kind. */
+void node_dispatch(struct node *n, const struct arrival *a);
+
+/* ---- control.c: membership and the store ---- */
+
+enum control_op {
+    CONTROL_NONE,
+    CONTROL_STORE_REQUEST,
+    CONTROL_STORE_REPLY,
+    CONTROL_VIEW,     /* body: an encoded view */
+    CONTROL_VIEW_GET, /* body: none */
+    CONTROL_RESYNC,   /* something for you was dropped here: offer again whatever is outstanding with me */
+};
+
+typedef void store_done_fn(struct node *n, uint64_t token, const stint_StoreReply *reply);
+
+STINT_MUST_USE enum stint_status control_init(struct node *n);
+void control_fini(struct node *n);
+void control_receive(struct node *n, const struct arrival *a);
+void control_probe_received(struct node *n, const struct arrival *a);
+void control_rows(struct node *n, const struct node_event *event);
+void control_committed(struct node *n, const struct node_event *event);
+/* A connection to a node is ready for use. */
+void control_connected(struct node *n, uint64_t conn, struct node_ref ref);
+/* Some frame of that node came in. */
+void control_heard(struct node *n, struct node_ref ref);
+/* Somebody greets under a view that is newer than the one installed: asks for it. */
+void control_hear_of_view(struct node *n, struct stint_id who);
+/* Shows the view to a node that is not in it. */
+void control_tell_view(struct node *n, uint64_t conn);
+void control_tick(struct node *n);
+uint64_t control_deadline(const struct node *n);
+/* Carries out what the authority and the detector have decided. True when there was something. */
+bool control_settle(struct node *n);
+
+/*
+ * Asks the authority; `done` is called exactly once, later, with STORE_DOWN when it did not answer within `timeout_ms`.
+ * The request's id is set if it is zero. Copies the request.
+ */
+void control_store(struct node *n, stint_StoreRequest *request, uint32_t timeout_ms, store_done_fn *done,
+                   uint64_t token);
+/* Leaves the cluster for good, as soon as the authority has agreed (or cannot be asked); then exits. */
+void control_leave(struct node *n);
+/* The same for an operator's request that reached this node: `done` gets the reply. */
+void control_set_state(struct node *n, stint_MemberState state, store_done_fn *done, uint64_t token);
+
+/* ---- peers.c: links and sessions ---- */
+
+STINT_MUST_USE enum stint_status peers_init(struct node *n);
+void peers_fini(struct node *n);
+void peers_link_up(struct node *n, uint64_t link);
+void peers_link_down(struct node *n, uint64_t link, const char *why);
+void peers_receive(struct node *n, const struct node_event *event);
+void peers_tick(struct node *n);
+uint64_t peers_deadline(const struct node *n);
+/* Closes the batches of this step. */
+void peers_flush(struct node *n);
+
+/* Opens a session to an endpoint before there is a view (joining). */
+void peers_connect(struct node *n, const char *endpoint);
+/* A view was installed: sessions to new members are opened, those to gone ones closed. */
+void peers_view(struct node *n, const struct view *old, const struct view *next);
+void peers_close_all(struct node *n);
+
+/*
+ * Sends to a member (to this node itself: it arrives within the same step). Never fails: what does not fit the session's
+ * window waits in a bounded backlog; what does not fit that is dropped and healed by RESYNC. Unknown members: dropped,
+ * because the view that removed them heals that too.
+ */
+void peers_send(struct node *n, struct stint_id to, const struct envelope *envelope, struct stint_span body);
+/* Sends back over a connection: to a client, to a joining node. False when it is gone. */
+bool peers_reply(struct node *n, uint64_t conn, const struct envelope *envelope, struct stint_span body);
+bool peers_is_connected(const struct node *n, struct stint_id node);
+uint32_t peers_clients(const struct node *n);
+bool peers_settle(struct node *n);
+
+/* ---- route.c: where an id is ---- */
+
+STINT_MUST_USE enum stint_status route_init(struct node *n);
+void route_fini(struct node *n);
+void route_receive(struct node *n, const struct arrival *a); /* LOCATE */
+void route_view(struct node *n, const struct view *old, const struct view *next);
+void route_tick(struct node *n);
+uint64_t route_deadline(const struct node *n);
+
+/*
+ * Sends an envelope to the host of `envelope->target`, wherever that is: asks the home, then everybody, meanwhile it waits
+ * (bounded). If nobody has it: `route_lost` of the room that the kind belongs to. `kind` says what is looked for.
+ */
+void route_send(struct node *n, stint_LocateKind kind, const struct envelope *envelope, struct stint_span body);
+
+/* Tells a node where something is, so that it stops asking here. */
+void route_tell(struct node *n, struct stint_id whom, const struct directory_place *place);
+/* A hint for `id` at `epoch` turned out wrong. */
+void route_wrong(struct node *n, struct stint_id id, uint64_t epoch);
+/* An id lives here (again), under this epoch; its home is told. */
+void route_arrived(struct node *n, struct stint_id id, stint_LocateKind kind, uint64_t epoch);
+void route_departed(struct node *n, struct stint_id id, stint_LocateKind kind, struct node_ref to, uint64_t epoch);
+void route_ended(struct node *n, struct stint_id id, stint_LocateKind kind);
+
+/* Finds the node of an id for a request; `found` is called once, with NODE_REF_NONE if nobody has it. */
+typedef void route_found_fn(struct node *n, uint64_t token, struct stint_id id, struct node_ref where);
+void route_find(struct node *n, struct stint_id id, route_found_fn *found, uint64_t token);
+
+/* ---- remote.c: the kernel's relations over the wire (protocol C) ---- */
+
+STINT_MUST_USE enum stint_status remote_init(struct node *n);
+void remote_fini(struct node *n);
+void remote_receive(struct node *n, const struct arrival *a);
+/* Carries out the kernel's effects. True when there were some. */
+bool remote_settle(struct node *n);
+void remote_lost(struct node *n, const struct envelope *envelope);
+void remote_view(struct node *n, const struct view *old, const struct view *next);
+void remote_resync(struct node *n, struct stint_id peer);
+/* An operation that this node does for a client. */
+void remote_send_offer(struct node *n, const struct kernel_offer *offer, bool cancel);
+/* What this tasklet has outstanding is offered again after a short pause. */
+void remote_again(struct node *n, struct stint_id tid);
+void remote_tick(struct node *n);
+uint64_t remote_deadline(const struct node *n);
+
+/* ---- mover.c: moves ---- */
+
+STINT_MUST_USE enum stint_status mover_init(struct node *n);
+void mover_fini(struct node *n);
+void mover_joined(struct node *n); /* the node has an incarnation */
+void mover_receive(struct node *n, const struct arrival *a);
+bool mover_settle(struct node *n);
+void mover_view(struct node *n, const struct view *next);
+void mover_tick(struct node *n);
+uint64_t mover_deadline(const struct node *n);
+/* Begins a move; `detail` gets the reason of a refusal. */
+STINT_MUST_USE enum stint_status mover_start(struct node *n, struct stint_id tasklet, struct stint_id to,
+                                             const char *reason, const char *by, struct stint_id *move,
+                                             char *detail, size_t detail_size);
+/* True while the tasklet (or the owner of the channel) is frozen for a move: what comes for it must wait. */
+bool mover_is_away(struct node *n, struct stint_id id);
+/* Keeps an envelope for something that is frozen until it is known where it will live. False: no room. */
+bool mover_hold(struct node *n, const struct arrival *a);
+/* STINT_OK, STINT_NOT_HERE, or STINT_NOT_MOVABLE with the first reason. */
+STINT_MUST_USE enum stint_status mover_movable(struct node *n, struct stint_id tasklet, char *detail,
+                                               size_t detail_size);
+/* What the balancer would do now; and doing it. `out` has room for BALANCE_MOVES_MAX. */
+uint32_t mover_plan(struct node *n, uint32_t limit, struct balance_move *out);
+uint32_t mover_balance(struct node *n, uint32_t limit, const char *by);
+void mover_drain(struct node *n, const struct stint_id *only, uint32_t only_count, uint32_t rate);
+
+/* ---- admin*.c: requests ---- */
+
+STINT_MUST_USE enum stint_status admin_init(struct node *n);
+void admin_fini(struct node *n);
+void admin_receive(struct node *n, const struct arrival *a); /* REQUEST and REPLY */
+void admin_tick(struct node *n);
+uint64_t admin_deadline(const struct node *n);
+void admin_view(struct node *n, const struct view *old, const struct view *next);
+void admin_conn_closed(struct node *n, uint64_t conn);
+/* What requests wait for. */
+void admin_tasklet_suspended(struct node *n, struct stint_id tasklet);
+void admin_tasklet_ended(struct node *n, struct stint_id tasklet, enum stint_status status, const char *text,
+                         const char *type, struct stint_span result);
+void admin_tasklet_left(struct node *n, struct stint_id tasklet, struct node_ref to);
+void admin_move_finished(struct node *n, const struct move_record *record);
+/* Operations on channels that requests do for their clients: true when the participant is one of them. */
+bool admin_operation_done(struct node *n, const struct kernel_done *done);
+bool admin_operation_refused(struct node *n, struct stint_id participant, struct stint_id cid, uint64_t last);
+bool admin_operation_lost(struct node *n, struct stint_id participant, struct stint_id cid);
+void admin_reoffer(struct node *n, struct stint_id participant);
+void admin_reoffer_all(struct node *n);
+
+#endif

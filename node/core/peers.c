@@ -1,0 +1,793 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Links and sessions. To every other member this node keeps one outbound connection, over which it sends; what members
+ * send to it comes over their outbound connections, inbound here. Clients are inbound too, and are answered over
+ * the connection they came by.
+ *
+ * Who may say what: before the handshake nothing; a node that is not in the view (it joins, or has not read that it is dead)
+ * only asks for the view and to join; a client only makes requests, each authorised by its role in admin.c.
+ */
+#include <string.h>
+
+#include "base/heap.h"
+#include "base/ids.h"
+#include "base/text.h"
+#include "core/node.h"
+
+#define BACKLOG_PEER_MAX ((size_t)64 << 20)
+#define BACKLOG_CLIENT_MAX ((size_t)8 << 20)
+#define INBOUND_MAX 4096
+#define REOPEN_NS (UINT64_C(500) * 1000000)
+#define FORGET_NS ((uint64_t)LIMIT_RELATION_EXPIRY_MS * 1000000)
+#define FOREVER UINT64_MAX
+
+struct conn {
+    struct list link;       /* of peers.conns */
+    struct list dirty;      /* of peers.dirty while something is to be flushed */
+    struct heap_item timer; /* of peers.timers */
+    uint64_t serial;
+    uint64_t number; /* of its link; 0: none (an inbound session that waits for its initiator) */
+    struct session *session;
+    struct node_ref expect; /* outbound to a member */
+    bool outbound;
+    bool open;
+    bool counted; /* inbound before OPEN */
+    bool resync;
+    bool closing; /* to be freed at the end of the step */
+    uint64_t waiting_since; /* inbound without a link */
+    uint64_t reopen_at;     /* outbound whose session ended */
+    char endpoint[VIEW_ENDPOINT_SIZE];
+    struct buf backlog; /* whole envelopes */
+};
+
+struct looped {
+    struct list link;
+    struct envelope envelope;
+    size_t size;
+    uint8_t body[];
+};
+
+struct peers {
+    struct list conns;
+    struct list dirty;
+    struct heap timers;
+    struct table by_link;
+    struct table by_serial;
+    struct table by_nonce; /* inbound sessions, for HELLOs that come again */
+    struct table by_node;  /* outbound, by the member's id */
+    struct list loop;
+    uint64_t next_link, next_serial, tie;
+    uint32_t inbound, preauth;
+};
+
+enum stint_status
+peers_init(struct node *n)
+{
+    struct peers *p = mem_zalloc(n->mem, sizeof *p);
+    if (p == NULL) {
+        return STINT_NO_MEMORY;
+    }
+    list_init(&p->conns);
+    list_init(&p->dirty);
+    list_init(&p->loop);
+    heap_init(&p->timers, n->mem);
+    table_init(&p->by_link, n->mem, prng_next(&n->random));
+    table_init(&p->by_serial, n->mem, prng_next(&n->random));
+    table_init(&p->by_nonce, n->mem, prng_next(&n->random));
+    table_init(&p->by_node, n->mem, prng_next(&n->random));
+    p->next_link = 1;
+    p->next_serial = 1;
+    n->peers = p;
+    return STINT_OK;
+}
+
+static struct stint_id
+nonce_id(const struct session_key *key)
+{
+    struct stint_id id;
+    memcpy(id.bytes, key->nonce, sizeof id.bytes);
+    return id;
+}
+
+static void
+unbind_link(struct node *n, struct conn *c)
+{
+    if (c->number != 0 && table_find(&n->peers->by_link, id_of_u64(c->number)) == c) {
+        (void)table_remove(&n->peers->by_link, id_of_u64(c->number));
+    }
+}
+
+static void
+free_conn(struct node *n, struct conn *c)
+{
+    struct peers *p = n->peers;
+    unbind_link(n, c);
+    (void)table_remove(&p->by_serial, id_of_u64(c->serial));
+    if (c->outbound) {
+        if (table_find(&p->by_node, c->expect.id) == c) {
+            (void)table_remove(&p->by_node, c->expect.id);
+        }
+    } else {
+        struct session_key key;
+        session_get_key(c->session, &key);
+        if (table_find(&p->by_nonce, nonce_id(&key)) == c) {
+            (void)table_remove(&p->by_nonce, nonce_id(&key));
+        }
+        p->inbound--;
+        p->preauth -= c->counted ? 1 : 0;
+    }
+    heap_remove(&p->timers, &c->timer);
+    list_remove(&c->link);
+    list_remove(&c->dirty);
+    session_free(c->session);
+    buf_fini(&c->backlog);
+    mem_free(n->mem, c, sizeof *c);
+}
+
+void
+peers_fini(struct node *n)
+{
+    struct peers *p = n->peers;
+    if (p == NULL) {
+        return;
+    }
+    LIST_EACH (&p->conns, link) {
+        free_conn(n, STINT_CONTAINER_OF(link, struct conn, link));
+    }
+    struct list *link;
+    while ((link = list_pop_front(&p->loop)) != NULL) {
+        struct looped *l = STINT_CONTAINER_OF(link, struct looped, link);
+        mem_free(n->mem, l, sizeof *l + l->size);
+    }
+    table_fini(&p->by_link);
+    table_fini(&p->by_serial);
+    table_fini(&p->by_nonce);
+    table_fini(&p->by_node);
+    heap_fini(&p->timers);
+    mem_free(n->mem, p, sizeof *p);
+    n->peers = NULL;
+}
+
+static struct session_time
+session_now(const struct node *n)
+{
+    return (struct session_time){ n->now_ns, n->wall_ms };
+}
+
+static bool
+is_revoked(void *arg, uint64_t serial)
+{
+    const struct node *n = arg;
+    return view_is_revoked(n->view, serial);
+}
+
+static struct session_config
+session_settings(struct node *n)
+{
+    return (struct session_config){ .mem = n->mem,
+                                    .random = &n->random,
+                                    .identity = &n->identity,
+                                    .incarnation = n->self.inc,
+                                    .generation = n->view->generation,
+                                    .view = n->view->number,
+                                    .expect = STINT_ID_NONE,
+                                    .is_revoked = is_revoked,
+                                    .arg = n };
+}
+
+static struct conn *
+new_conn(struct node *n, bool outbound)
+{
+    struct peers *p = n->peers;
+    struct conn *c = mem_zalloc(n->mem, sizeof *c);
+    if (c == NULL) {
+        return NULL;
+    }
+    c->serial = p->next_serial++;
+    c->outbound = outbound;
+    list_init(&c->dirty);
+    buf_init(&c->backlog, n->mem, outbound ? BACKLOG_PEER_MAX : BACKLOG_CLIENT_MAX);
+    if (heap_insert(&p->timers, &c->timer, FOREVER, p->tie++) != STINT_OK) {
+        mem_free(n->mem, c, sizeof *c);
+        return NULL;
+    }
+    if (table_insert(&p->by_serial, id_of_u64(c->serial), c) != STINT_OK) {
+        heap_remove(&p->timers, &c->timer);
+        mem_free(n->mem, c, sizeof *c);
+        return NULL;
+    }
+    list_push_back(&p->conns, &c->link);
+    return c;
+}
+
+static void
+set_timer(struct node *n, struct conn *c)
+{
+    uint64_t at = c->session != NULL ? session_deadline(c->session) : FOREVER;
+    if (c->reopen_at != 0 && c->reopen_at < at) {
+        at = c->reopen_at;
+    }
+    if (c->waiting_since != 0 && c->waiting_since + FORGET_NS < at) {
+        at = c->waiting_since + FORGET_NS;
+    }
+    if (at != c->timer.key) {
+        heap_update(&n->peers->timers, &c->timer, at, c->timer.tie);
+    }
+}
+
+static void
+mark_dirty(struct node *n, struct conn *c)
+{
+    if (!list_is_linked(&c->dirty)) {
+        list_push_back(&n->peers->dirty, &c->dirty);
+    }
+}
+
+/* ---- sending ---- */
+
+static void
+drain_backlog(struct node *n, struct conn *c)
+{
+    struct stint_span rest = buf_span(&c->backlog);
+    struct envelope envelope;
+    struct stint_span body;
+    size_t all = rest.size;
+    while (rest.size != 0) {
+        struct stint_span before = rest;
+        if (envelope_next(&rest, &envelope, &body) != STINT_OK ||
+            session_send(c->session, &envelope, body) != STINT_OK) {
+            rest = before;
+            break;
+        }
+    }
+    buf_consume(&c->backlog, all - rest.size);
+    if (c->resync && c->backlog.size == 0) {
+        c->resync = false;
+        struct envelope again = { .kind = ENVELOPE_CONTROL, .op = CONTROL_RESYNC };
+        (void)!session_send(c->session, &again, span_of(NULL, 0));
+        remote_resync(n, c->expect.id);
+    }
+}
+
+/* False: it does not fit anywhere. */
+static bool
+send_over(struct node *n, struct conn *c, const struct envelope *envelope, struct stint_span body)
+{
+    mark_dirty(n, c);
+    if (c->backlog.size == 0) {
+        enum stint_status status = session_send(c->session, envelope, body);
+        if (status == STINT_OK) {
+            return true;
+        }
+        if (status != STINT_FULL && status != STINT_NO_MEMORY) {
+            return false;
+        }
+    }
+    if (envelope_append(&c->backlog, envelope, body) == STINT_OK) {
+        return true;
+    }
+    c->backlog.failed = false;
+    return false;
+}
+
+static void
+loop_back(struct node *n, const struct envelope *envelope, struct stint_span body)
+{
+    struct looped *l = mem_alloc(n->mem, sizeof *l + body.size);
+    if (l == NULL) {
+        remote_again(n, envelope->source);
+        return;
+    }
+    l->envelope = *envelope;
+    l->size = body.size;
+    bytes_copy(l->body, body.data, body.size);
+    list_push_back(&n->peers->loop, &l->link);
+}
+
+void
+peers_send(struct node *n, struct stint_id to, const struct envelope *envelope, struct stint_span body)
+{
+    if (id_equal(to, n->self.id)) {
+        loop_back(n, envelope, body);
+        return;
+    }
+    struct conn *c = table_find(&n->peers->by_node, to);
+    if (c != NULL && c->session != NULL && !send_over(n, c, envelope, body) && !c->resync) {
+        c->resync = true;
+        node_log(n, NODE_LOG_WARN, "the backlog to node %s is full: what does not fit is offered again later",
+                 node_name_of(n, to));
+    }
+}
+
+bool
+peers_reply(struct node *n, uint64_t conn, const struct envelope *envelope, struct stint_span body)
+{
+    struct conn *c = table_find(&n->peers->by_serial, id_of_u64(conn));
+    if (c == NULL || c->session == NULL || c->closing) {
+        return false;
+    }
+    if (!send_over(n, c, envelope, body)) {
+        session_close(c->session, STINT_LIMIT, "the client does not take its replies");
+        return false;
+    }
+    return true;
+}
+
+/* ---- what sessions become ---- */
+
+static void
+close_conn(struct node *n, struct conn *c)
+{
+    if (c->closing) {
+        return;
+    }
+    c->closing = true;
+    if (!c->outbound) {
+        admin_conn_closed(n, c->serial);
+    }
+    mark_dirty(n, c);
+}
+
+static void
+session_ended(struct node *n, struct conn *c)
+{
+    enum stint_status status = session_status(c->session);
+    if (!c->outbound) {
+        close_conn(n, c);
+        return;
+    }
+    if (status != STINT_OK) {
+        node_log(n, NODE_LOG_WARN, "session with %s ended: %s", c->endpoint, session_text(c->session));
+    }
+    c->open = false;
+    bool member = c->expect.inc != 0;
+    if (!member && n->phase == PHASE_JOINING && status != STINT_NOT_FOUND && status != STINT_OK) {
+        char why[EFFECTS_TEXT_MAX];
+        text_format(why, sizeof why, "cannot join through %s: %s", c->endpoint, session_text(c->session));
+        node_exit(n, status, why);
+        return;
+    }
+    c->reopen_at = n->now_ns + REOPEN_NS;
+}
+
+static void
+opened(struct node *n, struct conn *c)
+{
+    const struct session_peer *peer = session_peer(c->session);
+    c->open = true;
+    if (c->counted) {
+        c->counted = false;
+        n->peers->preauth--;
+    }
+    struct node_ref ref = { peer->id, peer->incarnation };
+    if (c->outbound) {
+        control_connected(n, c->serial, ref);
+    } else if (peer->role == ROLE_NODE && peer->incarnation != 0 && !view_has(n->view, ref)) {
+        control_tell_view(n, c->serial); /* it has not read that it is dead */
+    }
+}
+
+/* After any call into a session: sends its frames, notices its changes. */
+static void
+after(struct node *n, struct conn *c)
+{
+    struct stint_span frame;
+    if (c->session == NULL) {
+        return;
+    }
+    if (session_state(c->session) == SESSION_OPEN && !c->open) {
+        opened(n, c);
+    } else if (session_state(c->session) != SESSION_OPEN) {
+        c->open = false;
+    }
+    if (c->backlog.size != 0 || c->resync) {
+        drain_backlog(n, c);
+    }
+    while (session_output(c->session, session_now(n), &frame)) {
+        if (c->number != 0) {
+            effects_send(&n->effects, c->number, frame);
+        }
+    }
+    if (session_state(c->session) == SESSION_CLOSED && c->reopen_at == 0 && !c->closing) {
+        session_ended(n, c);
+    }
+    set_timer(n, c);
+}
+
+/* ---- opening ---- */
+
+static void
+open_session(struct node *n, struct conn *c)
+{
+    struct session_config config = session_settings(n);
+    if (c->expect.inc != 0) {
+        config.expect = c->expect.id;
+    } else {
+        config.incarnation = 0;
+    }
+    c->session = session_open(&config);
+    c->reopen_at = c->session == NULL ? n->now_ns + REOPEN_NS : 0;
+    set_timer(n, c);
+}
+
+static struct conn *
+dial(struct node *n, const char *endpoint, struct node_ref expect)
+{
+    struct conn *c = new_conn(n, true);
+    if (c == NULL) {
+        return NULL;
+    }
+    c->number = n->peers->next_link++;
+    c->expect = expect;
+    text_copy(c->endpoint, sizeof c->endpoint, endpoint);
+    open_session(n, c);
+    if (c->session == NULL || table_insert(&n->peers->by_link, id_of_u64(c->number), c) != STINT_OK) {
+        free_conn(n, c);
+        return NULL;
+    }
+    effects_connect(&n->effects, c->number, endpoint);
+    return c;
+}
+
+void
+peers_connect(struct node *n, const char *endpoint)
+{
+    if (dial(n, endpoint, NODE_REF_NONE) == NULL) {
+        node_log(n, NODE_LOG_ERROR, "no memory for a connection to %s", endpoint);
+    }
+}
+
+static void
+hang_up(struct node *n, struct conn *c)
+{
+    if (c->session != NULL && session_state(c->session) != SESSION_CLOSED) {
+        session_flush(c->session);
+        session_close(c->session, STINT_OK, "");
+    }
+    close_conn(n, c);
+}
+
+void
+peers_view(struct node *n, const struct view *old, const struct view *next)
+{
+    (void)old;
+    LIST_EACH (&n->peers->conns, link) {
+        struct conn *c = STINT_CONTAINER_OF(link, struct conn, link);
+        const struct session_peer *peer = c->session != NULL ? session_peer(c->session) : NULL;
+        if (c->outbound && !view_has(next, c->expect)) {
+            hang_up(n, c); /* gone members, and the connections of the join */
+        } else if (peer != NULL && peer->serial != 0 && view_is_revoked(next, peer->serial)) {
+            session_close(c->session, STINT_REVOKED, "the certificate is revoked");
+            close_conn(n, c);
+        } else if (!c->outbound && peer != NULL && peer->role == ROLE_NODE && peer->incarnation != 0 &&
+                   peer->incarnation <= next->number &&
+                   !view_has(next, (struct node_ref){ peer->id, peer->incarnation })) {
+            control_tell_view(n, c->serial);
+            hang_up(n, c);
+        } else if (c->session != NULL) {
+            session_set_view(c->session, next->generation, next->number);
+        }
+    }
+    for (uint32_t i = 0; i < next->member_count; i++) {
+        const struct member *m = &next->members[i];
+        if (!member_is_living(m) || id_equal(m->ref.id, n->self.id)) {
+            continue;
+        }
+        struct conn *c = table_find(&n->peers->by_node, m->ref.id);
+        if (c != NULL && c->expect.inc == m->ref.inc) {
+            continue;
+        }
+        if (c != NULL) {
+            (void)table_remove(&n->peers->by_node, m->ref.id);
+        }
+        c = dial(n, m->endpoint, m->ref);
+        if (c == NULL || table_insert(&n->peers->by_node, m->ref.id, c) != STINT_OK) {
+            node_fence(n, "out of memory for connections");
+            return;
+        }
+    }
+}
+
+void
+peers_close_all(struct node *n)
+{
+    LIST_EACH (&n->peers->conns, link) {
+        hang_up(n, STINT_CONTAINER_OF(link, struct conn, link));
+    }
+}
+
+/* ---- receiving ---- */
+
+static void
+refuse(struct node *n, const struct node_event *event, const struct session_refusal *refusal)
+{
+    if (refusal->text[0] != 0) {
+        node_log(n, NODE_LOG_WARN, "connection refused: %s", refusal->text);
+    }
+    if (refusal->frame_size != 0) {
+        effects_send(&n->effects, event->link, span_of(refusal->frame, refusal->frame_size));
+    }
+    effects_disconnect(&n->effects, event->link);
+}
+
+static void
+bind_link(struct node *n, struct conn *c, uint64_t number)
+{
+    struct conn *other = table_find(&n->peers->by_link, id_of_u64(number));
+    if (other == c) {
+        return;
+    }
+    if (other != NULL) {
+        (void)table_remove(&n->peers->by_link, id_of_u64(number));
+        other->number = 0;
+    }
+    unbind_link(n, c);
+    c->number = table_insert(&n->peers->by_link, id_of_u64(number), c) == STINT_OK ? number : 0;
+    c->waiting_since = 0;
+}
+
+static struct conn *
+accept(struct node *n, const struct node_event *event, const struct session_key *key)
+{
+    struct peers *p = n->peers;
+    struct session_refusal refusal = { 0 };
+    if (p->preauth >= LIMIT_PREAUTH_PEERS || p->inbound >= INBOUND_MAX || n->phase < PHASE_LINKING ||
+        n->phase >= PHASE_FENCED) {
+        return NULL; /* it greets again */
+    }
+    if (key->incarnation > n->view->number) {
+        control_hear_of_view(n, key->initiator); /* a member this node has not heard of yet; it greets again */
+        return NULL;
+    }
+    struct conn *c = new_conn(n, false);
+    if (c == NULL) {
+        return NULL;
+    }
+    struct session_config config = session_settings(n);
+    enum stint_status status = session_accept(&config, event->bytes, event->peer_key, session_now(n), &c->session,
+                                              &refusal);
+    if (status == STINT_OK) {
+        status = table_insert(&p->by_nonce, nonce_id(key), c);
+    }
+    if (status != STINT_OK) {
+        refuse(n, event, &refusal);
+        heap_remove(&p->timers, &c->timer);
+        (void)table_remove(&p->by_serial, id_of_u64(c->serial));
+        list_remove(&c->link);
+        session_free(c->session);
+        buf_fini(&c->backlog);
+        mem_free(n->mem, c, sizeof *c);
+        return NULL;
+    }
+    c->counted = true;
+    p->preauth++;
+    p->inbound++;
+    bind_link(n, c, event->link);
+    return c;
+}
+
+static void
+hello(struct node *n, const struct node_event *event, const struct session_key *key)
+{
+    struct conn *c = table_find(&n->peers->by_nonce, nonce_id(key));
+    if (c == NULL) {
+        c = accept(n, event, key);
+    } else {
+        struct session_refusal refusal = { 0 };
+        enum stint_status status =
+            session_rebind(c->session, event->bytes, event->peer_key, session_now(n), &refusal);
+        if (status == STINT_OK) {
+            bind_link(n, c, event->link);
+        } else if (status != STINT_EXISTS) {
+            refuse(n, event, &refusal);
+        }
+    }
+    if (c != NULL) {
+        after(n, c);
+    }
+}
+
+/* Whether an envelope of this kind may come from such a peer at all; what exactly it may ask is for its room to say. */
+static bool
+permitted(const struct node *n, const struct conn *c, const struct session_peer *peer,
+          const struct envelope *envelope)
+{
+    if (envelope->kind == ENVELOPE_REPLY) {
+        return false; /* replies of members come as requests' answers over their own connections, below */
+    }
+    if (peer->role != ROLE_NODE) {
+        return envelope->kind == ENVELOPE_REQUEST && n->phase == PHASE_MEMBER;
+    }
+    if (c->outbound) {
+        return envelope->kind == ENVELOPE_CONTROL;
+    }
+    if (view_has(n->view, (struct node_ref){ peer->id, peer->incarnation })) {
+        return true;
+    }
+    return envelope->kind == ENVELOPE_CONTROL &&
+           (envelope->op == CONTROL_VIEW_GET ||
+            (envelope->op == CONTROL_STORE_REQUEST && peer->incarnation == 0));
+}
+
+static void
+deliver(struct node *n, struct conn *c, struct stint_span batch)
+{
+    struct session_peer peer = *session_peer(c->session);
+    struct arrival a = { .conn = c->serial, .role = (uint8_t)peer.role, .by = peer.name };
+    a.from = (struct node_ref){ peer.id, peer.incarnation };
+    if (c->outbound && c->expect.inc != 0) {
+        a.from = c->expect;
+    }
+    while (n->phase < PHASE_FENCED && envelope_next(&batch, &a.envelope, &a.body) == STINT_OK) {
+        bool member = peer.role == ROLE_NODE && view_has(n->view, a.from);
+        if (permitted(n, c, &peer, &a.envelope) || (member && a.envelope.kind == ENVELOPE_REPLY)) {
+            node_dispatch(n, &a);
+        }
+    }
+}
+
+void
+peers_receive(struct node *n, const struct node_event *event)
+{
+    struct session_key key;
+    if ((event->link & NODE_LINK_INBOUND) != 0 && event->peer_key != NULL &&
+        session_peek_hello(event->bytes, &key)) {
+        hello(n, event, &key);
+        return;
+    }
+    struct conn *c = table_find(&n->peers->by_link, id_of_u64(event->link));
+    if (c == NULL || c->session == NULL || c->closing) {
+        return;
+    }
+    struct stint_span batch = { NULL, 0 };
+    enum stint_status status = session_receive(c->session, event->bytes, event->peer_key, session_now(n), &batch);
+    if (status == STINT_BAD_FRAME) {
+        node_log(n, NODE_LOG_WARN, "malformed frame from %s: connection closed",
+                 c->outbound ? c->endpoint : session_peer(c->session)->name);
+    }
+    const struct session_peer *peer = session_peer(c->session);
+    if (status == STINT_OK && peer->role == ROLE_NODE && session_state(c->session) == SESSION_OPEN) {
+        control_heard(n, c->outbound && c->expect.inc != 0 ? c->expect
+                                                           : (struct node_ref){ peer->id, peer->incarnation });
+    }
+    if (session_state(c->session) == SESSION_OPEN && !c->open) {
+        opened(n, c);
+    }
+    if (batch.size != 0) {
+        deliver(n, c, batch);
+    }
+    after(n, c);
+}
+
+void
+peers_link_up(struct node *n, uint64_t link)
+{
+    struct conn *c = table_find(&n->peers->by_link, id_of_u64(link));
+    if (c != NULL && c->session != NULL) {
+        session_link_up(c->session, session_now(n));
+        after(n, c);
+    }
+}
+
+void
+peers_link_down(struct node *n, uint64_t link, const char *why)
+{
+    struct conn *c = table_find(&n->peers->by_link, id_of_u64(link));
+    if (c == NULL || c->session == NULL) {
+        return;
+    }
+    node_log(n, NODE_LOG_DEBUG, "link %s%s down: %s", c->outbound ? "to " : "inbound", c->endpoint,
+             why != NULL ? why : "");
+    session_link_down(c->session);
+    if (!c->outbound) {
+        unbind_link(n, c);
+        c->number = 0;
+        c->waiting_since = n->now_ns;
+    }
+    after(n, c);
+}
+
+/* ---- time ---- */
+
+static void
+reopen(struct node *n, struct conn *c)
+{
+    session_free(c->session);
+    c->session = NULL;
+    unbind_link(n, c);
+    effects_disconnect(&n->effects, c->number);
+    c->number = n->peers->next_link++;
+    buf_reset(&c->backlog);
+    if (table_insert(&n->peers->by_link, id_of_u64(c->number), c) != STINT_OK) {
+        c->number = 0;
+    }
+    open_session(n, c);
+    if (c->session != NULL) {
+        effects_connect(&n->effects, c->number, c->endpoint);
+        c->resync = c->expect.inc != 0; /* what the old session held is gone */
+    }
+}
+
+void
+peers_tick(struct node *n)
+{
+    struct heap_item *item;
+    while ((item = heap_first(&n->peers->timers)) != NULL && item->key <= n->now_ns) {
+        struct conn *c = STINT_CONTAINER_OF(item, struct conn, timer);
+        if (c->reopen_at != 0 && c->reopen_at <= n->now_ns) {
+            reopen(n, c);
+        } else if (c->waiting_since != 0 && c->waiting_since + FORGET_NS <= n->now_ns) {
+            close_conn(n, c);
+            c->waiting_since = 0;
+        } else if (c->session != NULL) {
+            session_tick(c->session, session_now(n));
+        }
+        after(n, c);
+        if (c->timer.key <= n->now_ns) { /* a deadline that did not move: look again in a while, never in a loop */
+            heap_update(&n->peers->timers, &c->timer, n->now_ns + 1000000, c->timer.tie);
+        }
+    }
+}
+
+uint64_t
+peers_deadline(const struct node *n)
+{
+    const struct heap_item *item = heap_first(&n->peers->timers);
+    return item != NULL ? item->key : FOREVER;
+}
+
+bool
+peers_settle(struct node *n)
+{
+    struct list batch;
+    list_init(&batch);
+    list_splice_back(&batch, &n->peers->loop);
+    bool any = !list_is_empty(&batch);
+    struct list *link;
+    while ((link = list_pop_front(&batch)) != NULL) {
+        struct looped *l = STINT_CONTAINER_OF(link, struct looped, link);
+        struct arrival a = { .from = n->self,
+                             .role = ROLE_NODE,
+                             .by = n->name,
+                             .envelope = l->envelope,
+                             .body = span_of(l->body, l->size) };
+        node_dispatch(n, &a);
+        mem_free(n->mem, l, sizeof *l + l->size);
+    }
+    return any;
+}
+
+void
+peers_flush(struct node *n)
+{
+    struct list *link;
+    struct list batch;
+    list_init(&batch);
+    list_splice_back(&batch, &n->peers->dirty);
+    while ((link = list_pop_front(&batch)) != NULL) {
+        struct conn *c = STINT_CONTAINER_OF(link, struct conn, dirty);
+        if (c->session != NULL) {
+            session_flush(c->session);
+            after(n, c);
+        }
+        if (c->closing) {
+            if (c->number != 0) {
+                effects_disconnect(&n->effects, c->number);
+            }
+            free_conn(n, c);
+        }
+    }
+}
+
+bool
+peers_is_connected(const struct node *n, struct stint_id node)
+{
+    const struct conn *c = table_find(&n->peers->by_node, node);
+    return c != NULL && c->open;
+}
+
+uint32_t
+peers_clients(const struct node *n)
+{
+    return n->peers->inbound;
+}

@@ -1,0 +1,595 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where is this id? First what is known (it is here, a hint), then its home is asked, then every member. What waits for
+ * an answer is held meanwhile, within bounds. Hints may be wrong at any time: who is asked in vain says so, and the search begins
+ * again with the hint distrusted.
+ */
+#include <string.h>
+
+#include "base/ids.h"
+#include "base/text.h"
+#include "core/codec.h"
+#include "core/node.h"
+
+#define SEARCHES_MAX 16384
+#define HELD_MAX 65536
+#define HELD_BYTES_MAX ((size_t)32 << 20)
+#define ANSWER_NS (UINT64_C(1500) * 1000000) /* an answer that takes longer is not waited for */
+#define ROUNDS_MAX 20                        /* then it counts as lost; some 30 s */
+
+struct held {
+    struct list link;
+    struct envelope envelope;
+    size_t size;
+    uint8_t body[];
+};
+
+struct finder {
+    struct list link;
+    route_found_fn *found;
+    uint64_t token;
+};
+
+struct search {
+    struct list link; /* in order of their deadlines' setting */
+    struct stint_id id;
+    stint_LocateKind kind;
+    uint64_t number;
+    uint64_t deadline;
+    uint32_t unanswered; /* members that were asked and have not answered */
+    uint32_t rounds;
+    bool everybody;
+    struct list held;
+    struct list finders;
+};
+
+struct route {
+    struct table searches;
+    struct list order;
+    uint64_t next_number;
+    uint32_t held_count;
+    size_t held_bytes;
+};
+
+enum stint_status
+route_init(struct node *n)
+{
+    struct route *r = mem_zalloc(n->mem, sizeof *r);
+    if (r == NULL) {
+        return STINT_NO_MEMORY;
+    }
+    table_init(&r->searches, n->mem, prng_next(&n->random));
+    list_init(&r->order);
+    r->next_number = 1;
+    n->route = r;
+    struct directory_config config = { .mem = n->mem, .seed = prng_next(&n->random) };
+    n->directory = directory_new(&config);
+    return n->directory != NULL ? STINT_OK : STINT_NO_MEMORY;
+}
+
+static void
+free_held(struct node *n, struct held *held)
+{
+    n->route->held_count--;
+    n->route->held_bytes -= held->size;
+    mem_free(n->mem, held, sizeof *held + held->size);
+}
+
+/* Takes a search out; its lists are moved to the caller's. */
+static void
+end_search(struct node *n, struct search *s, struct list *held, struct list *finders)
+{
+    list_init(held);
+    list_init(finders);
+    list_splice_back(held, &s->held);
+    list_splice_back(finders, &s->finders);
+    (void)table_remove(&n->route->searches, s->id);
+    list_remove(&s->link);
+    mem_free(n->mem, s, sizeof *s);
+}
+
+void
+route_fini(struct node *n)
+{
+    struct route *r = n->route;
+    if (r == NULL) {
+        return;
+    }
+    struct search *s;
+    while ((s = table_first(&r->searches)) != NULL) {
+        struct list held, finders, *link;
+        end_search(n, s, &held, &finders);
+        while ((link = list_pop_front(&held)) != NULL) {
+            free_held(n, STINT_CONTAINER_OF(link, struct held, link));
+        }
+        while ((link = list_pop_front(&finders)) != NULL) {
+            mem_free(n->mem, STINT_CONTAINER_OF(link, struct finder, link), sizeof(struct finder));
+        }
+    }
+    table_fini(&r->searches);
+    directory_free(n->directory);
+    mem_free(n->mem, r, sizeof *r);
+    n->route = NULL;
+}
+
+static bool
+is_here(const struct node *n, struct stint_id id, uint64_t *epoch)
+{
+    struct kernel_tasklet_view tasklet;
+    struct kernel_channel_view channel;
+    if (kernel_look(n->kernel, id, &tasklet) == STINT_OK) {
+        *epoch = tasklet.epoch;
+        return true;
+    }
+    if (kernel_look_channel(n->kernel, id, &channel) != STINT_OK) {
+        return false;
+    }
+    /* An owned channel lives under its owner's epoch, a shared one never moves. */
+    *epoch = kernel_look(n->kernel, channel.owner, &tasklet) == STINT_OK ? tasklet.epoch : 1;
+    return true;
+}
+
+/* What this node knows without asking. False: nothing. */
+static bool
+known_place(struct node *n, struct stint_id id, struct directory_place *place)
+{
+    uint64_t epoch;
+    if (is_here(n, id, &epoch)) {
+        *place = (struct directory_place){ .id = id, .node = n->self, .epoch = epoch };
+        return true;
+    }
+    if (!directory_lookup(n->directory, id, place, n->now_ns)) {
+        return false;
+    }
+    if (place->ended) {
+        return true;
+    }
+    /* A hint that names this node is out of date: it is not here. */
+    return !id_equal(place->node.id, n->self.id) && view_has(n->view, place->node);
+}
+
+/* ---- searching ---- */
+
+static void
+ask(struct node *n, struct search *s, struct stint_id whom)
+{
+    stint_Locate message = stint_Locate_init_zero;
+    message.op = stint_LocateOp_LOCATE_WHERE;
+    message.number = s->number;
+    message.places_count = 1;
+    memcpy(message.places[0].id, s->id.bytes, 16);
+    message.places[0].kind = s->kind;
+    uint8_t body[128];
+    size_t size = codec_write(stint_Locate_fields, &message, body, sizeof body);
+    struct envelope envelope = { .kind = ENVELOPE_LOCATE };
+    peers_send(n, whom, &envelope, span_of(body, size));
+    s->unanswered++;
+}
+
+static void
+ask_everybody(struct node *n, struct search *s)
+{
+    s->everybody = true;
+    s->unanswered = 0;
+    s->number = n->route->next_number++;
+    s->rounds++;
+    for (uint32_t i = 0; i < n->view->member_count; i++) {
+        const struct member *m = &n->view->members[i];
+        if (member_is_living(m) && !id_equal(m->ref.id, n->self.id)) {
+            ask(n, s, m->ref.id);
+        }
+    }
+}
+
+static void
+begin_round(struct node *n, struct search *s)
+{
+    s->deadline = n->now_ns + ANSWER_NS;
+    s->unanswered = 0;
+    s->everybody = false;
+    s->number = n->route->next_number++;
+    struct node_ref home = view_home(n->view, s->id);
+    if (s->rounds == 0 && !node_ref_is_none(home) && !id_equal(home.id, n->self.id)) {
+        s->rounds++;
+        ask(n, s, home.id);
+    } else {
+        ask_everybody(n, s);
+    }
+}
+
+static void
+lost(struct node *n, struct search *s)
+{
+    struct list held, finders, *link;
+    struct stint_id id = s->id;
+    end_search(n, s, &held, &finders);
+    while ((link = list_pop_front(&held)) != NULL) {
+        struct held *h = STINT_CONTAINER_OF(link, struct held, link);
+        remote_lost(n, &h->envelope);
+        free_held(n, h);
+    }
+    while ((link = list_pop_front(&finders)) != NULL) {
+        struct finder *f = STINT_CONTAINER_OF(link, struct finder, link);
+        f->found(n, f->token, id, NODE_REF_NONE);
+        mem_free(n->mem, f, sizeof *f);
+    }
+}
+
+static void
+found(struct node *n, struct search *s, struct node_ref where)
+{
+    struct list held, finders, *link;
+    struct stint_id id = s->id;
+    end_search(n, s, &held, &finders);
+    while ((link = list_pop_front(&held)) != NULL) {
+        struct held *h = STINT_CONTAINER_OF(link, struct held, link);
+        peers_send(n, where.id, &h->envelope, span_of(h->body, h->size));
+        free_held(n, h);
+    }
+    while ((link = list_pop_front(&finders)) != NULL) {
+        struct finder *f = STINT_CONTAINER_OF(link, struct finder, link);
+        f->found(n, f->token, id, where);
+        mem_free(n->mem, f, sizeof *f);
+    }
+}
+
+/* All who were asked have answered that they do not know. */
+static void
+nobody(struct node *n, struct search *s)
+{
+    struct directory_place place;
+    if (known_place(n, s->id, &place) && !place.ended) {
+        found(n, s, place.node);
+    } else if (!s->everybody) {
+        ask_everybody(n, s);
+        if (s->unanswered == 0) {
+            lost(n, s);
+        }
+    } else {
+        lost(n, s);
+    }
+}
+
+static struct search *
+get_search(struct node *n, struct stint_id id, stint_LocateKind kind, bool *fresh)
+{
+    struct route *r = n->route;
+    struct search *s = table_find(&r->searches, id);
+    *fresh = s == NULL;
+    if (s != NULL) {
+        return s;
+    }
+    if (table_count(&r->searches) >= SEARCHES_MAX || (s = mem_zalloc(n->mem, sizeof *s)) == NULL) {
+        return NULL;
+    }
+    s->id = id;
+    s->kind = kind;
+    list_init(&s->held);
+    list_init(&s->finders);
+    if (table_insert(&r->searches, id, s) != STINT_OK) {
+        mem_free(n->mem, s, sizeof *s);
+        return NULL;
+    }
+    list_push_back(&r->order, &s->link);
+    return s;
+}
+
+static void
+start_if_fresh(struct node *n, struct search *s, bool fresh)
+{
+    if (fresh) {
+        begin_round(n, s);
+        if (s->unanswered == 0) {
+            nobody(n, s);
+        }
+    }
+}
+
+void
+route_send(struct node *n, stint_LocateKind kind, const struct envelope *envelope, struct stint_span body)
+{
+    struct directory_place place;
+    if (known_place(n, envelope->target, &place)) {
+        if (place.ended) {
+            remote_lost(n, envelope);
+        } else {
+            peers_send(n, place.node.id, envelope, body);
+        }
+        return;
+    }
+    struct route *r = n->route;
+    bool fresh;
+    struct search *s = get_search(n, envelope->target, kind, &fresh);
+    struct held *h = NULL;
+    if (s != NULL && r->held_count < HELD_MAX && r->held_bytes + body.size <= HELD_BYTES_MAX) {
+        h = mem_alloc(n->mem, sizeof *h + body.size);
+    }
+    if (h == NULL) { /* the room that sent it offers again after a while */
+        remote_again(n, envelope->source);
+        if (s != NULL && fresh) {
+            start_if_fresh(n, s, true);
+        }
+        return;
+    }
+    h->envelope = *envelope;
+    h->size = body.size;
+    bytes_copy(h->body, body.data, body.size);
+    r->held_count++;
+    r->held_bytes += body.size;
+    list_push_back(&s->held, &h->link);
+    start_if_fresh(n, s, fresh);
+}
+
+void
+route_find(struct node *n, struct stint_id id, route_found_fn *found_fn, uint64_t token)
+{
+    struct directory_place place;
+    if (known_place(n, id, &place)) {
+        found_fn(n, token, id, place.ended ? NODE_REF_NONE : place.node);
+        return;
+    }
+    bool fresh;
+    struct search *s = get_search(n, id, stint_LocateKind_LOCATE_ANY, &fresh);
+    struct finder *f = s != NULL ? mem_alloc(n->mem, sizeof *f) : NULL;
+    if (f == NULL) {
+        found_fn(n, token, id, NODE_REF_NONE);
+        return;
+    }
+    f->found = found_fn;
+    f->token = token;
+    list_push_back(&s->finders, &f->link);
+    start_if_fresh(n, s, fresh);
+}
+
+/* ---- messages ---- */
+
+static void
+put_place(stint_Location *out, const struct directory_place *place)
+{
+    memcpy(out->id, place->id.bytes, 16);
+    out->kind = place->kind;
+    memcpy(out->node, place->node.id.bytes, 16);
+    out->inc = place->node.inc;
+    out->epoch = place->epoch;
+    out->ended = place->ended;
+}
+
+static struct directory_place
+get_place(const stint_Location *in)
+{
+    return (struct directory_place){ .id = codec_id(in->id),
+                                     .kind = in->kind,
+                                     .node = { codec_id(in->node), in->inc },
+                                     .epoch = in->epoch,
+                                     .ended = in->ended };
+}
+
+static void
+send_places(struct node *n, struct stint_id to, stint_LocateOp op, uint64_t number,
+            const struct directory_place *place)
+{
+    stint_Locate message = stint_Locate_init_zero;
+    message.op = op;
+    message.number = number;
+    message.places_count = 1;
+    put_place(&message.places[0], place);
+    uint8_t body[128];
+    size_t size = codec_write(stint_Locate_fields, &message, body, sizeof body);
+    struct envelope envelope = { .kind = ENVELOPE_LOCATE };
+    peers_send(n, to, &envelope, span_of(body, size));
+}
+
+static void
+answer_where(struct node *n, const struct arrival *a, const stint_Locate *message)
+{
+    for (pb_size_t i = 0; i < message->places_count; i++) {
+        struct directory_place place = { .id = codec_id(message->places[i].id) };
+        struct directory_place known;
+        bool knows = known_place(n, place.id, &known) ||
+                     (directory_where(n->directory, place.id, &known, n->now_ns) &&
+                      (known.ended || (view_has(n->view, known.node) && !id_equal(known.node.id, n->self.id))));
+        if (knows) {
+            known.id = place.id;
+            send_places(n, a->from.id, stint_LocateOp_LOCATE_THERE, message->number, &known);
+        } else {
+            send_places(n, a->from.id, stint_LocateOp_LOCATE_UNKNOWN, message->number, &place);
+        }
+    }
+}
+
+static void
+take_answer(struct node *n, const stint_Locate *message)
+{
+    for (pb_size_t i = 0; i < message->places_count; i++) {
+        struct directory_place place = get_place(&message->places[i]);
+        struct search *s = table_find(&n->route->searches, place.id);
+        bool there = message->op == stint_LocateOp_LOCATE_THERE;
+        if (there) {
+            (void)directory_learn(n->directory, &place, n->now_ns);
+        }
+        if (s == NULL || s->number != message->number) {
+            continue;
+        }
+        if (there && !place.ended && view_has(n->view, place.node)) {
+            found(n, s, place.node);
+        } else if (s->unanswered > 0 && --s->unanswered == 0) {
+            nobody(n, s);
+        }
+    }
+}
+
+void
+route_receive(struct node *n, const struct arrival *a)
+{
+    stint_Locate message;
+    if (!codec_read(a->body, stint_Locate_fields, &message)) {
+        node_log(n, NODE_LOG_WARN, "malformed locate message from %s", a->by);
+        return;
+    }
+    switch (message.op) {
+    case stint_LocateOp_LOCATE_WHERE:
+        answer_where(n, a, &message);
+        break;
+    case stint_LocateOp_LOCATE_THERE:
+    case stint_LocateOp_LOCATE_UNKNOWN:
+        take_answer(n, &message);
+        break;
+    case stint_LocateOp_LOCATE_UPDATE:
+        for (pb_size_t i = 0; i < message.places_count; i++) {
+            struct directory_place place = get_place(&message.places[i]);
+            if (id_equal(view_home(n->view, place.id).id, n->self.id)) {
+                (void)!directory_report(n->directory, &place, n->now_ns);
+            }
+            (void)directory_learn(n->directory, &place, n->now_ns);
+        }
+        break;
+    case stint_LocateOp_LOCATE_NONE:
+        break;
+    }
+}
+
+/* ---- what changes here ---- */
+
+static void
+tell_home(struct node *n, const struct directory_place *place)
+{
+    struct node_ref home = view_home(n->view, place->id);
+    if (node_ref_is_none(home)) {
+        return;
+    }
+    if (id_equal(home.id, n->self.id)) {
+        (void)!directory_report(n->directory, place, n->now_ns);
+    } else {
+        send_places(n, home.id, stint_LocateOp_LOCATE_UPDATE, 0, place);
+    }
+}
+
+void
+route_tell(struct node *n, struct stint_id whom, const struct directory_place *place)
+{
+    send_places(n, whom, stint_LocateOp_LOCATE_UPDATE, 0, place);
+}
+
+void
+route_wrong(struct node *n, struct stint_id id, uint64_t epoch)
+{
+    directory_distrust(n->directory, id, epoch);
+}
+
+void
+route_arrived(struct node *n, struct stint_id id, stint_LocateKind kind, uint64_t epoch)
+{
+    struct directory_place place = { .id = id, .kind = kind, .node = n->self, .epoch = epoch };
+    directory_arrived(n->directory, id, epoch);
+    tell_home(n, &place);
+}
+
+void
+route_departed(struct node *n, struct stint_id id, stint_LocateKind kind, struct node_ref to, uint64_t epoch)
+{
+    struct directory_place place = { .id = id, .kind = kind, .node = to, .epoch = epoch };
+    directory_moved(n->directory, &place, n->now_ns);
+}
+
+void
+route_ended(struct node *n, struct stint_id id, stint_LocateKind kind)
+{
+    struct directory_place place = {
+        .id = id, .kind = kind, .node = n->self, .epoch = UINT64_MAX, .ended = true
+    };
+    tell_home(n, &place);
+}
+
+/* ---- view and time ---- */
+
+struct rehome_walk {
+    struct node *n;
+    uint32_t cursor;
+    bool channels; /* the tasklets are done */
+};
+
+static bool
+next_resident(void *arg, struct directory_place *out)
+{
+    struct rehome_walk *walk = arg;
+    struct node *n = walk->n;
+    struct kernel_tasklet_view tasklet;
+    struct kernel_channel_view channel;
+    *out = (struct directory_place){ .node = n->self, .epoch = 1 };
+    if (!walk->channels) {
+        if (kernel_each_tasklet(n->kernel, &walk->cursor, &tasklet)) {
+            out->id = tasklet.id;
+            out->kind = stint_LocateKind_LOCATE_TASKLET;
+            out->epoch = tasklet.epoch;
+            return true;
+        }
+        walk->channels = true;
+        walk->cursor = 0;
+    }
+    if (!kernel_each_channel(n->kernel, &walk->cursor, &channel)) {
+        return false;
+    }
+    out->id = channel.id;
+    out->kind = stint_LocateKind_LOCATE_CHANNEL;
+    (void)is_here(n, channel.id, &out->epoch);
+    return true;
+}
+
+static void
+rehomed(void *arg, struct node_ref home, const struct directory_place *place)
+{
+    struct rehome_walk *walk = arg;
+    if (id_equal(home.id, walk->n->self.id)) {
+        (void)!directory_report(walk->n->directory, place, walk->n->now_ns);
+    } else {
+        send_places(walk->n, home.id, stint_LocateOp_LOCATE_UPDATE, 0, place);
+    }
+}
+
+void
+route_view(struct node *n, const struct view *old, const struct view *next)
+{
+    directory_view(n->directory, next, n->self.id, n->now_ns);
+    struct rehome_walk walk = { .n = n };
+    directory_rehome(old->number != 0 ? old : NULL, next, next_resident, rehomed, &walk);
+    /* Who was asked may be gone: every search begins its round again. */
+    LIST_EACH (&n->route->order, link) {
+        struct search *s = STINT_CONTAINER_OF(link, struct search, link);
+        s->deadline = n->now_ns;
+    }
+}
+
+void
+route_tick(struct node *n)
+{
+    directory_tick(n->directory, n->now_ns);
+    LIST_EACH (&n->route->order, link) {
+        struct search *s = STINT_CONTAINER_OF(link, struct search, link);
+        if (s->deadline > n->now_ns) {
+            continue;
+        }
+        struct directory_place place;
+        if (known_place(n, s->id, &place) && !place.ended) {
+            found(n, s, place.node);
+        } else if (s->rounds >= ROUNDS_MAX) {
+            lost(n, s);
+        } else {
+            begin_round(n, s);
+            if (s->unanswered == 0) {
+                nobody(n, s);
+            }
+        }
+    }
+}
+
+uint64_t
+route_deadline(const struct node *n)
+{
+    uint64_t at = directory_deadline(n->directory);
+    const struct list *head = &n->route->order;
+    for (const struct list *link = head->next; link != head; link = link->next) {
+        const struct search *s = STINT_CONTAINER_OF(link, struct search, link);
+        at = s->deadline < at ? s->deadline : at;
+    }
+    return at;
+}

@@ -1,0 +1,530 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The loop of the virtual world: the next thing that happens, to whom, and the effects of it. */
+#include "world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/panic.h"
+#include "base/text.h"
+#include "kernel/kernel.h"
+#include "world_internal.h"
+#include "wire/wire.h"
+
+#define RUN_BUDGET 64
+#define RUN_NS UINT64_C(20000)    /* virtual time that a batch of turns takes */
+#define MEMORY_MAX ((size_t)512 << 20)
+#define WALL_START_MS UINT64_C(1800000000000)
+
+static void *
+resize(void *arg, void *ptr, size_t old_size, size_t size)
+{
+    (void)arg;
+    (void)old_size;
+    if (size == 0) {
+        free(ptr);
+        return NULL;
+    }
+    return realloc(ptr, size);
+}
+
+struct stint_allocator
+world_allocator(void)
+{
+    return (struct stint_allocator){ resize, NULL };
+}
+
+struct world *
+world_new(uint64_t seed, const struct world_faults *faults)
+{
+    STINT_ASSERT(wire_init() == STINT_OK);
+    struct world *w = calloc(1, sizeof *w);
+    STINT_ASSERT(w != NULL);
+    prng_init(&w->random, seed);
+    mem_init(&w->mem, world_allocator(), 0);
+    heap_init(&w->queue, &w->mem);
+    w->now = 1000 * WORLD_MS;
+    w->next_inbound = NODE_LINK_INBOUND + 1;
+    world_set_faults(w, faults);
+    return w;
+}
+
+void
+world_free(struct world *w)
+{
+    for (int i = 0; i < w->node_count; i++) {
+        world_client_free(w, i);
+        world_crash(w, i);
+        free(w->nodes[i].rows);
+    }
+    while (heap_first(&w->queue) != NULL) {
+        struct heap_item *item = heap_first(&w->queue);
+        heap_remove(&w->queue, item);
+        free((struct happening *)(void *)item);
+    }
+    heap_fini(&w->queue);
+    STINT_ASSERT(w->mem.used == 0);
+    free(w);
+}
+
+void
+world_set_faults(struct world *w, const struct world_faults *faults)
+{
+    w->faults = faults != NULL ? *faults : (struct world_faults){ 0 };
+    if (w->faults.delay_max_ns == 0) {
+        w->faults.delay_min_ns = 50000;
+        w->faults.delay_max_ns = 200000;
+    }
+    if (w->faults.store_delay_ns == 0) {
+        w->faults.store_delay_ns = 200000;
+    }
+}
+
+struct happening *
+world_push(struct world *w, enum happening_kind kind, int actor, uint64_t at, size_t size)
+{
+    struct happening *h = calloc(1, sizeof *h + size);
+    STINT_ASSERT(h != NULL);
+    h->kind = kind;
+    h->actor = actor;
+    h->size = size;
+    h->generation = actor < ACTOR_CLIENT ? w->nodes[actor].life : 0;
+    STINT_ASSERT(heap_insert(&w->queue, &h->item, at, prng_next(&w->random)) == STINT_OK);
+    return h;
+}
+
+static void
+start(struct world *w, int i)
+{
+    struct world_node_state *s = &w->nodes[i];
+    mem_init(&s->mem, world_allocator(), MEMORY_MAX);
+    struct node_config config = {
+        .mem = &s->mem,
+        .seed = prng_next(&w->random),
+        .node_id = s->id,
+        .last_incarnation = s->incarnation,
+        .last_generation = s->generation,
+        .last_view = s->view,
+        .identity = &s->identity,
+        .name = s->name,
+        .endpoint = s->endpoint,
+        .authority = s->authority,
+        .found = s->authority,
+        .detect_fast = true,
+        .version = "world",
+    };
+    memcpy(config.join_secret, s->secret, sizeof config.join_secret);
+    if (!s->authority) {
+        config.join[0] = w->nodes[0].endpoint;
+    }
+    char error[256];
+    s->node = node_new(&config, error, sizeof error);
+    if (s->node == NULL) {
+        panic(__FILE__, __LINE__, error);
+    }
+    for (int m = 0; s->modules[m] != NULL; m++) {
+        if (node_add_module(s->node, s->modules[m], error, sizeof error) != STINT_OK) {
+            panic(__FILE__, __LINE__, error);
+        }
+    }
+    s->up = true;
+    s->exited = s->ready = s->paused = false;
+    s->life++;
+    s->run_at = s->sample_at = w->now;
+}
+
+int
+world_start(struct world *w, const char *name, const struct stint_module *const *modules)
+{
+    STINT_ASSERT(w->node_count < WORLD_NODES_MAX);
+    int i = w->node_count++;
+    struct world_node_state *s = &w->nodes[i];
+    text_copy(s->name, sizeof s->name, name);
+    text_format(s->endpoint, sizeof s->endpoint, "world://%s", name);
+    s->id = prng_id(&w->random);
+    prng_bytes(&w->random, s->secret, sizeof s->secret);
+    s->modules = modules;
+    s->authority = i == 0;
+    STINT_ASSERT(cert_dev_identity(ROLE_NODE, name, &s->identity) == STINT_OK);
+    start(w, i);
+    return i;
+}
+
+void
+world_crash(struct world *w, int node)
+{
+    struct world_node_state *s = &w->nodes[node];
+    if (!s->up) {
+        return;
+    }
+    node_free(s->node);
+    s->node = NULL;
+    s->up = false;
+    s->life++;
+    STINT_ASSERT(s->mem.used == 0);
+    for (int c = 0; c < CONNECTIONS_MAX; c++) {
+        struct connection *k = &w->connections[c];
+        if (k->used && k->from == node) {
+            k->used = false;
+        } else if (k->used && k->to == node) {
+            k->up = false;
+        }
+    }
+}
+
+void
+world_restart(struct world *w, int node)
+{
+    STINT_ASSERT(!w->nodes[node].up);
+    start(w, node);
+    for (int c = 0; c < CONNECTIONS_MAX; c++) {
+        struct connection *k = &w->connections[c];
+        if (k->used && k->to == node && !k->up) {
+            struct happening *h = world_push(w, HAPPENING_UP, k->from, w->now + 10 * WORLD_MS, 0);
+            h->connection = c;
+            h->link = k->from_link;
+        }
+    }
+}
+
+void
+world_pause(struct world *w, int node, bool paused)
+{
+    w->nodes[node].paused = paused;
+}
+
+void
+world_cut(struct world *w, int a, int b, bool cut)
+{
+    w->cut[a][b] = cut;
+}
+
+static void
+store_commit(struct world *w, int i, const struct store_commit *commit)
+{
+    struct world_node_state *s = &w->nodes[i];
+    enum store_result result = STORE_COMMITTED;
+    if (commit->expected_view != s->store_view) {
+        result = STORE_CONFLICT;
+    }
+    for (size_t k = 0; result == STORE_COMMITTED && k < commit->count; k++) {
+        const struct store_write *write = &commit->writes[k];
+        size_t at = 0;
+        while (at < s->row_count &&
+               !(s->rows[at].kind == write->row.kind && s->rows[at].key_size == write->row.key.size &&
+                 memcmp(s->rows[at].key, write->row.key.data, write->row.key.size) == 0)) {
+            at++;
+        }
+        if (write->remove) {
+            if (at < s->row_count) {
+                s->rows[at] = s->rows[--s->row_count];
+            }
+            continue;
+        }
+        if (at == s->row_count) {
+            s->rows = realloc(s->rows, (s->row_count + 1) * sizeof *s->rows);
+            STINT_ASSERT(s->rows != NULL);
+            s->row_count++;
+        }
+        struct world_row *row = &s->rows[at];
+        STINT_ASSERT(write->row.key.size <= sizeof row->key && write->row.value.size <= sizeof row->value);
+        row->kind = write->row.kind;
+        row->key_size = write->row.key.size;
+        row->value_size = write->row.value.size;
+        bytes_copy(row->key, write->row.key.data, row->key_size);
+        bytes_copy(row->value, write->row.value.data, row->value_size);
+    }
+    if (result == STORE_COMMITTED) {
+        s->store_view = commit->next_view;
+        if (prng_below(&w->random, 1000) < w->faults.store_unknown_permille) {
+            result = STORE_UNKNOWN;
+        }
+    }
+    struct happening *h = world_push(w, HAPPENING_STORE, i, w->now + w->faults.store_delay_ns, 0);
+    h->number = commit->number;
+    h->result = result;
+}
+
+static void step(struct world *w, int i, struct node_event *event);
+
+static void
+store_load(struct world *w, int i)
+{
+    struct world_node_state *s = &w->nodes[i];
+    struct store_row *rows = calloc(s->row_count + 1, sizeof *rows);
+    STINT_ASSERT(rows != NULL);
+    for (size_t k = 0; k < s->row_count; k++) {
+        rows[k].kind = s->rows[k].kind;
+        rows[k].key = span_of(s->rows[k].key, s->rows[k].key_size);
+        rows[k].value = span_of(s->rows[k].value, s->rows[k].value_size);
+    }
+    struct node_event event = { .kind = NODE_STORE_ROWS,
+                                .rows = rows,
+                                .row_count = s->row_count,
+                                .store_view = s->store_view,
+                                .store_generation = 1 };
+    step(w, i, &event);
+    free(rows);
+}
+
+/* Carries out the effects of a step. A load is answered after them, so that steps do not nest. */
+static void
+carry_out(struct world *w, int i)
+{
+    struct world_node_state *s = &w->nodes[i];
+    bool load = false;
+    const struct node_effect *e;
+    while (s->up && (e = node_next_effect(s->node)) != NULL) {
+        switch (e->kind) {
+        case NODE_CONNECT:
+            world_connect(w, i, e->link, e->endpoint);
+            break;
+        case NODE_DISCONNECT:
+            world_disconnect(w, i, e->link);
+            break;
+        case NODE_SEND:
+            world_transmit(w, i, e->link, e->bytes);
+            break;
+        case NODE_STORE_COMMIT:
+            store_commit(w, i, &e->commit);
+            break;
+        case NODE_STORE_LOAD:
+            load = true;
+            break;
+        case NODE_READY:
+            s->ready = true;
+            break;
+        case NODE_PERSIST:
+            s->incarnation = e->incarnation;
+            s->generation = e->generation;
+            s->view = e->view;
+            break;
+        case NODE_LOG:
+            if (w->verbose) {
+                printf("%10.3f ms %s: %s\n", (double)w->now / 1e6, s->name, e->text);
+            }
+            break;
+        case NODE_FENCED:
+        case NODE_EXIT:
+            if (w->verbose) {
+                printf("%10.3f ms %s: %s %s\n", (double)w->now / 1e6, s->name,
+                       e->kind == NODE_EXIT ? "exit" : "fenced", e->text != NULL ? e->text : "");
+            }
+            if (e->kind == NODE_EXIT) {
+                s->exited = true;
+                s->exit_status = e->status;
+            }
+            break;
+        }
+    }
+    if (load) {
+        store_load(w, i);
+    }
+}
+
+static void
+step(struct world *w, int i, struct node_event *event)
+{
+    struct world_node_state *s = &w->nodes[i];
+    event->now_ns = w->now;
+    event->wall_ms = WALL_START_MS + w->now / WORLD_MS;
+    w->stats.events++;
+    node_step(s->node, event);
+    carry_out(w, i);
+    if (w->check != NULL) {
+        w->check(w, i, w->check_arg);
+    }
+    if (s->exited && s->up) {
+        world_crash(w, i);
+    }
+}
+
+/* When this node next wants something; UINT64_MAX when it is down, paused or idle. */
+static uint64_t
+node_wants(struct world *w, int i)
+{
+    struct world_node_state *s = &w->nodes[i];
+    if (!s->up || s->paused) {
+        return UINT64_MAX;
+    }
+    uint64_t at = node_deadline(s->node);
+    if (node_runnable(s->node) && s->run_at < at) {
+        at = s->run_at;
+    }
+    return at < s->sample_at ? at : s->sample_at;
+}
+
+static void
+wake_node(struct world *w, int i)
+{
+    struct world_node_state *s = &w->nodes[i];
+    struct node_event event = { .kind = NODE_TIME };
+    if (s->sample_at <= w->now) {
+        event = (struct node_event){ .kind = NODE_SAMPLE, .cpu_permille = 100, .memory_bytes = s->mem.used };
+        s->sample_at = w->now + 1000 * WORLD_MS;
+    } else if (node_runnable(s->node) && s->run_at <= w->now) {
+        event = (struct node_event){ .kind = NODE_RUN, .budget = RUN_BUDGET };
+        s->run_at = w->now + RUN_NS;
+    }
+    step(w, i, &event);
+}
+
+static void
+deliver(struct world *w, struct happening *h)
+{
+    if (h->actor >= ACTOR_CLIENT) {
+        int client = h->actor - ACTOR_CLIENT;
+        if (h->kind == HAPPENING_FRAME) {
+            world_client_frame(w, client, span_of(h->bytes, h->size));
+        } else {
+            world_client_up(w, client);
+        }
+        return;
+    }
+    struct world_node_state *s = &w->nodes[h->actor];
+    if (!s->up || h->generation != s->life) {
+        return;
+    }
+    if (s->paused) { /* it waits in the socket's buffer */
+        struct happening *later = world_push(w, h->kind, h->actor, w->now + 5 * WORLD_MS, h->size);
+        later->link = h->link;
+        later->connection = h->connection;
+        later->to_acceptor = h->to_acceptor;
+        later->number = h->number;
+        later->result = h->result;
+        bytes_copy(later->bytes, h->bytes, h->size);
+        return;
+    }
+    struct node_event event = { .kind = NODE_STORE_DONE, .number = h->number, .result = h->result };
+    if (h->kind == HAPPENING_UP) {
+        w->connections[h->connection].up = true;
+        event = (struct node_event){ .kind = NODE_LINK_UP, .link = h->link };
+    } else if (h->kind == HAPPENING_FRAME) {
+        const struct connection *k = &w->connections[h->connection];
+        event = (struct node_event){ .kind = NODE_RECEIVED,
+                                     .link = h->link,
+                                     .bytes = span_of(h->bytes, h->size) };
+        if (h->to_acceptor) {
+            event.peer_key = k->from >= ACTOR_CLIENT
+                                 ? cert_dev_operator_key()
+                                 : w->nodes[k->from].identity.curve_public;
+        }
+    }
+    step(w, h->actor, &event);
+}
+
+/* Lets the next thing happen; false when it would be after `until`. */
+static bool
+world_step(struct world *w, uint64_t until)
+{
+    uint64_t at = UINT64_MAX;
+    int who = -1;
+    for (int i = 0; i < w->node_count; i++) {
+        uint64_t wants = node_wants(w, i);
+        if (wants < at || (wants == at && wants != UINT64_MAX && prng_below(&w->random, 2) == 0)) {
+            at = wants;
+            who = i;
+        }
+        uint64_t client = world_client_deadline(w, i);
+        if (client < at) {
+            at = client;
+            who = ACTOR_CLIENT + i;
+        }
+    }
+    struct heap_item *item = heap_first(&w->queue);
+    bool queued = item != NULL && item->key <= at;
+    if (queued) {
+        at = item->key;
+    }
+    if (at > until) {
+        w->now = until;
+        return false;
+    }
+    if (at > w->now) {
+        w->now = at;
+    }
+    if (queued) {
+        heap_remove(&w->queue, item);
+        struct happening *h = (struct happening *)(void *)item;
+        deliver(w, h);
+        free(h);
+    } else if (who >= ACTOR_CLIENT) {
+        world_client_time(w, who - ACTOR_CLIENT);
+    } else {
+        wake_node(w, who);
+    }
+    return true;
+}
+
+bool
+world_until(struct world *w, bool (*condition)(struct world *w, void *arg), void *arg, uint64_t limit_ns)
+{
+    uint64_t until = w->now + limit_ns;
+    while (!condition(w, arg)) {
+        if (!world_step(w, until)) {
+            return condition(w, arg);
+        }
+    }
+    return true;
+}
+
+void
+world_run(struct world *w, uint64_t duration_ns)
+{
+    uint64_t until = w->now + duration_ns;
+    while (world_step(w, until)) {
+    }
+}
+
+void
+world_on_event(struct world *w, void (*check)(struct world *w, int node, void *arg), void *arg)
+{
+    w->check = check;
+    w->check_arg = arg;
+}
+
+struct node *
+world_node(struct world *w, int node)
+{
+    return w->nodes[node].node;
+}
+
+bool
+world_is_exited(struct world *w, int node, enum stint_status *status)
+{
+    if (status != NULL) {
+        *status = w->nodes[node].exit_status;
+    }
+    return w->nodes[node].exited;
+}
+
+int
+world_count(const struct world *w)
+{
+    return w->node_count;
+}
+
+uint64_t
+world_now(const struct world *w)
+{
+    return w->now;
+}
+
+struct prng *
+world_random(struct world *w)
+{
+    return &w->random;
+}
+
+const struct world_stats *
+world_stats(const struct world *w)
+{
+    return &w->stats;
+}
+
+void
+world_verbose(struct world *w, bool verbose)
+{
+    w->verbose = verbose;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The other shell: several production nodes in one thread, under virtual time, over a network that drops, delays,
+ * duplicates, reorders and partitions, with stores in memory. One seed decides everything; the same seed gives the same run.
+ *
+ * A test builds a world, steps it until a condition holds or a limit of virtual time has passed, and looks inside.
+ */
+#ifndef STINT_TESTS_WORLD_H
+#define STINT_TESTS_WORLD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/mem.h"
+#include "base/prng.h"
+#include "core/core.h"
+#include "stint/types.h"
+
+#define WORLD_NODES_MAX 9
+#define WORLD_MS UINT64_C(1000000)
+
+struct stint_module;
+struct world;
+
+/* What the network does to frames. Permille of frames; delays in virtual ns. */
+struct world_faults {
+    uint32_t drop_permille;
+    uint32_t duplicate_permille;
+    uint32_t reorder_permille; /* such a frame gets up to 20 times the delay */
+    uint64_t delay_min_ns, delay_max_ns;
+    uint64_t store_delay_ns;
+    uint32_t store_unknown_permille; /* the commit takes effect, its answer is lost */
+};
+
+/* Counters that a test may look at. */
+struct world_stats {
+    uint64_t events, frames, dropped, duplicated;
+};
+
+struct world *world_new(uint64_t seed, const struct world_faults *faults);
+void world_free(struct world *w); /* frees every node and asserts that none leaked */
+
+/* Starts a node; the first one founds, the others join through it. `modules` ends with NULL. Returns its number. */
+int world_start(struct world *w, const char *name, const struct stint_module *const *modules);
+
+/* Ends a node at once, as kill -9 does; its store and its data directory stay. */
+void world_crash(struct world *w, int node);
+/* Starts a crashed node on its data. */
+void world_restart(struct world *w, int node);
+/* No event reaches the node until it is resumed, as SIGSTOP does. */
+void world_pause(struct world *w, int node, bool paused);
+/* Frames from a to b are dropped (one way). */
+void world_cut(struct world *w, int a, int b, bool cut);
+void world_set_faults(struct world *w, const struct world_faults *faults);
+
+/* Runs until the condition holds; false when `limit_ns` of virtual time has passed before. */
+bool world_until(struct world *w, bool (*condition)(struct world *w, void *arg), void *arg, uint64_t limit_ns);
+void world_run(struct world *w, uint64_t duration_ns);
+/* Called after every event with the node that stepped. */
+void world_on_event(struct world *w, void (*check)(struct world *w, int node, void *arg), void *arg);
+
+struct node *world_node(struct world *w, int node); /* NULL while crashed */
+bool world_is_exited(struct world *w, int node, enum stint_status *status);
+int world_count(const struct world *w);
+uint64_t world_now(const struct world *w);
+struct prng *world_random(struct world *w);
+const struct world_stats *world_stats(const struct world *w);
+void world_verbose(struct world *w, bool verbose); /* prints what the nodes log, with virtual time */
+
+/* An operator connected to a node: requests and their replies, through a real session. */
+struct world_reply {
+    bool done;
+    enum stint_status status;
+    char detail[512];
+    uint32_t items;
+    struct stint_id id;       /* of the first item that has one */
+    uint8_t payload[8192];    /* of the last item: message and what follows it */
+    size_t payload_size, item_size;
+};
+struct _stint_Request;
+void world_request(struct world *w, int node, const struct _stint_Request *request, struct stint_span body,
+                   struct world_reply *reply);
+/* The same, and runs until it is answered; false when it is not within `limit_ns`. */
+bool world_ask(struct world *w, int node, const struct _stint_Request *request, struct stint_span body,
+               struct world_reply *reply, uint64_t limit_ns);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the world share: nodes, connections, the queue of what will happen. */
+#ifndef STINT_TESTS_WORLD_INTERNAL_H
+#define STINT_TESTS_WORLD_INTERNAL_H
+
+#include "base/heap.h"
+#include "wire/cert.h"
+#include "world.h"
+
+#define ENDPOINT_SIZE 64
+#define CONNECTIONS_MAX 4096
+#define ACTOR_CLIENT 1000 /* actor numbers from here on are clients, below they are nodes */
+
+struct world_client;
+
+/* A DEALER of one actor and the routing id that it has at the other. */
+struct connection {
+    bool used, up;
+    int from, to;          /* actors; `from` opened it */
+    uint64_t from_link;    /* number at the opener */
+    uint64_t to_link;      /* number at the acceptor, with NODE_LINK_INBOUND */
+    uint64_t last_arrival; /* frames keep their order unless the network reorders them; [0] to acceptor */
+    uint64_t last_arrival_back;
+    char endpoint[ENDPOINT_SIZE];
+};
+
+enum happening_kind { HAPPENING_FRAME, HAPPENING_UP, HAPPENING_STORE };
+
+struct happening {
+    struct heap_item item;
+    enum happening_kind kind;
+    int actor;
+    uint64_t generation; /* of the actor's life; a later life gets nothing of an earlier one */
+    uint64_t link;
+    int connection;
+    bool to_acceptor;
+    uint64_t number;
+    enum store_result result;
+    size_t size;
+    uint8_t bytes[];
+};
+
+struct world_row {
+    uint8_t kind;
+    size_t key_size, value_size;
+    uint8_t key[64];
+    uint8_t value[4096];
+};
+
+struct world_node_state {
+    char name[64];
+    char endpoint[ENDPOINT_SIZE];
+    struct node *node;
+    struct mem mem;
+    bool up, paused, exited, ready;
+    enum stint_status exit_status;
+    uint64_t life;
+    struct stint_id id;
+    uint64_t incarnation, generation, view;
+    uint8_t secret[32];
+    struct identity identity;
+    const struct stint_module *const *modules;
+    bool authority;
+    struct world_row *rows;
+    size_t row_count;
+    uint64_t store_view;
+    uint64_t run_at;
+    uint64_t sample_at;
+};
+
+struct world {
+    uint64_t now;
+    struct prng random;
+    struct mem mem;
+    struct heap queue;
+    struct world_faults faults;
+    struct world_stats stats;
+    struct world_node_state nodes[WORLD_NODES_MAX];
+    int node_count;
+    struct connection connections[CONNECTIONS_MAX];
+    uint64_t next_inbound;
+    bool cut[WORLD_NODES_MAX][WORLD_NODES_MAX];
+    struct world_client *clients[WORLD_NODES_MAX];
+    void (*check)(struct world *w, int node, void *arg);
+    void *check_arg;
+    bool verbose;
+};
+
+/* One frame leaves an actor over one of its links. */
+void world_transmit(struct world *w, int actor, uint64_t link, struct stint_span frame);
+int world_connect(struct world *w, int actor, uint64_t link, const char *endpoint);
+void world_disconnect(struct world *w, int actor, uint64_t link);
+struct happening *world_push(struct world *w, enum happening_kind kind, int actor, uint64_t at, size_t size);
+struct stint_allocator world_allocator(void);
+
+/* world_client.c */
+void world_client_frame(struct world *w, int client, struct stint_span frame);
+void world_client_up(struct world *w, int client);
+uint64_t world_client_deadline(struct world *w, int client);
+void world_client_time(struct world *w, int client);
+void world_client_free(struct world *w, int client);
+
+#endif
