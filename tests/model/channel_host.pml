@@ -11,7 +11,8 @@
  * Host nodes crash, or are declared dead falsely, ND deaths in all; views lag and are skipped; zombies go on.
  *
  * Bounds:  K M CX RS ND MV (moves of tasklets) CAP (0 rendezvous, 1 one buffered value)
- * Variants: EPOCHCHK (a DONE of a smaller epoch than the tasklet has seen is ignored)
+ * Variants: EPOCHCHK (a DONE of a smaller epoch than the tasklet has seen is ignored), GOSSIP (a tasklet learns of the
+ *           host's place at any time), CRASH (see env), NO_PLACE_DEATH, ENDS_ONLY (judge by what tasklets see alone)
  * Mutants: MUT_…, see README.md; every one must be violated. */
 #ifndef K
 #define K 2
@@ -54,7 +55,7 @@ byte st[N], mg[N], ep[N], kv[N]; bit crashed[N], halted[N];
 byte dlog[ND+1]; byte nd = 0, ev = 0; bit dead[N+2];            /* the membership log; 2+x is place 0 of tasklet x */
 byte src[M+1], pe[M+1]; byte nm = 0;
 bit transfer[M+1], prepared[M+1], commit[M+1], abrt[M+1], aborted[M+1], tomb[M+1], mdone[M+1];
-byte holder = 0; bit envdone = 0;
+byte holder = 0;
 byte fwd[N], fwe[N];                                            /* forwarder: 1+to and the epoch there */
 
 /* channel state, per host, and after the hosts one parcel per migration */
@@ -77,7 +78,11 @@ byte g[2*(OPS+2)];                                              /* ghost: the on
 #define C2(c,x) ((c)*2+(x))
 #define FRAME(o,l,k) ((((o)-1)*2+(l))*2+(k))
 #define ACTIVE(x) (!lost[x] && ((x)==A -> val<=K : got<K) && !(loc[x]==0 && dead[N+(x)]))
+#ifdef ENDS_ONLY
+#define ONE (1)
+#else
 #define ONE (((st[0]==RUN && !crashed[0]) + (st[1]==RUN && !crashed[1])) <= 1)
+#endif
 #define OTHER(n) (1-(n))
 #define READY(n,x) (P[C2(n,x)] && !(P[C2(n,x)]==1 && KD(kv[n],N+(x))))   /* an orphan's offer keeps its place, unmatched */
 #ifdef MUT_MATCH_FROZEN
@@ -127,11 +132,14 @@ inline Nack(n,x,o,l,k,t,e) {
   if :: o==op[x] && l==loc[x] && ACTIVE(x) -> nk[C2(n,x)]=k; nt[C2(n,x)]=t; ne[C2(n,x)]=e :: else fi }
 /* the next op of x completes at n with r; reply to place l1-1 */
 inline Complete(n,x,r,l1) {
-  L[C2(n,x)]++; R[C2(n,x)]=r; P[C2(n,x)]=0;
+  L[C2(n,x)]++; R[C2(n,x)]=r;
+#ifndef ENDS_ONLY
   assert(G(x,L[C2(n,x)])==0);                                   /* I7: completes at most once */
   assert(!lost[x] || dead[n] || crashed[n]);                    /* a live host has none whose tasklet was told ECHANLOST */
+#endif
   G(x,L[C2(n,x)])=r;
-  Done(n,x,L[C2(n,x)],(l1)-1,r) }
+  Done(n,x,L[C2(n,x)],(l1)-1,r);
+  P[C2(n,x)]=0 }
 
 inline Match(n) {
 #if CAP==0
@@ -196,13 +204,26 @@ inline Pick(s) { b=0; do :: (s & (1<<b)) -> break :: (s >> (b+1)) != 0 -> b++ od
 
 inline LimboOut(n,x,d) {                                        /* at COMMIT: forward it or refuse it */
 #ifdef MUT_LIMBO_DROP
-  lim[C2(n,x)]=0
+  lim[C2(n,x)]=0;
 #else
   if
-  :: lim[C2(n,x)] && ALIVE(d) -> fof[C2(d,x)] = fof[C2(d,x)] | (1<<(lim[C2(n,x)]-1)); lim[C2(n,x)]=0
-  :: lim[C2(n,x)] -> b=lim[C2(n,x)]-1; o=b/4+1; l=(b/2)%2; Nack(n,x,o,l,MOVED,d,pe[mg[n]]+UP); lim[C2(n,x)]=0; b=0; o=0; l=0
-  :: !lim[C2(n,x)] -> skip
-  fi
+  :: lim[C2(n,x)] -> b=lim[C2(n,x)]-1; lim[C2(n,x)]=0;
+       if :: ALIVE(d) -> fof[C2(d,x)] = fof[C2(d,x)] | (1<<b)    /* forwarding is allowed, but never instead of the notice */
+#ifndef MUT_FORWARD_ONLY
+          :: skip
+#endif
+       fi;
+#ifndef MUT_FORWARD_ONLY
+       o=b/4+1; l=(b/2)%2; Nack(n,x,o,l,MOVED,d,pe[mg[n]]+UP);
+#endif
+       b=0; o=0; l=0
+  :: else -> skip
+  fi;
+#endif
+#ifndef MUT_NO_NOTICE
+  if :: P[C2(n,x)] -> Nack(n,x,L[C2(n,x)]+1,P[C2(n,x)]-1,MOVED,d,pe[mg[n]]+UP) :: else fi
+#else
+  skip
 #endif
 }
 inline GoLive(n,e) { st[n]=RUN; ep[n]=e; mg[n]=0; fwd[n]=0; fwe[n]=0; assert(ONE); Unlimbo(n) }
@@ -214,9 +235,9 @@ inline GoLive(n,e) { st[n]=RUN; ep[n]=e; mg[n]=0; fwd[n]=0; fwe[n]=0; assert(ONE
 
 #define RECVM(m) \
  :: atomic { ALIVE(n) && st[n]==IDLE && m<nm && transfer[m] && src[m]!=n && !tomb[m] && !KD(kv[n],src[m]) -> \
-      tomb[m]=1; st[n]=PREP; mg[n]=m; Copy(n,N+m); prepared[m]=1; fwd[n]=0; fwe[n]=0 } \
+      tomb[m]=1; st[n]=PREP; mg[n]=m; Copy(n,N+m); Wipe(N+m); prepared[m]=1; fwd[n]=0; fwe[n]=0 } \
  :: atomic { ALIVE(n) && m<nm && abrt[m] && src[m]!=n && !aborted[m] && !KD(kv[n],src[m]) && (!tomb[m] || (st[n]==PREP && mg[n]==m)) -> \
-      if :: st[n]==PREP && mg[n]==m -> st[n]=IDLE; mg[n]=0; Wipe(n); Unlimbo(n) :: else fi; tomb[m]=1; aborted[m]=1 }
+      if :: st[n]==PREP && mg[n]==m -> st[n]=IDLE; mg[n]=0; Wipe(n); Unlimbo(n) :: else fi; tomb[m]=1; aborted[m]=1; Wipe(N+m) }
 #define TAKE(x) \
  :: atomic { ALIVE(n) && off[C2(n,x)] -> Pick(off[C2(n,x)]); off[C2(n,x)] = off[C2(n,x)] & ~(1<<b); Receive(n,x,b); b=0 } \
  :: atomic { ALIVE(n) && fof[C2(n,x)] -> Pick(fof[C2(n,x)]); fof[C2(n,x)] = fof[C2(n,x)] & ~(1<<b); \
@@ -251,7 +272,7 @@ proctype host(byte n) { byte o=0,l=0,k=0,b=0,w=0,c=0;
 #endif
   :: atomic { ALIVE(n) && st[n]==FROZEN && prepared[mg[n]] && !abrt[mg[n]] ->            /* the commit point */
        commit[mg[n]]=1; if :: holder==n -> holder=OTHER(n) :: else fi;
-       fwd[n]=OTHER(n)+1; fwe[n]=pe[mg[n]]+UP;
+       fwd[n]=OTHER(n)+1; fwe[n]=pe[mg[n]]+UP;                  /* tell every relation that waits here */
        LimboOut(n,A,OTHER(n)); LimboOut(n,B,OTHER(n));
        st[n]=IDLE; ep[n]=0; mg[n]=0; Wipe(n) }
   :: atomic { ALIVE(n) && st[n]==PREP && commit[mg[n]] -> mdone[mg[n]]=1; GoLive(n,pe[mg[n]]+UP) }
@@ -265,6 +286,9 @@ proctype host(byte n) { byte o=0,l=0,k=0,b=0,w=0,c=0;
        fwd[n]=0; fwe[n]=0 }                                     /* the forwarder is forgotten */
   :: atomic { ALIVE(n) && kv[n] < nd ->                         /* install a view, perhaps skipping some */
        kv[n]++; do :: kv[n] < nd -> kv[n]++ :: break od;
+#ifndef MUT_DEAD_FORWARDER
+       if :: fwd[n] && KD(kv[n],OTHER(n)) -> fwd[n]=0; fwe[n]=0 :: else fi;
+#endif
 #ifdef MUT_ORPHAN_FORGOTTEN
        if :: KD(kv[n],N+A) -> L[C2(n,A)]=0; R[C2(n,A)]=0; P[C2(n,A)]=0 :: else fi;
        if :: KD(kv[n],N+B) -> L[C2(n,B)]=0; R[C2(n,B)]=0; P[C2(n,B)]=0 :: else fi;
@@ -280,6 +304,9 @@ proctype host(byte n) { byte o=0,l=0,k=0,b=0,w=0,c=0;
 inline Offer(x) {                                               /* (re-)offer to the host that x believes in */
   if :: ALIVE(tgt[x]) -> off[C2(tgt[x],x)] = off[C2(tgt[x],x)] | (1<<FRAME(op[x],loc[x],can[x])) :: else fi;
   if :: x==A -> vop[op[x]]=val :: else fi }
+inline Go(x) { if :: ACTIVE(x) && !sent[x] && !need[x] && KD(kvT[x],tgt[x]) -> need[x]=1
+                  :: ACTIVE(x) && !sent[x] && !need[x] && !KD(kvT[x],tgt[x]) -> Offer(x); sent[x]=1
+                  :: else fi }
 inline Clear(x) { dn[C2(0,x)]=0; de[C2(0,x)]=0; nk[C2(0,x)]=0; nt[C2(0,x)]=0; ne[C2(0,x)]=0;
                   dn[C2(1,x)]=0; de[C2(1,x)]=0; nk[C2(1,x)]=0; nt[C2(1,x)]=0; ne[C2(1,x)]=0 }
 #ifdef MUT_MOVED_ANY
@@ -287,6 +314,8 @@ inline Clear(x) { dn[C2(0,x)]=0; de[C2(0,x)]=0; nk[C2(0,x)]=0; nt[C2(0,x)]=0; ne
 #else
 #define NEWLOC(x,e) ((e) > tep[x])
 #endif
+/* frames of a finished tasklet are not followed: all are of completed operations */
+inline End(x) { off[C2(0,x)]=0; off[C2(1,x)]=0; fof[C2(0,x)]=0; fof[C2(1,x)]=0; lim[C2(0,x)]=0; lim[C2(1,x)]=0 }
 #ifdef MUT_SILENT_LOCATOR
 #define REOFFER(x) skip
 #else
@@ -297,28 +326,45 @@ inline Clear(x) { dn[C2(0,x)]=0; de[C2(0,x)]=0; nk[C2(0,x)]=0; nt[C2(0,x)]=0; ne
 #else
 #define REFUSED(x,h) KD(kvT[x],h)
 #endif
+#ifdef MUT_NACK_OF_TARGET_ONLY
+#define ANSWERS(x,h) (tgt[x]==(h))
+#else
+#define ANSWERS(x,h) (1)                                        /* a forwarded offer is refused by another host than was asked */
+#endif
+#ifdef ENDS_ONLY
+#define SAME(x,r) skip
+#else
+#define SAME(x,r) assert(r==G(x,op[x]))                         /* one result per operation */
+#endif
 #define FROMHOST(h) \
  :: atomic { ACTIVE(x) && dn[C2(h,x)] -> r=dn[C2(h,x)]; e=de[C2(h,x)]; dn[C2(h,x)]=0; de[C2(h,x)]=0; \
       if :: REFUSED(x,h) || !FRESH(x,e) -> skip \
          :: else -> assert(r==CANC || x==A || r==got+1);       /* in order, each once */ \
               if :: r!=CANC && x==A -> val++ :: r!=CANC && x==B -> got++ :: else fi; \
-              assert(r==G(x,op[x])); \
+              SAME(x,r); \
               op[x]++; sent[x]=0; can[x]=0; ask[x]=0; Clear(x); \
               if :: e >= tep[x] -> tgt[x]=h; tep[x]=e; need[x]=0 :: else fi; \
-              if :: !ACTIVE(x) -> tgt[x]=0; tep[x]=0; need[x]=0 :: else fi \
+              if :: !ACTIVE(x) -> tgt[x]=0; tep[x]=0; need[x]=0; kvT[x]=0; End(x) :: else -> Go(x) fi \
       fi; r=0; e=0 } \
  :: atomic { ACTIVE(x) && nk[C2(h,x)] -> r=nk[C2(h,x)]; t=nt[C2(h,x)]; e=ne[C2(h,x)]; nk[C2(h,x)]=0; nt[C2(h,x)]=0; ne[C2(h,x)]=0; \
       if :: REFUSED(x,h) -> skip \
          :: else -> \
-           if :: r==BUSY && tgt[x]==h -> sent[x]=0 \
-              :: r==UNKNOWN && tgt[x]==h -> sent[x]=0; need[x]=1 \
+           if :: r==BUSY && ANSWERS(x,h) -> sent[x]=0 \
+              :: r==UNKNOWN && ANSWERS(x,h) -> sent[x]=0; need[x]=(need[x] || tgt[x]==h) \
               :: r==MOVED && NEWLOC(x,e) -> tgt[x]=t; tep[x]=e; sent[x]=0; need[x]=KD(kvT[x],t); ask[x]=0 \
-              :: else fi \
+              :: else fi; \
+           Go(x) \
       fi; r=0; e=0; t=0 } \
  :: atomic { ACTIVE(x) && need[x] && ALIVE(h) && (st[h]==RUN || st[h]==FROZEN) && !KD(kvT[x],h) ->    /* resolved */ \
-      need[x]=0; ask[x]=0; tgt[x]=h; if :: ep[h]>tep[x] -> tep[x]=ep[h] :: else fi } \
+      need[x]=0; ask[x]=0; tgt[x]=h; if :: ep[h]>tep[x] -> tep[x]=ep[h] :: else fi; sent[x]=0; Go(x) } \
+ GOSSIPED(h)
+#ifdef GOSSIP
+#define GOSSIPED(h) \
  :: atomic { ACTIVE(x) && !need[x] && st[h]==RUN && ALIVE(h) && ep[h]>tep[x] && !KD(kvT[x],h) ->      /* LOC_UPDATE, gossip */ \
-      tgt[x]=h; tep[x]=ep[h]; REOFFER(x) }
+      tgt[x]=h; tep[x]=ep[h]; REOFFER(x); Go(x) }
+#else
+#define GOSSIPED(h)
+#endif
 #define HAS(h) (ALIVE(h) && (st[h]!=IDLE || fwd[h]))
 #ifdef MUT_NO_BARRIER
 #define BARRIER(x,h) (ALIVE(h))
@@ -335,41 +381,49 @@ inline Clear(x) { dn[C2(0,x)]=0; de[C2(0,x)]=0; nk[C2(0,x)]=0; nt[C2(0,x)]=0; ne
 #endif
 proctype tasklet(byte x) { byte r=0,e=0,t=0;
   do
-  :: atomic { ACTIVE(x) && !sent[x] && !need[x] -> if :: KD(kvT[x],tgt[x]) -> need[x]=1 :: else -> Offer(x); sent[x]=1 fi }
   :: atomic { ACTIVE(x) && sent[x] && !need[x] && rs<RS -> rs++; Offer(x) }                           /* a repeat by timer */
-  :: atomic { ACTIVE(x) && sent[x] && !can[x] && cx<CX -> cx++; can[x]=1; sent[x]=0 }                 /* deadline */
+  :: atomic { ACTIVE(x) && sent[x] && !can[x] && cx<CX -> cx++; can[x]=1; sent[x]=0; Go(x) }                 /* deadline */
   FROMHOST(0)
   FROMHOST(1)
   ASKED(0)
   ASKED(1)
-  :: atomic { ACTIVE(x) && need[x] && ask[x]==N -> lost[x]=1; need[x]=0; ask[x]=0; Clear(x) }          /* ECHANLOST */
+  :: atomic { ACTIVE(x) && need[x] && ask[x]==N -> lost[x]=1; need[x]=0; ask[x]=0; Clear(x); tgt[x]=0; tep[x]=0; kvT[x]=0; sent[x]=0; can[x]=0 }          /* ECHANLOST */
   :: atomic { !lost[x] && (x==A -> val<=K : got<K) && loc[x]==0 && (mv<MV || dead[N+x]) ->            /* x moves; its new place */
        if :: mv<MV -> mv++ :: else fi; loc[x]=1; Clear(x); ask[x]=0;                                 /* has any view */
        kvT[x]=0; do :: kvT[x]<nd -> kvT[x]++ :: break od;
 #ifndef MUT_NO_MOVE_REOFFER
-       sent[x]=0
+       sent[x]=0; need[x]=0;
 #endif
-       }
+       Go(x) }
   :: atomic { ACTIVE(x) && kvT[x]<nd -> kvT[x]++; do :: kvT[x]<nd -> kvT[x]++ :: break od; ask[x]=0;
-       if :: KD(kvT[x],tgt[x]) -> ONVIEW(x) :: else fi }
+       if :: KD(kvT[x],tgt[x]) -> ONVIEW(x); Go(x) :: else fi }
   :: !lost[x] && (x==A -> val>K : got>=K) -> break
   :: lost[x] -> break
   od }
 
-proctype env() { byte x;
-  do :: atomic { ev<ND -> ev++; x=0; do :: x < N+1 -> x++ :: break od;
-        if :: !dead[x] && (x<N -> !crashed[x] : 1) -> dead[x]=1; dlog[nd]=x; nd++
-           :: x<N && !crashed[x] && !dead[x] -> crashed[x]=1; Gone(x)
-           :: else -> skip fi; x=0 }
-     :: atomic { nd>0 && dlog[0]<N && !crashed[dlog[0]] -> x=dlog[0]; crashed[x]=1; Gone(x); x=0 }    /* a zombie ends */
-     :: atomic { crashed[0] && !dead[0] -> dead[0]=1; dlog[nd]=0; nd++ }
-     :: atomic { crashed[1] && !dead[1] -> dead[1]=1; dlog[nd]=1; nd++ }
-     :: break od;
-  atomic { x=0; do :: x<N -> if :: crashed[x] && !dead[x] -> dead[x]=1; dlog[nd]=x; nd++ :: else fi; x++ :: else -> break od; x=0; envdone=1 } }
+/* Deaths. A crash is a death whose victim has done nothing since, so false deaths cover it; CRASH adds it all the same. */
+#define DIE(y) :: atomic { ev<ND && !dead[y] && (y<N -> !crashed[y] : 1) -> ev++; dead[y]=1; dlog[nd]=y; nd++ }
+proctype env() {
+  end: do
+  DIE(0) DIE(1)
+#ifndef NO_PLACE_DEATH
+  DIE(2) DIE(3)
+#endif
+#ifdef CRASH
+  :: atomic { ev<ND && !dead[0] && !crashed[0] -> ev++; crashed[0]=1; Gone(0) }
+  :: atomic { ev<ND && !dead[1] && !crashed[1] -> ev++; crashed[1]=1; Gone(1) }
+  :: atomic { crashed[0] && !dead[0] -> dead[0]=1; dlog[nd]=0; nd++ }
+  :: atomic { crashed[1] && !dead[1] -> dead[1]=1; dlog[nd]=1; nd++ }
+#endif
+  od }
 
 init { atomic { st[0]=RUN; ep[0]=1; op[A]=1; op[B]=1; tep[A]=1; tep[B]=1; dlog[0]=99; dlog[ND]=99;
-         run host(0); run host(1); run tasklet(A); run tasklet(B); run env() };
-  timeout; assert(envdone);
-  assert(!ALIVE(holder) || st[holder]==RUN);
-  if :: (ALIVE(0) && st[0]==RUN) || (ALIVE(1) && st[1]==RUN) -> assert(val>K && got==K)
+         run host(0); run host(1); run tasklet(A); run tasklet(B); Go(A); Go(B);
+#if ND>0
+         run env()
+#endif
+       };
+  timeout;
+  assert(!ALIVE(holder) || dead[holder] || st[holder]==RUN);
+  if :: (ALIVE(0) && !dead[0] && st[0]==RUN) || (ALIVE(1) && !dead[1] && st[1]==RUN) -> assert(val>K && got==K)
      :: else -> assert((val>K || lost[A]) && (got==K || lost[B])) fi }
