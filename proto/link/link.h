@@ -21,10 +21,11 @@
 #include <stdbool.h>
 
 #include "base/mem.h"
+#include "wire/limits.h"
 
 #define LINK_INBOUND (UINT64_C(1) << 63)
 #define LINK_KEY_SIZE 32
-#define LINK_ENDPOINT_SIZE 264 /* "tcp://", a host name of 253 bytes at most in practice, ":65535" */
+#define LINK_ENDPOINT_SIZE (LIMIT_ENDPOINT + 1)
 
 struct link_net;
 
@@ -126,7 +127,7 @@ bool link_endpoint_valid(const char *endpoint);
 enum {
     LINK_INBOUND_DEFAULT = 4096,
     LINK_OUTBOUND_MAX = 1024,
-    LINK_FRAME_MAX = 1 << 20,
+    LINK_FRAME_MAX = LIMIT_FRAME_ZMQ,
 };
 
 #endif

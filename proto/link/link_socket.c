@@ -26,7 +26,11 @@ enum {
     SOCKET_CURVE_OVERHEAD = 64, /* MAXMSGSIZE counts the encrypted message: 33 bytes more */
 };
 
-_Static_assert(3 * LINK_OUTBOUND_MAX + 8 <= SOCKET_MAX_SOCKETS, "a context holds all links");
+STINT_STATIC_ASSERT(3 * LINK_OUTBOUND_MAX + 8 <= SOCKET_MAX_SOCKETS,
+                    "a context holds all links");
+STINT_STATIC_ASSERT(SOCKET_SEND_HWM >= 2 * LIMIT_SESSION_FRAMES,
+                    "sessions stop before ZeroMQ does");
+STINT_STATIC_ASSERT(LINK_OUTBOUND_MAX >= 2 * LIMIT_MEMBERS, "each member and its successor");
 
 struct option {
     int name;
@@ -187,7 +191,7 @@ socket_receive(void *socket, zmq_msg_t *message)
 static bool
 host_valid(const char *host, size_t size, bool listen)
 {
-    if (size == 0 || size > 253) {
+    if (size == 0) {
         return false;
     }
     if (size == 1 && host[0] == '*') {
