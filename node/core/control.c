@@ -10,10 +10,12 @@
 
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/ids.h"
 #include "base/panic.h"
 #include "base/text.h"
 #include "core/codec.h"
+#include "kernel/code.h"
 
 #define CALLS_MAX 8192
 #define CALL_REPEAT_NS (UINT64_C(500) * 1000000)
@@ -173,7 +175,7 @@ control_store(struct node *n, stint_StoreRequest *request, uint32_t timeout_ms, 
 static void
 take_reply(struct node *n, const stint_StoreReply *reply)
 {
-    LIST_EACH (&n->control->calls, link) {
+    LIST_EACH (link, &n->control->calls) {
         struct store_call *call = STINT_CONTAINER_OF(link, struct store_call, link);
         if (memcmp(call->request.id, reply->id, sizeof reply->id) != 0) {
             continue;
@@ -190,7 +192,7 @@ take_reply(struct node *n, const stint_StoreReply *reply)
 static void
 expire_calls(struct node *n)
 {
-    LIST_EACH (&n->control->calls, link) {
+    LIST_EACH (link, &n->control->calls) {
         struct store_call *call = STINT_CONTAINER_OF(link, struct store_call, link);
         if (call->deadline <= n->now_ns) {
             stint_StoreReply reply = stint_StoreReply_init_zero;
@@ -365,6 +367,21 @@ names_again(struct node *n, const struct view *old, const struct view *next)
 
 /* ---- joining ---- */
 
+/* Equal hashes: equal modules. */
+static uint64_t
+modules_hash(const struct node *n)
+{
+    struct hash h;
+    const struct code *code;
+    hash_init(&h);
+    for (uint32_t i = 0; (code = kernel_code_at(n->kernel, i)) != NULL; i++) {
+        hash_add_text(&h, code->module->definition->name);
+        hash_add_text(&h, code->name);
+        hash_add_u64(&h, code->fingerprint);
+    }
+    return hash_final(&h);
+}
+
 static void
 fill_join(struct node *n, stint_StoreRequest *request)
 {
@@ -372,7 +389,7 @@ fill_join(struct node *n, stint_StoreRequest *request)
     text_copy(request->name, sizeof request->name, n->name);
     text_copy(request->endpoint, sizeof request->endpoint, n->endpoint);
     text_copy(request->version, sizeof request->version, n->version);
-    request->modules = kernel_modules_hash(n->kernel);
+    request->modules = modules_hash(n);
     request->inc = n->last_incarnation;
     memcpy(request->secret, n->secret, sizeof request->secret);
     memcpy(request->old_secret, n->old_secret, sizeof request->old_secret);

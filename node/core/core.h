@@ -93,7 +93,6 @@ struct node_effect {
 struct node_config {
     struct mem *mem;
     uint64_t seed;               /* from entropy; in tests from the run's seed */
-    struct stint_id node_id;     /* kept in the data directory */
     uint64_t last_incarnation;   /* 0: none */
     uint64_t last_generation, last_view; /* highest ever seen: a store that shows less was rolled back */
     uint8_t join_secret[32];     /* proves that a rejoin is the same node */

@@ -97,7 +97,7 @@ mover_fini(struct node *n)
     while ((f = table_first(&m->freights)) != NULL) {
         free_freight(n, f);
     }
-    LIST_EACH (&m->held, link) {
+    LIST_EACH (link, &m->held) {
         free_held(n, STINT_CONTAINER_OF(link, struct held_arrival, link));
     }
     table_fini(&m->freights);
@@ -172,14 +172,14 @@ release_held(struct node *n, struct stint_id tasklet)
 {
     struct list ready;
     list_init(&ready);
-    LIST_EACH (&n->mover->held, link) {
+    LIST_EACH (link, &n->mover->held) {
         struct held_arrival *h = STINT_CONTAINER_OF(link, struct held_arrival, link);
         if (id_equal(h->tasklet, tasklet)) {
             list_remove(&h->link);
             list_push_back(&ready, &h->link);
         }
     }
-    LIST_EACH (&ready, link) {
+    LIST_EACH (link, &ready) {
         struct held_arrival *h = STINT_CONTAINER_OF(link, struct held_arrival, link);
         if (view_has(n->view, h->from)) {
             struct arrival a = { .from = h->from,
@@ -331,7 +331,7 @@ freeze(struct node *n, struct move_effect *e)
     struct move_parcel parcel = { .epoch = view.epoch,
                                   .bytes = f->pickle.size,
                                   .chunks = parcel_chunks(f->pickle.size) };
-    seal_digest(buf_span(&f->pickle), parcel.digest);
+    seal_digest(parcel.digest, buf_span(&f->pickle));
     moves_frozen(n->moves, e->key, STINT_OK, &parcel, "", n->now_ns);
 }
 
@@ -351,31 +351,26 @@ ship(struct node *n, struct move_effect *e)
     }
 }
 
-/* The channels that move with a tasklet. */
+/* The channels that move with a tasklet: tells that they left to `to`, or (none) that they came here. */
 static void
-each_owned(struct node *n, struct stint_id tasklet,
-           void (*fn)(struct node *n, struct stint_id cid, const char *name, void *arg), void *arg)
+channels_moved(struct node *n, struct stint_id tasklet, struct node_ref to, uint64_t epoch)
 {
-    uint32_t cursor = 0;
-    struct kernel_channel_view channel;
-    while (kernel_each_owned(n->kernel, tasklet, &cursor, &channel)) {
-        fn(n, channel.id, channel.name, arg);
+    struct stint_id owned[KERNEL_OWNED_MAX];
+    uint32_t count = kernel_owned(n->kernel, tasklet, owned, KERNEL_OWNED_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        if (node_ref_is_none(to)) {
+            route_arrived(n, owned[i], stint_LocateKind_LOCATE_CHANNEL, epoch);
+        } else {
+            route_departed(n, owned[i], stint_LocateKind_LOCATE_CHANNEL, to, epoch);
+        }
     }
-}
-
-static void
-channel_departs(struct node *n, struct stint_id cid, const char *name, void *arg)
-{
-    (void)name;
-    const struct move_effect *e = arg;
-    route_departed(n, cid, stint_LocateKind_LOCATE_CHANNEL, e->peer, e->epoch);
 }
 
 static void
 drop(struct node *n, struct move_effect *e)
 {
     struct freight *f = find_freight(n, e->key);
-    each_owned(n, e->tasklet, channel_departs, e);
+    channels_moved(n, e->tasklet, e->peer, e->epoch);
     (void)!kernel_discard(n->kernel, e->tasklet);
     route_departed(n, e->tasklet, stint_LocateKind_LOCATE_TASKLET, e->peer, e->epoch);
     if (f != NULL) {
@@ -481,14 +476,6 @@ install(struct node *n, struct move_effect *e)
 }
 
 static void
-channel_arrives(struct node *n, struct stint_id cid, const char *name, void *arg)
-{
-    (void)name;
-    const struct move_effect *e = arg;
-    route_arrived(n, cid, stint_LocateKind_LOCATE_CHANNEL, e->epoch);
-}
-
-static void
 run(struct node *n, struct move_effect *e)
 {
     struct freight *f = find_freight(n, e->key);
@@ -497,7 +484,7 @@ run(struct node *n, struct move_effect *e)
     }
     (void)!kernel_thaw(n->kernel, e->tasklet, e->epoch);
     route_arrived(n, e->tasklet, stint_LocateKind_LOCATE_TASKLET, e->epoch);
-    each_owned(n, e->tasklet, channel_arrives, e);
+    channels_moved(n, e->tasklet, NODE_REF_NONE, e->epoch);
     release_held(n, e->tasklet);
     mover_note_arrival(n, e->tasklet);
 }

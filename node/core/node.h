@@ -89,6 +89,9 @@ struct node {
     struct mover_spread *spread;
     struct admin *admin;
     uint64_t report_due; /* next probe to everyone */
+    uint64_t tick_due;
+    bool begun;     /* the first event has come */
+    bool unsettled; /* the last step left something to be settled */
     bool stop_requested;
     uint64_t stop_deadline;
     enum stint_status exit_status;
@@ -103,6 +106,9 @@ void node_fence(struct node *n, const char *why);
 
 /* The node's life is over; the shell is told how it ended. */
 void node_exit(struct node *n, enum stint_status status, const char *why);
+
+/* As the event NODE_STOP: an operator asked for it. */
+void node_stop_after_drain(struct node *n, uint32_t drain_ms);
 
 /* True while tasklets may run and messages of other nodes count. */
 bool node_is_serving(const struct node *n);

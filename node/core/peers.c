@@ -131,7 +131,7 @@ peers_fini(struct node *n)
     if (p == NULL) {
         return;
     }
-    LIST_EACH (&p->conns, link) {
+    LIST_EACH (link, &p->conns) {
         free_conn(n, STINT_CONTAINER_OF(link, struct conn, link));
     }
     struct list *link;
@@ -451,7 +451,7 @@ void
 peers_view(struct node *n, const struct view *old, const struct view *next)
 {
     (void)old;
-    LIST_EACH (&n->peers->conns, link) {
+    LIST_EACH (link, &n->peers->conns) {
         struct conn *c = STINT_CONTAINER_OF(link, struct conn, link);
         const struct session_peer *peer = c->session != NULL ? session_peer(c->session) : NULL;
         if (c->outbound && !view_has(next, c->expect)) {
@@ -491,7 +491,7 @@ peers_view(struct node *n, const struct view *old, const struct view *next)
 void
 peers_close_all(struct node *n)
 {
-    LIST_EACH (&n->peers->conns, link) {
+    LIST_EACH (link, &n->peers->conns) {
         hang_up(n, STINT_CONTAINER_OF(link, struct conn, link));
     }
 }

@@ -307,16 +307,11 @@ bool
 remote_settle(struct node *n)
 {
     uint32_t count;
-    uint32_t done = 0;
-    for (;;) { /* carrying one out may add more and move them */
-        const struct kernel_effect *effects = kernel_effects(n->kernel, &count);
-        if (done == count) {
-            break;
-        }
-        carry_out(n, &effects[done++]);
+    const struct kernel_effect *effects = kernel_effects(n->kernel, &count);
+    for (uint32_t i = 0; i < count; i++) {
+        carry_out(n, &effects[i]);
     }
-    kernel_clear_effects(n->kernel);
-    return done != 0;
+    return count != 0;
 }
 
 /* ---- in: what others want of this kernel ---- */

@@ -553,7 +553,7 @@ route_view(struct node *n, const struct view *old, const struct view *next)
     struct rehome_walk walk = { .n = n };
     directory_rehome(old->number != 0 ? old : NULL, next, next_resident, rehomed, &walk);
     /* Who was asked may be gone: every search begins its round again. */
-    LIST_EACH (&n->route->order, link) {
+    LIST_EACH (link, &n->route->order) {
         struct search *s = STINT_CONTAINER_OF(link, struct search, link);
         s->deadline = n->now_ns;
     }
@@ -563,7 +563,7 @@ void
 route_tick(struct node *n)
 {
     directory_tick(n->directory, n->now_ns);
-    LIST_EACH (&n->route->order, link) {
+    LIST_EACH (link, &n->route->order) {
         struct search *s = STINT_CONTAINER_OF(link, struct search, link);
         if (s->deadline > n->now_ns) {
             continue;

@@ -126,7 +126,8 @@ enum kernel_flags {
     KERNEL_NOTIFY = 8,
     KERNEL_PINNED = 16,
     KERNEL_SYSTEM = 32,
-    KERNEL_PAUSED = 64
+    KERNEL_PAUSED = 64,
+    KERNEL_FIRST = 128 /* OFFER, CANCEL: the first number that this tasklet uses with this channel, whatever it is */
 };
 
 struct kernel_effect {
@@ -211,6 +212,7 @@ struct kernel_offer {
     uint64_t epoch; /* of the tasklet; 0 for clients */
     uint64_t type_hash;
     struct kernel_place place; /* where the answer goes */
+    uint32_t flags;            /* KERNEL_FIRST; number 1 always is one */
     enum kernel_op op;
     struct stint_span value;
 };
@@ -347,6 +349,9 @@ struct kernel_channel_view {
 STINT_MUST_USE enum stint_status kernel_look_channel(const struct kernel *k, struct stint_id cid,
     struct kernel_channel_view *view);
 bool kernel_each_channel(const struct kernel *k, uint32_t *cursor, struct kernel_channel_view *view);
+
+/* The ids of the channels that a tasklet owns, at most `max` (KERNEL_OWNED_MAX are all); returns how many. */
+uint32_t kernel_owned(const struct kernel *k, struct stint_id tid, struct stint_id *cids, uint32_t max);
 
 /* The tasklets that wait on a channel, longest first; start with *cursor 0. */
 bool kernel_each_waiter(const struct kernel *k, struct stint_id cid, uint32_t *cursor, struct stint_id *tid,

@@ -39,6 +39,9 @@ enum envelope_kind {
     /* Clients, operators, and nodes on their behalf; body: messages of admin.proto. */
     ENVELOPE_REQUEST = 11, /* number: of the request */
     ENVELOPE_REPLY = 12,
+    /* To the host of target, from anywhere. */
+    ENVELOPE_CLOSE = 13, /* target: channel; op: whether to wake */
+    ENVELOPE_KILL = 14,  /* target: tasklet; op: pending or not */
     ENVELOPE_KIND_END_
 };
 

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The machine itself: takes an event to its room, settles what follows, closes the batches. */
+#include "core/core.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/ids.h"
+#include "base/panic.h"
+#include "base/text.h"
+#include "core/node.h"
+
+#define JOIN_TIMEOUT_MS 10000
+#define SETTLE_MAX 1000 /* rounds; more means two rooms answer each other for ever */
+
+STINT_STATIC_ASSERT(KERNEL_FRAMES_MAX == LIMIT_FRAMES, "frames of a tasklet");
+STINT_STATIC_ASSERT(KERNEL_WINDOW == LIMIT_WINDOW, "window of a (tasklet, channel)");
+STINT_STATIC_ASSERT(KERNEL_CAPACITY_MAX == LIMIT_CAPACITY, "capacity");
+STINT_STATIC_ASSERT(KERNEL_VALUE_MAX == LIMIT_MESSAGE, "a value is a message");
+STINT_STATIC_ASSERT(KERNEL_NAME_MAX == LIMIT_NAME, "names");
+STINT_STATIC_ASSERT(KERNEL_NODES_MAX == LIMIT_MEMBERS && VIEW_MEMBERS_MAX == LIMIT_MEMBERS, "members");
+STINT_STATIC_ASSERT(VIEW_REVOKED_MAX == LIMIT_REVOKED, "revoked certificates");
+STINT_STATIC_ASSERT(VIEW_NAME_SIZE == LIMIT_NAME + 1, "names of nodes");
+STINT_STATIC_ASSERT(stint_View_size <= LIMIT_BODY, "a whole view is one message");
+
+static bool
+copy_config(struct node *n, const struct node_config *config, char *error, size_t error_size)
+{
+    if (!text_is_name(config->name, LIMIT_NAME)) {
+        text_format(error, error_size, "the node's name may have letters, digits, `.`, `_` and `-`, at most %d",
+                    LIMIT_NAME);
+        return false;
+    }
+    if (strcmp(config->identity->certificate.name, config->name) != 0 ||
+        config->identity->certificate.role != ROLE_NODE) {
+        text_format(error, error_size, "the certificate is of %s %s, not of node %s",
+                    cert_role_name(config->identity->certificate.role), config->identity->certificate.name,
+                    config->name);
+        return false;
+    }
+    if (strlen(config->endpoint) >= sizeof n->endpoint) {
+        text_format(error, error_size, "the endpoint is longer than %zu bytes", sizeof n->endpoint - 1);
+        return false;
+    }
+    text_copy(n->name, sizeof n->name, config->name);
+    text_copy(n->endpoint, sizeof n->endpoint, config->endpoint);
+    text_copy(n->version, sizeof n->version, config->version != NULL ? config->version : "");
+    for (uint32_t i = 0; i < NODE_JOIN_MAX && config->join[i] != NULL; i++) {
+        if (strlen(config->join[i]) >= sizeof n->join[i]) {
+            text_format(error, error_size, "an endpoint to join through is longer than %zu bytes",
+                        sizeof n->join[i] - 1);
+            return false;
+        }
+        text_copy(n->join[n->join_count++], sizeof n->join[0], config->join[i]);
+    }
+    n->identity = *config->identity;
+    n->self.id = config->identity->certificate.subject;
+    n->last_incarnation = config->last_incarnation;
+    n->last_generation = config->last_generation;
+    n->last_view = config->last_view;
+    memcpy(n->secret, config->join_secret, sizeof n->secret);
+    memcpy(n->old_secret, config->join_secret, sizeof n->old_secret);
+    n->has_store = config->authority;
+    n->may_found = config->found;
+    n->detect_fast = config->detect_fast;
+    n->pickle_max = config->pickle_max != 0 ? config->pickle_max : LIMIT_PICKLE_DEFAULT;
+    n->join_deadline = config->join_timeout_ms != 0 ? config->join_timeout_ms : JOIN_TIMEOUT_MS;
+    return true;
+}
+
+static enum stint_status
+init_rooms(struct node *n)
+{
+    enum stint_status (*const rooms[])(struct node *) = { peers_init,  route_init, remote_init,
+                                                          mover_init,  admin_init, control_init };
+    for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++) {
+        enum stint_status status = rooms[i](n);
+        if (status != STINT_OK) {
+            return status;
+        }
+    }
+    return STINT_OK;
+}
+
+struct node *
+node_new(const struct node_config *config, char *error, size_t error_size)
+{
+    struct node *n = mem_zalloc(config->mem, sizeof *n);
+    if (n == NULL) {
+        text_copy(error, error_size, "out of memory");
+        return NULL;
+    }
+    n->mem = config->mem;
+    prng_init(&n->random, config->seed);
+    effects_init(&n->effects, n->mem);
+    n->view = view_new(n->mem);
+    n->next = view_new(n->mem);
+    if (!copy_config(n, config, error, error_size)) {
+        node_free(n);
+        return NULL;
+    }
+    struct kernel_config kernel = { .mem = n->mem, .seed = prng_next(&n->random), .here = { n->self.id, 0 } };
+    n->kernel = kernel_new(&kernel);
+    if (n->view == NULL || n->next == NULL || n->kernel == NULL || init_rooms(n) != STINT_OK) {
+        text_copy(error, error_size, "out of memory");
+        node_free(n);
+        return NULL;
+    }
+    return n;
+}
+
+void
+node_free(struct node *n)
+{
+    if (n == NULL) {
+        return;
+    }
+    control_fini(n);
+    admin_fini(n);
+    mover_fini(n);
+    remote_fini(n);
+    route_fini(n);
+    peers_fini(n);
+    kernel_free(n->kernel);
+    view_free(n->view);
+    view_free(n->next);
+    effects_fini(&n->effects);
+    identity_wipe(&n->identity);
+    mem_free(n->mem, n, sizeof *n);
+}
+
+enum stint_status
+node_add_module(struct node *n, const struct stint_module *module, char *error, size_t error_size)
+{
+    return kernel_add_module(n->kernel, module, error, error_size);
+}
+
+void
+node_log(struct node *n, enum node_log_level level, const char *format, ...)
+{
+    char text[EFFECTS_TEXT_MAX];
+    va_list args;
+    va_start(args, format);
+    text_format_list(text, sizeof text, format, args);
+    va_end(args);
+    effects_log(&n->effects, level, "%s", text);
+}
+
+const char *
+node_name_of(const struct node *n, struct stint_id id)
+{
+    if (id_equal(id, n->self.id)) {
+        return n->name;
+    }
+    const struct member *m = view_find_any(n->view, id);
+    return m != NULL ? m->name : "?";
+}
+
+bool
+node_is_serving(const struct node *n)
+{
+    return n->phase == PHASE_MEMBER || n->phase == PHASE_LEAVING;
+}
+
+void
+node_exit(struct node *n, enum stint_status status, const char *why)
+{
+    if (n->phase == PHASE_ENDED) {
+        return;
+    }
+    n->phase = PHASE_ENDED;
+    peers_close_all(n);
+    peers_flush(n);
+    effects_exit(&n->effects, status, why);
+}
+
+void
+node_fence(struct node *n, const char *why)
+{
+    if (n->phase == PHASE_FENCED || n->phase == PHASE_ENDED) {
+        return;
+    }
+    n->phase = PHASE_FENCED;
+    node_log(n, NODE_LOG_ERROR, "fenced: %s; all volatile work is dropped", why);
+    if (n->moves != NULL && n->next->number != 0 && !view_has(n->next, n->self)) {
+        moves_view(n->moves, n->next, n->now_ns);
+    }
+    peers_close_all(n);
+    effects_simple(&n->effects, NODE_FENCED);
+    node_exit(n, STINT_FENCED, why);
+}
+
+void
+node_dispatch(struct node *n, const struct arrival *a)
+{
+    switch ((enum envelope_kind)a->envelope.kind) {
+    case ENVELOPE_OFFER:
+    case ENVELOPE_DONE:
+    case ENVELOPE_NACK:
+    case ENVELOPE_CANCEL:
+    case ENVELOPE_FIN:
+    case ENVELOPE_CLOSE:
+    case ENVELOPE_KILL:
+        remote_receive(n, a);
+        break;
+    case ENVELOPE_MOVE:
+    case ENVELOPE_PARCEL:
+        mover_receive(n, a);
+        break;
+    case ENVELOPE_LOCATE:
+        route_receive(n, a);
+        break;
+    case ENVELOPE_CONTROL:
+        control_receive(n, a);
+        break;
+    case ENVELOPE_PROBE:
+        control_probe_received(n, a);
+        break;
+    case ENVELOPE_REQUEST:
+    case ENVELOPE_REPLY:
+        admin_receive(n, a);
+        break;
+    case ENVELOPE_KIND_END_:
+        break;
+    }
+}
+
+/* Until nothing follows from anything any more. */
+static void
+settle(struct node *n)
+{
+    uint32_t rounds = 0;
+    bool any = true;
+    while (any && n->phase < PHASE_FENCED) {
+        any = remote_settle(n);
+        any = mover_settle(n) || any;
+        any = control_settle(n) || any;
+        any = peers_settle(n) || any;
+        if (++rounds == SETTLE_MAX) {
+            break; /* the next step goes on; node_deadline is now */
+        }
+    }
+    n->unsettled = any && n->phase < PHASE_FENCED;
+    peers_flush(n);
+}
+
+static void
+begin_join(struct node *n)
+{
+    n->begun = true;
+    n->join_deadline = n->now_ns + n->join_deadline * 1000000;
+    if (n->has_store) {
+        return;
+    }
+    if (n->join_count == 0) {
+        node_exit(n, STINT_INVALID, "no endpoint to join through; give --join, or --found for a new cluster");
+    }
+    for (uint32_t i = 0; i < n->join_count; i++) {
+        peers_connect(n, n->join[i]);
+    }
+}
+
+static void
+tick(struct node *n)
+{
+    peers_tick(n);
+    control_tick(n);
+    if (n->phase >= PHASE_FENCED) {
+        return;
+    }
+    route_tick(n);
+    remote_tick(n);
+    mover_tick(n);
+    admin_tick(n);
+    if (!n->stop_requested || n->phase != PHASE_MEMBER) {
+        return;
+    }
+    struct kernel_counters counters;
+    kernel_count(n->kernel, &counters);
+    bool empty = counters.tasklets == counters.system && moves_counts(n->moves).outgoing == 0;
+    if (empty || n->now_ns >= n->stop_deadline) {
+        control_leave(n);
+    }
+}
+
+static void
+stop(struct node *n, uint32_t drain_ms)
+{
+    if (n->phase != PHASE_MEMBER || drain_ms == 0) {
+        n->stop_requested = true;
+        control_leave(n);
+        return;
+    }
+    if (n->stop_requested) {
+        return;
+    }
+    n->stop_requested = true;
+    n->stop_deadline = n->now_ns + (uint64_t)drain_ms * 1000000;
+    uint32_t others = 0;
+    for (uint32_t i = 0; i < n->view->member_count; i++) {
+        const struct member *m = &n->view->members[i];
+        others += member_is_target(m) && !id_equal(m->ref.id, n->self.id) ? 1 : 0;
+    }
+    if (others == 0) {
+        control_leave(n); /* nobody could take anything */
+        return;
+    }
+    control_set_state(n, stint_MemberState_MEMBER_DRAINING, NULL, 0);
+    mover_drain(n, NULL, 0, 0);
+}
+
+void
+node_stop_after_drain(struct node *n, uint32_t drain_ms)
+{
+    stop(n, drain_ms);
+}
+
+void
+node_step(struct node *n, const struct node_event *event)
+{
+    effects_clear(&n->effects);
+    if (n->phase == PHASE_ENDED) {
+        return;
+    }
+    if (event->now_ns > n->now_ns) {
+        n->now_ns = event->now_ns;
+    }
+    n->wall_ms = event->wall_ms;
+    kernel_set_time(n->kernel, n->now_ns, n->wall_ms);
+    if (!n->begun) {
+        begin_join(n);
+    }
+    switch (event->kind) {
+    case NODE_TIME:
+        break;
+    case NODE_LINK_UP:
+        peers_link_up(n, event->link);
+        break;
+    case NODE_LINK_DOWN:
+        peers_link_down(n, event->link, event->text);
+        break;
+    case NODE_RECEIVED:
+        peers_receive(n, event);
+        break;
+    case NODE_STORE_ROWS:
+        control_rows(n, event);
+        break;
+    case NODE_STORE_DONE:
+        control_committed(n, event);
+        break;
+    case NODE_RUN:
+        if (node_is_serving(n)) {
+            (void)kernel_run(n->kernel, event->budget);
+        }
+        break;
+    case NODE_SAMPLE:
+        n->load.cpu_permille = event->cpu_permille;
+        n->load.memory_bytes = event->memory_bytes;
+        n->load.memory_limit = n->mem->limit;
+        break;
+    case NODE_STOP:
+        stop(n, event->drain_ms);
+        break;
+    }
+    if (n->now_ns >= n->tick_due || event->kind == NODE_TIME) {
+        tick(n);
+    }
+    settle(n);
+    if (kernel_is_broken(n->kernel)) {
+        node_fence(n, "memory ran out where nothing could be undone");
+    }
+    n->tick_due = node_deadline(n);
+}
+
+const struct node_effect *
+node_next_effect(struct node *n)
+{
+    return effects_next(&n->effects);
+}
+
+uint64_t
+node_deadline(const struct node *n)
+{
+    if (n->phase == PHASE_ENDED) {
+        return UINT64_MAX;
+    }
+    if (!n->begun || n->unsettled) {
+        return n->now_ns;
+    }
+    uint64_t (*const rooms[])(const struct node *) = { peers_deadline, control_deadline, route_deadline,
+                                                       remote_deadline, mover_deadline,  admin_deadline };
+    uint64_t at = kernel_deadline(n->kernel);
+    if (!node_is_serving(n)) {
+        at = UINT64_MAX;
+    }
+    for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++) {
+        uint64_t room = rooms[i](n);
+        at = room < at ? room : at;
+    }
+    if (n->stop_requested && n->phase == PHASE_MEMBER) {
+        uint64_t look = n->now_ns + UINT64_C(20000000);
+        at = n->stop_deadline < at ? n->stop_deadline : at;
+        at = look < at ? look : at;
+    }
+    return at;
+}
+
+bool
+node_runnable(const struct node *n)
+{
+    return node_is_serving(n) && (kernel_runnable(n->kernel) || kernel_deadline(n->kernel) <= n->now_ns);
+}
+
+bool
+node_is_ready(const struct node *n)
+{
+    return n->phase == PHASE_MEMBER;
+}
+
+struct stint_id
+node_self(const struct node *n)
+{
+    return n->self.id;
+}
