@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/panic.h"
+#include "base/span.h"
 #include "base/text.h"
 #include "kernel/kernel.h"
 #include "world_internal.h"
@@ -15,7 +16,6 @@
 #define RUN_BUDGET 64
 #define RUN_NS UINT64_C(20000)    /* virtual time that a batch of turns takes */
 #define MEMORY_MAX ((size_t)512 << 20)
-#define WALL_START_MS UINT64_C(1800000000000)
 
 static void *
 resize(void *arg, void *ptr, size_t old_size, size_t size)
@@ -95,6 +95,13 @@ world_push(struct world *w, enum happening_kind kind, int actor, uint64_t at, si
 }
 
 static void
+fail(const char *why)
+{
+    fprintf(stderr, "world: %s\n", why);
+    abort();
+}
+
+static void
 start(struct world *w, int i)
 {
     struct world_node_state *s = &w->nodes[i];
@@ -102,7 +109,6 @@ start(struct world *w, int i)
     struct node_config config = {
         .mem = &s->mem,
         .seed = prng_next(&w->random),
-        .node_id = s->id,
         .last_incarnation = s->incarnation,
         .last_generation = s->generation,
         .last_view = s->view,
@@ -121,11 +127,11 @@ start(struct world *w, int i)
     char error[256];
     s->node = node_new(&config, error, sizeof error);
     if (s->node == NULL) {
-        panic(__FILE__, __LINE__, error);
+        fail(error);
     }
     for (int m = 0; s->modules[m] != NULL; m++) {
         if (node_add_module(s->node, s->modules[m], error, sizeof error) != STINT_OK) {
-            panic(__FILE__, __LINE__, error);
+            fail(error);
         }
     }
     s->up = true;
@@ -328,7 +334,7 @@ step(struct world *w, int i, struct node_event *event)
 {
     struct world_node_state *s = &w->nodes[i];
     event->now_ns = w->now;
-    event->wall_ms = WALL_START_MS + w->now / WORLD_MS;
+    event->wall_ms = WORLD_WALL_START_MS + w->now / WORLD_MS;
     w->stats.events++;
     node_step(s->node, event);
     carry_out(w, i);
@@ -407,7 +413,7 @@ deliver(struct world *w, struct happening *h)
                                      .bytes = span_of(h->bytes, h->size) };
         if (h->to_acceptor) {
             event.peer_key = k->from >= ACTOR_CLIENT
-                                 ? cert_dev_operator_key()
+                                 ? world_client_key(w, k->from - ACTOR_CLIENT)
                                  : w->nodes[k->from].identity.curve_public;
         }
     }

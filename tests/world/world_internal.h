@@ -9,6 +9,7 @@
 
 #define ENDPOINT_SIZE 64
 #define CONNECTIONS_MAX 4096
+#define WORLD_WALL_START_MS UINT64_C(1800000000000)
 #define ACTOR_CLIENT 1000 /* actor numbers from here on are clients, below they are nodes */
 
 struct world_client;
@@ -95,6 +96,7 @@ struct stint_allocator world_allocator(void);
 
 /* world_client.c */
 void world_client_frame(struct world *w, int client, struct stint_span frame);
+const uint8_t *world_client_key(struct world *w, int client);
 void world_client_up(struct world *w, int client);
 uint64_t world_client_deadline(struct world *w, int client);
 void world_client_time(struct world *w, int client);
