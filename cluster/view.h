@@ -15,11 +15,12 @@
 #include "base/mem.h"
 #include "schema/cluster.pb.h"
 #include "stint/types.h"
+#include "wire/limits.h"
 
-#define VIEW_MEMBERS_MAX 256
-#define VIEW_REVOKED_MAX 256
-#define VIEW_NAME_SIZE 64
-#define VIEW_ENDPOINT_SIZE 96
+#define VIEW_MEMBERS_MAX LIMIT_MEMBERS
+#define VIEW_REVOKED_MAX LIMIT_REVOKED
+#define VIEW_NAME_SIZE (LIMIT_NAME + 1)
+#define VIEW_ENDPOINT_SIZE (LIMIT_ENDPOINT + 1)
 #define VIEW_VERSION_SIZE 24
 
 /* A node in one incarnation: what all protocols between nodes mean by "a peer". */
