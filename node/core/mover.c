@@ -366,11 +366,38 @@ channels_moved(struct node *n, struct stint_id tasklet, struct node_ref to, uint
     }
 }
 
+/*
+ * Who has an operation pending in a channel that left must hear of it at once, not only when it asks: if the new host
+ * died before it answered, the tasklet would go on trusting this node, which lives (rule H3 of tests/model).
+ */
+struct moved_notice {
+    struct node *n;
+    struct stint_id channel;
+    const struct move_effect *move;
+};
+
+static void
+tell_moved(void *arg, struct stint_id tid, struct kernel_place place)
+{
+    const struct moved_notice *notice = arg;
+    struct directory_place where = { .id = notice->channel,
+                                     .kind = stint_LocateKind_LOCATE_CHANNEL,
+                                     .node = notice->move->peer,
+                                     .epoch = notice->move->epoch };
+    remote_moved(notice->n, tid, (struct node_ref){ place.node, place.inc }, &where);
+}
+
 static void
 drop(struct node *n, struct move_effect *e)
 {
     struct freight *f = find_freight(n, e->key);
+    struct stint_id owned[KERNEL_OWNED_MAX];
+    uint32_t count = kernel_owned(n->kernel, e->tasklet, owned, KERNEL_OWNED_MAX);
     channels_moved(n, e->tasklet, e->peer, e->epoch);
+    for (uint32_t i = 0; i < count; i++) {
+        struct moved_notice notice = { n, owned[i], e };
+        kernel_each_pending(n->kernel, owned[i], tell_moved, &notice);
+    }
     (void)!kernel_discard(n->kernel, e->tasklet);
     route_departed(n, e->tasklet, stint_LocateKind_LOCATE_TASKLET, e->peer, e->epoch);
     if (f != NULL) {

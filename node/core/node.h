@@ -242,6 +242,8 @@ void remote_view(struct node *n, const struct view *old, const struct view *next
 void remote_resync(struct node *n, struct stint_id peer);
 /* An operation that this node does for a client. */
 void remote_send_offer(struct node *n, const struct kernel_offer *offer, bool cancel);
+/* The channel left this node while that tasklet had something pending in it: it offers there. */
+void remote_moved(struct node *n, struct stint_id tid, struct node_ref place, const struct directory_place *where);
 /* What this tasklet has outstanding is offered again after a short pause. */
 void remote_again(struct node *n, struct stint_id tid);
 void remote_tick(struct node *n);

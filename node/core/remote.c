@@ -185,6 +185,18 @@ send_refuse(struct node *n, struct stint_id to, struct stint_id tid, struct stin
     peers_send(n, to, &envelope, span_of(NULL, 0));
 }
 
+void
+remote_moved(struct node *n, struct stint_id tid, struct node_ref place, const struct directory_place *where)
+{
+    if (!view_has(n->view, place)) {
+        return;
+    }
+    if (!id_equal(place.id, n->self.id)) {
+        route_tell(n, place.id, where);
+    }
+    send_refuse(n, place.id, tid, where->id, 0, 0, STINT_NOT_HERE);
+}
+
 static void
 send_plain(struct node *n, uint8_t kind, stint_LocateKind what, const struct kernel_effect *e,
            struct stint_id target)

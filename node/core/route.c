@@ -14,8 +14,8 @@
 #define SEARCHES_MAX 16384
 #define HELD_MAX 65536
 #define HELD_BYTES_MAX ((size_t)32 << 20)
+#define AGAIN_NS (UINT64_C(100) * 1000000)
 #define ANSWER_NS (UINT64_C(1500) * 1000000) /* an answer that takes longer is not waited for */
-#define ROUNDS_MAX 20                        /* then it counts as lost; some 30 s */
 
 struct held {
     struct list link;
@@ -37,8 +37,10 @@ struct search {
     uint64_t number;
     uint64_t deadline;
     uint32_t unanswered; /* members that were asked and have not answered */
-    uint32_t rounds;
+    uint64_t view;       /* under which the round began */
+    bool asked_home;
     bool everybody;
+    bool conclusive; /* every member had installed that view when the round began */
     struct list held;
     struct list finders;
 };
@@ -166,13 +168,29 @@ ask(struct node *n, struct search *s, struct stint_id whom)
     s->unanswered++;
 }
 
+/* True when every member has said that it has installed this node's view. */
+static bool
+all_installed(const struct node *n)
+{
+    for (uint32_t i = 0; i < n->view->member_count; i++) {
+        const struct member *m = &n->view->members[i];
+        const struct load_entry *e = load_table_find(&n->loads, m->ref);
+        bool self = id_equal(m->ref.id, n->self.id);
+        if (member_is_living(m) && !self && (e == NULL || e->installed < n->view->number)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void
 ask_everybody(struct node *n, struct search *s)
 {
     s->everybody = true;
     s->unanswered = 0;
     s->number = n->route->next_number++;
-    s->rounds++;
+    s->view = n->view->number;
+    s->conclusive = all_installed(n);
     for (uint32_t i = 0; i < n->view->member_count; i++) {
         const struct member *m = &n->view->members[i];
         if (member_is_living(m) && !id_equal(m->ref.id, n->self.id)) {
@@ -189,11 +207,22 @@ begin_round(struct node *n, struct search *s)
     s->everybody = false;
     s->number = n->route->next_number++;
     struct node_ref home = view_home(n->view, s->id);
-    if (s->rounds == 0 && !node_ref_is_none(home) && !id_equal(home.id, n->self.id)) {
-        s->rounds++;
+    if (!s->asked_home && !node_ref_is_none(home) && !id_equal(home.id, n->self.id)) {
+        s->asked_home = true;
         ask(n, s, home.id);
     } else {
         ask_everybody(n, s);
+    }
+}
+
+static void
+answer_finders(struct node *n, struct list *finders, struct stint_id id, struct node_ref where)
+{
+    struct list *link;
+    while ((link = list_pop_front(finders)) != NULL) {
+        struct finder *f = STINT_CONTAINER_OF(link, struct finder, link);
+        f->found(n, f->token, id, where);
+        mem_free(n->mem, f, sizeof *f);
     }
 }
 
@@ -208,11 +237,7 @@ lost(struct node *n, struct search *s)
         remote_lost(n, &h->envelope);
         free_held(n, h);
     }
-    while ((link = list_pop_front(&finders)) != NULL) {
-        struct finder *f = STINT_CONTAINER_OF(link, struct finder, link);
-        f->found(n, f->token, id, NODE_REF_NONE);
-        mem_free(n->mem, f, sizeof *f);
-    }
+    answer_finders(n, &finders, id, NODE_REF_NONE);
 }
 
 static void
@@ -226,28 +251,39 @@ found(struct node *n, struct search *s, struct node_ref where)
         peers_send(n, where.id, &h->envelope, span_of(h->body, h->size));
         free_held(n, h);
     }
-    while ((link = list_pop_front(&finders)) != NULL) {
-        struct finder *f = STINT_CONTAINER_OF(link, struct finder, link);
-        f->found(n, f->token, id, where);
-        mem_free(n->mem, f, sizeof *f);
-    }
+    answer_finders(n, &finders, id, where);
 }
 
-/* All who were asked have answered that they do not know. */
+/*
+ * All who were asked have answered that they do not know. It is lost only if that was everybody, each had installed this view before
+ * it was asked, and no view has come since (rule H8 of tests/model): else somebody may be about to adopt it.
+ */
 static void
 nobody(struct node *n, struct search *s)
 {
     struct directory_place place;
     if (known_place(n, s->id, &place) && !place.ended) {
         found(n, s, place.node);
-    } else if (!s->everybody) {
-        ask_everybody(n, s);
-        if (s->unanswered == 0) {
-            lost(n, s);
-        }
-    } else {
-        lost(n, s);
+        return;
     }
+    if (!s->everybody) {
+        ask_everybody(n, s);
+        if (s->unanswered != 0) {
+            return;
+        }
+    }
+    if ((s->conclusive && s->view == n->view->number) || list_is_empty(&s->held)) {
+        lost(n, s);
+        return;
+    }
+    struct list finders;
+    list_init(&finders);
+    list_splice_back(&finders, &s->finders);
+    s->unanswered = 0; /* again at the deadline; who only asks need not wait for that */
+    if (s->deadline > n->now_ns + AGAIN_NS) {
+        s->deadline = n->now_ns + AGAIN_NS;
+    }
+    answer_finders(n, &finders, s->id, NODE_REF_NONE);
 }
 
 static struct search *
@@ -571,8 +607,6 @@ route_tick(struct node *n)
         struct directory_place place;
         if (known_place(n, s->id, &place) && !place.ended) {
             found(n, s, place.node);
-        } else if (s->rounds >= ROUNDS_MAX) {
-            lost(n, s);
         } else {
             begin_round(n, s);
             if (s->unanswered == 0) {

@@ -10,13 +10,18 @@
 #include <stdbool.h>
 
 #include "stint/types.h"
+#include "wire/limits.h"
 
 enum {
     DATADIR_PATH_SIZE = 4096,
     DATADIR_JOIN_MAX = 16,
-    DATADIR_ENDPOINT_SIZE = 264,
-    DATADIR_NAME_SIZE = 64,
+    DATADIR_ENDPOINT_SIZE = LIMIT_ENDPOINT + 1,
+    DATADIR_NAME_SIZE = LIMIT_NAME + 1,
 };
+
+#define DATADIR_LOCK "lock"
+#define DATADIR_FACTS "node.facts"
+#define DATADIR_STORE "store.db"
 
 /* What is kept between two runs. All zero: a node that never ran. */
 struct datadir_facts {
@@ -33,10 +38,12 @@ struct datadir_facts {
 };
 
 struct datadir {
-    int fd;      /* of the directory; -1: closed */
+    int fd;      /* of the directory; -1: closed, as after DATADIR_INIT */
     int lock_fd;
     char path[DATADIR_PATH_SIZE];
 };
+
+#define DATADIR_INIT { .fd = -1, .lock_fd = -1 }
 
 /*
  * Makes the directory (0700, parents must exist) when it is missing, and locks it. On failure `d`

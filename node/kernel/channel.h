@@ -70,6 +70,12 @@ void channel_close(struct kernel *k, struct channel *ch, bool wake);
 /* Its end: closes with wake, tells (CHANNEL_GONE, results to those elsewhere) and frees. */
 void channel_end(struct kernel *k, struct channel *ch);
 
+/* Ends a shared channel that was closed with wake and has nothing left: `ch` may be gone then. */
+void channel_check_end(struct kernel *k, struct channel *ch);
+
+/* What an operation gets that would have to wait in a closed channel. */
+enum stint_status channel_refusal(const struct channel *ch, int direction);
+
 /* Values in the buffer, and one of them: 0 is the oldest. */
 uint32_t channel_count(const struct channel *ch);
 void *channel_value_at(const struct channel *ch, uint32_t index);

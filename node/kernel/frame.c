@@ -161,7 +161,7 @@ fault_raise(struct kernel *k, struct tasklet *t, enum stint_status status, const
     fault->line = 0;
     fault->origin[0] = 0;
     if (f != NULL) {
-        fault->line = f->resume == RESUME_EXCEPT ? f->code->definition->line : f->resume;
+        fault->line = k->context.resume;
         text_format(fault->origin, sizeof fault->origin, "%s.%s", f->code->module->definition->name, f->code->name);
     }
     text_copy(fault->text, sizeof fault->text, text == NULL ? "" : text);
@@ -184,6 +184,23 @@ fault_of(const struct tasklet *t, uint32_t depth)
         fault = fault->next;
     }
     return fault;
+}
+
+const char *
+fault_describe(struct kernel *k, const struct tasklet *t, uint32_t depth, enum stint_status status)
+{
+    const struct fault *fault = fault_of(t, depth);
+    if (fault == NULL || fault->status != status) {
+        text_copy(k->error_text, sizeof k->error_text, stint_strerror(status));
+        return k->error_text;
+    }
+    const char *text = fault->text[0] == 0 ? stint_strerror(status) : fault->text;
+    if (fault->origin[0] == 0) {
+        text_copy(k->error_text, sizeof k->error_text, text);
+    } else {
+        text_format(k->error_text, sizeof k->error_text, "%s (%s:%u)", text, fault->origin, fault->line);
+    }
+    return k->error_text;
 }
 
 void

@@ -32,7 +32,7 @@ struct frame {
     uint32_t resume; /* line, RESUME_START or RESUME_EXCEPT */
     uint16_t depth;  /* 0 for the first */
     uint16_t flags;
-    uint32_t unused;
+    uint32_t error; /* in its except section: the status that led there */
 };
 
 #define FRAME_ALIGN(size) (((size) + 7u) & ~7u)
@@ -109,6 +109,10 @@ void fault_catch(struct kernel *k, struct tasklet *t, uint32_t depth);
 
 /* The innermost fault handled by frame `depth`, or NULL. */
 struct fault *fault_of(const struct tasklet *t, uint32_t depth);
+
+/* A sentence about the fault of that depth (FAULT_TRAVELS: the travelling one), or about `status` if there is none. Valid
+ * until the next one. */
+const char *fault_describe(struct kernel *k, const struct tasklet *t, uint32_t depth, enum stint_status status);
 
 /* Forgets all faults handled by frames of at least that depth, and the travelling one with `travelling`. */
 void fault_drop(struct kernel *k, struct tasklet *t, uint32_t depth, bool travelling);

@@ -353,6 +353,10 @@ bool kernel_each_channel(const struct kernel *k, uint32_t *cursor, struct kernel
 /* The ids of the channels that a tasklet owns, at most `max` (KERNEL_OWNED_MAX are all); returns how many. */
 uint32_t kernel_owned(const struct kernel *k, struct stint_id tid, struct stint_id *cids, uint32_t max);
 
+/* The tasklets elsewhere that have an operation pending on a channel here, and where they are. */
+void kernel_each_pending(const struct kernel *k, struct stint_id cid,
+    void (*tell)(void *arg, struct stint_id tid, struct kernel_place place), void *arg);
+
 /* The tasklets that wait on a channel, longest first; start with *cursor 0. */
 bool kernel_each_waiter(const struct kernel *k, struct stint_id cid, uint32_t *cursor, struct stint_id *tid,
     enum kernel_op *op);

@@ -11,7 +11,8 @@
 #define KERNEL_CAPACITY_MAX 65536u       /* values in a channel's buffer */
 #define KERNEL_BUFFER_MAX (64u << 20)    /* bytes of a channel's buffer */
 #define KERNEL_OWNED_MAX 1024u           /* channels of one tasklet */
-#define KERNEL_OUTLETS_MAX 4096u         /* remote channels that one tasklet has dealings with */
+#define KERNEL_OUTLETS_MAX 4096u         /* remote channels that one tasklet has something outstanding with */
+#define KERNEL_OUTLETS_KEPT 256u         /* from so many on, those longest unused are ended */
 #define KERNEL_RELATIONS_MAX 65536u      /* elsewhere tasklets with dealings with one channel */
 #define KERNEL_NAME_MAX 63u              /* characters of a channel's name */
 #define KERNEL_ERROR_TEXT_MAX 120u       /* bytes of an error's text, terminator included */
@@ -22,6 +23,6 @@
 #define KERNEL_EFFECTS_SOFT 4096u        /* kernel_run() stops at so many waiting effects */
 #define KERNEL_EFFECT_BYTES_SOFT (4u << 20) /* or at so many bytes of their values */
 #define KERNEL_ORPHAN_NS 60000000000ull  /* how long an orphaned relation is kept */
-#define KERNEL_TURN_STEPS 10000u         /* frames entered before a turn is cut at a call */
+#define KERNEL_TURN_STEPS 4096u          /* calls and operations before a turn is cut */
 
 #endif

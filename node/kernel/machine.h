@@ -21,7 +21,8 @@ struct kernel {
     struct tasklet *current;      /* NULL between turns */
     uint32_t runcount;
     bool broken;
-    bool result_valid;
+    bool result_valid;      /* a callee has just returned: its locals are above the top frame */
+    uint32_t budget;        /* calls and operations left in this turn */
     uint64_t now_ns;
     uint64_t wall_ms;
     uint64_t steps;

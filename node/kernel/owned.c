@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The channels that go where their owner goes. */
+/* The channels that go where their owner goes, and who is to be told of it. */
 #include "kernel/channel.h"
+#include "kernel/relation.h"
 #include "kernel/tasklet.h"
 
 uint32_t
@@ -12,4 +13,17 @@ kernel_owned(const struct kernel *k, struct stint_id tid, struct stint_id *cids,
         cids[count++] = ch->id;
     }
     return count;
+}
+
+void
+kernel_each_pending(const struct kernel *k, struct stint_id cid,
+    void (*tell)(void *arg, struct stint_id tid, struct kernel_place place), void *arg)
+{
+    const struct channel *ch = channel_find(k, cid);
+    const struct relation *r = ch != NULL && ch->extra != NULL ? ch->extra->relations : NULL;
+    for (; r != NULL; r = r->next_of_channel) {
+        if (r->op != 0) {
+            tell(arg, r->tid, r->place);
+        }
+    }
 }

@@ -17,11 +17,12 @@
 #include "base/list.h"
 #include "kernel/channel.h"
 
-/* A pipelined send. */
+/* An operation that nobody waits for: a pipelined send, or the cancelling of one out of which the tasklet was killed. */
 struct outlet_send {
     struct outlet_send *next;
     uint64_t number;
     uint32_t size;
+    bool cancel;
     uint8_t bytes[]; /* encoded */
 };
 
@@ -30,22 +31,21 @@ struct outlet {
     struct stint_id tid; /* the key is tid and cid */
     struct stint_id cid;
     struct tasklet *tasklet; /* NULL: it has ended, and what is outstanding is still to be confirmed */
-    struct outlet *next_of_tasklet;
-    struct outlet *prev_of_tasklet;
+    struct list of_tasklet;  /* in extra.outlets */
     const struct stint_type *type; /* of the operations outstanding */
     uint64_t type_hash;
     uint64_t epoch; /* of the tasklet, once that has ended */
+    uint64_t base;  /* numbers begin after it */
     uint64_t last;  /* number of the last operation issued */
     uint64_t done;  /* all up to this one are confirmed */
-    struct outlet_send *first; /* pipelined sends not confirmed, oldest first */
+    struct outlet_send *first; /* what is not confirmed and not waited for, oldest first: the window */
     struct outlet_send *newest;
     uint32_t window;          /* how many */
     uint32_t slot;
     enum stint_status failed; /* of an earlier send that nobody waited for: raised by the next operation */
     uint8_t op;               /* enum kernel_op: of the blocking operation */
-    bool blocking;            /* operation `last` is one that the tasklet waits for (or waited for: `unwanted`) */
+    bool blocking;            /* operation `last` is one that the tasklet waits for */
     bool cancelling;          /* its deadline has passed: CANCEL is on its way */
-    bool unwanted;            /* the tasklet was killed out of it */
     bool buffered;            /* the host said that the channel has a buffer */
 };
 
@@ -96,21 +96,26 @@ struct outlet *outlet_new(struct kernel *k, struct tasklet *t, struct stint_id c
 /* Frees an outlet with its sends, entered or not; the tasklet's counts are kept. Tells nobody. */
 void outlet_free(struct kernel *k, struct outlet *o);
 
-/* Appends a copy of an encoded send under the next number. STINT_NO_MEMORY. */
-STINT_MUST_USE enum stint_status outlet_append(struct kernel *k, struct outlet *o, struct stint_span bytes);
+/* Appends an entry to the window: a copy of an encoded send, or a cancelling. The number is above all in it.
+ * STINT_NO_MEMORY. */
+STINT_MUST_USE enum stint_status outlet_append(struct kernel *k, struct outlet *o, uint64_t number,
+    struct stint_span bytes, bool cancel);
 
 /*
  * The operation of the running tasklet on a channel that is not here. True: it blocks (state REMOTE). False: *wake is the
  * outcome (a pipelined send, or what cannot be done).
  */
-bool outlet_begin(struct kernel *k, struct tasklet *t, stint_Channel *handle, const struct stint_type *type,
-    int direction, int64_t timeout_ms, uint32_t *wake);
+bool outlet_begin(struct kernel *k, struct tasklet *t, const stint_Channel *handle, const struct stint_type *type,
+    void *value, int direction, int64_t timeout_ms, uint32_t *wake);
 
 /* Emits the offers (or CANCEL) of all that is outstanding with a number above `after`. */
 void outlet_reoffer(struct kernel *k, struct outlet *o, uint64_t after);
 
-/* The tasklet's deadline for its blocking operation has passed. */
+/* The tasklet's deadline for its blocking operation has passed: CANCEL, and the tasklet waits for the answer. */
 void outlet_cancel(struct kernel *k, struct outlet *o);
+
+/* The tasklet is killed out of its blocking operation: CANCEL, and the answer is for nobody. */
+void outlet_abandon(struct kernel *k, struct outlet *o);
 
 /* The tasklet has ended: emits FIN, at once or when all is confirmed. */
 void outlet_release(struct kernel *k, struct outlet *o);
@@ -125,9 +130,16 @@ struct relation *relation_new(struct kernel *k, struct channel *ch, struct stint
 /* Frees it, out of the queue first. Tells nobody. */
 void relation_free(struct kernel *k, struct relation *r);
 
-/* Completes the pending operation, which is out of the queue, and emits DONE. `value` is what it receives, or NULL.
+/* Completes operation last + 1, which is not in the queue, and emits DONE. `value` is what it receives, or NULL.
  * May free r (FIN had come). */
 void relation_complete(struct kernel *k, struct relation *r, enum stint_status status, const void *value);
+
+/* The same with the value encoded already (relation_encode()). */
+void relation_complete_bytes(struct kernel *k, struct relation *r, enum stint_status status, struct stint_span bytes);
+
+/* The encoding of a value in the kernel's buffer, valid until the next; STINT_INVALID if it has none. */
+STINT_MUST_USE enum stint_status relation_encode(struct kernel *k, const struct stint_type *type, const void *value,
+    struct stint_span *bytes);
 
 /*
  * Turns the place of a local tasklet in a local queue into that of a foreign waiter, and the tasklet into one that

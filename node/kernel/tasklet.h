@@ -4,7 +4,7 @@
  * run ring, a channel's queue, the stack of STINT_RUN_ALL), so one pair of links serves them all.
  *
  *     READY     may run: it is in the ring, unless HELD or FROZEN
- *     PAUSED    in no chain, until inserted, run or killed; `type` is set while it waits for a value
+ *     PAUSED    in no chain, until inserted, run or killed
  *     BLOCKED   in the queue of `on.channel`, of this kernel
  *     REMOTE    waits for the result of the last operation of `on.outlet`
  *     SLEEPING  waits for its timer
@@ -20,6 +20,7 @@
 #define STINT_KERNEL_TASKLET_H
 
 #include "base/heap.h"
+#include "base/list.h"
 #include "kernel/frame.h"
 #include "kernel/index.h"
 #include "kernel/kernel.h"
@@ -58,23 +59,27 @@ enum tasklet_flags {
     TASKLET_NOTIFY = 1 << 4,
     TASKLET_FIRST_TURN = 1 << 5, /* has not given up its first turn yet */
     TASKLET_BLOCK_TRAP = 1 << 6,
-    TASKLET_IN_RING = 1 << 7
+    TASKLET_IN_RING = 1 << 7,
+    TASKLET_WANTS_VALUE = 1 << 8 /* PAUSED in STINT_PAUSE_FOR: `value` is where to put a `type` */
 };
 
 #define WAKE_STATUS 0xffu /* the status of the operation */
 #define WAKE_VALUE 0x100u /* its value lies in the scratch */
+#define WAKE_FAULT 0x200u /* the status is that of the travelling fault, from a callee */
 
 /* What few tasklets have. */
 struct tasklet_extra {
     struct heap_item timer; /* key: the deadline in ns; in kernel.timers */
     struct fault *fault;
-    struct outlet *outlets;
+    struct list outlets;     /* of outlet.of_tasklet, last used first */
     uint32_t outlet_count;
-    uint32_t outstanding; /* sends not confirmed, of all outlets: the fast path is shut while there are any */
+    uint32_t outstanding;    /* entries in the windows of all outlets */
+    uint64_t number_base;    /* new outlets begin after it, so that numbers to one channel never go back */
     struct tasklet *tasklet;
     uint64_t time_left;      /* of a frozen one's timer; UINT64_MAX: none */
     struct stint_id target;  /* of a move that it asked for */
     uint32_t moves;
+    uint32_t slot;
 };
 
 struct tasklet {

@@ -83,6 +83,33 @@ cluster_keys_make(struct cluster_keys *keys,
     curve_public_of(keys->trust.server_public, keys->server_secret);
 }
 
+bool
+cluster_keys_set_authority(struct cluster_keys *keys, const uint8_t seed[CERT_KEY_SIZE])
+{
+    uint8_t public_key[CERT_KEY_SIZE];
+    uint8_t secret[CERT_SIGN_SECRET_SIZE];
+    int result = crypto_sign_seed_keypair(public_key, secret, seed);
+    STINT_ASSERT(result == 0);
+    bool fits = seal_equal(public_key, keys->trust.authority_public, CERT_KEY_SIZE);
+    if (fits) {
+        memcpy(keys->authority_secret, secret, sizeof secret);
+    }
+    sodium_memzero(secret, sizeof secret);
+    return fits;
+}
+
+bool
+cluster_keys_set_server(struct cluster_keys *keys, const uint8_t secret[CERT_KEY_SIZE])
+{
+    uint8_t public_key[CERT_KEY_SIZE];
+    curve_public_of(public_key, secret);
+    if (!seal_equal(public_key, keys->trust.server_public, CERT_KEY_SIZE)) {
+        return false;
+    }
+    memcpy(keys->server_secret, secret, CERT_KEY_SIZE);
+    return true;
+}
+
 void
 cluster_keys_wipe(struct cluster_keys *keys)
 {

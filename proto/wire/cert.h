@@ -90,6 +90,13 @@ void cluster_keys_make(struct cluster_keys *keys,
                        const uint8_t entropy[CLUSTER_KEYS_ENTROPY]);
 void cluster_keys_wipe(struct cluster_keys *keys);
 
+/* Puts a secret to its public key in keys->trust; false (nothing changed) if it is not
+ * the one that belongs to it. */
+bool cluster_keys_set_authority(struct cluster_keys *keys,
+                                const uint8_t seed[CERT_KEY_SIZE]);
+bool cluster_keys_set_server(struct cluster_keys *keys,
+                             const uint8_t secret[CERT_KEY_SIZE]);
+
 struct cert_request {
     enum cert_role role;
     const char *name;

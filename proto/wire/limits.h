@@ -50,7 +50,8 @@ enum {
     LIMIT_ACK_DELAY_MS = 1,
     LIMIT_RTO_MIN_MS = 200,
     LIMIT_RTO_MAX_MS = 2000,
-    LIMIT_PING_MS = 5000, /* of silence, then a session asks */
+    LIMIT_PING_MS = 5000,    /* of silence, then a session asks */
+    LIMIT_SILENCE_MS = 3000, /* without any answer, then it greets again */
     LIMIT_PREAUTH_PEERS = 64,
     LIMIT_PREAUTH_MS = 3000,
 };

@@ -432,7 +432,7 @@ struct stint_keys_issue {
     const char *role; /* node client operator observer */
     const char *name;
     const char *out;  /* directory; NULL: the same. Gets cluster.pub, and server.key for a node, if it has none */
-    uint32_t days;    /* 0: 90 for nodes, 365 for operators, else 30 */
+    uint32_t days;    /* 0: 90 for nodes and operators, else 30 */
 };
 
 #ifdef __cplusplus

@@ -59,7 +59,7 @@ enum stint_client_state {
     STINT_CLIENT_OFFLINE = 0,    /* nothing was asked yet, or it was closed */
     STINT_CLIENT_CONNECTING = 1, /* looks for a node, with backoff */
     STINT_CLIENT_CONNECTED = 2,
-    STINT_CLIENT_REFUSED = 3     /* every node refuses this identity; requests fail until it is opened anew */
+    STINT_CLIENT_REFUSED = 3     /* every node refuses this identity: requests failed; the next one tries again */
 };
 
 /*

@@ -63,6 +63,7 @@
 /* Fails with a status (STINT_USER for errors of your own) and a text as for printf. */
 #define STINT_RAISE(status_, ...)                                                       \
     do {                                                                                \
+        ctx->resume = __LINE__;                                                         \
         stint_raise_(ctx, (status_), __VA_ARGS__);                                      \
         return STINT_RAISED;                                                            \
     } while (0)
@@ -95,6 +96,7 @@
     STINT_FALL_;                                                                        \
     case __LINE__:                                                                      \
     if (ctx->wake != 0 && ctx->api->finish(ctx, (to_)) != STINT_OK) {                   \
+        ctx->resume = __LINE__;                                                         \
         return STINT_RAISED;                                                            \
     }
 
@@ -108,6 +110,7 @@
     STINT_FALL_;                                                                        \
     case __LINE__:                                                                      \
     if (ctx->wake != 0 && ctx->api->finish(ctx, (to_)) == STINT_KILLED) {               \
+        ctx->resume = __LINE__;                                                         \
         return STINT_RAISED;                                                            \
     }
 
