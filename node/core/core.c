@@ -130,6 +130,19 @@ node_free(struct node *n)
 }
 
 enum stint_status
+node_set_identity(struct node *n, const struct identity *identity)
+{
+    const struct certificate *old = &n->identity.certificate;
+    const struct certificate *renewed = &identity->certificate;
+    if (!id_equal(old->subject, renewed->subject) || !id_equal(old->cluster, renewed->cluster) ||
+        old->role != renewed->role) {
+        return STINT_INVALID;
+    }
+    n->identity = *identity;
+    return STINT_OK;
+}
+
+enum stint_status
 node_add_module(struct node *n, const struct stint_module *module, char *error, size_t error_size)
 {
     return kernel_add_module(n->kernel, module, error, error_size);

@@ -119,6 +119,12 @@ void node_free(struct node *n);
 STINT_MUST_USE enum stint_status node_add_module(struct node *n, const struct stint_module *module,
                                                  char *error, size_t error_size);
 
+/*
+ * A renewed certificate or new keys of the same subject, for sessions made from now on. STINT_INVALID (and nothing changed):
+ * another subject, role or cluster.
+ */
+STINT_MUST_USE enum stint_status node_set_identity(struct node *n, const struct identity *identity);
+
 /* Does all that follows from the event. Never fails: what goes wrong is an effect, a reply or a tasklet's error. */
 void node_step(struct node *n, const struct node_event *event);
 
