@@ -131,6 +131,7 @@ envelope_kind_name(uint8_t kind)
         [ENVELOPE_PARCEL] = "PARCEL",   [ENVELOPE_LOCATE] = "LOCATE",
         [ENVELOPE_CONTROL] = "CONTROL", [ENVELOPE_PROBE] = "PROBE",
         [ENVELOPE_REQUEST] = "REQUEST", [ENVELOPE_REPLY] = "REPLY",
+        [ENVELOPE_CLOSE] = "CLOSE",     [ENVELOPE_KILL] = "KILL",
     };
     STINT_STATIC_ASSERT(sizeof names / sizeof names[0] == ENVELOPE_KIND_END_,
                         "every kind has a name");

@@ -22,12 +22,11 @@
 #include "wire/limits.h"
 
 enum envelope_kind {
-    /* Protocol C. source: tasklet, target: channel, number: op_seq, epoch: of the
-       tasklet. */
-    ENVELOPE_OFFER =
-        1, /* op: which operation; body: the value; word: hash of its type */
-    ENVELOPE_DONE = 2, /* source: channel, target: tasklet; status; body: the value */
-    ENVELOPE_NACK = 3, /* number: the last one that the host knows */
+    /* Protocol C. source: tasklet, target: channel, number: op_seq,
+     * epoch: of the tasklet. */
+    ENVELOPE_OFFER = 1, /* op: which; body: the value; word: hash of its type */
+    ENVELOPE_DONE = 2,  /* source: channel, target: tasklet; status; body: the value */
+    ENVELOPE_NACK = 3,  /* number: the last one that the host knows */
     ENVELOPE_CANCEL = 4,
     ENVELOPE_FIN = 5,
     /* Between nodes; body: a message of cluster.proto. */

@@ -12,7 +12,7 @@
 enum {
     /* Texts and ids. */
     LIMIT_NAME = 63,
-    LIMIT_ENDPOINT = 127,
+    LIMIT_ENDPOINT = 95, /* a view of all members is one message */
     LIMIT_LABEL = 127,
     LIMIT_ERROR_TEXT = 255,
 
