@@ -4,11 +4,12 @@
 #
 #   stint_add_module(<name> SOURCES <file>... PROTOS <file>... [VERSION_SCRIPT <file>])
 #       The target <name> builds <name>.so into ${CMAKE_BINARY_DIR}/modules. The protos may import each other by their
-#       file names and "stint/stint.proto". Each <x>.proto may have an <x>.options beside it with nanopb's bounds.
+#       file names and "stint/stint.proto". Each <x>.proto may have an <x>.options beside it with nanopb's bounds. Sources
+#       include "<x>.stint.h", which brings the messages, their types and <stint/tasklet.h>.
 #
 #   stint_generate_protos(<out> ROOT <dir> OUT <dir> PROTOS <file>... [TYPES])
 #       <out> becomes the list of generated C files: <OUT>/<x>.pb.c for each <ROOT>/<x>.proto, and with TYPES also
-#       <x>.stint.c, which describes each message to the kernel. The includes are relative to <OUT>.
+#       <x>.stint.c and <x>.stint.h, which describe each message to the kernel. The includes are relative to <OUT>.
 #
 # The build fails when a field of a message has no bound: nanopb would make it a callback or a pointer, and what holds one
 # can neither be pickled nor be decoded safely.
@@ -65,7 +66,7 @@ function(stint_generate_protos out)
             DEPENDS ${inputs} COMMENT "nanopb ${relative}" VERBATIM)
         list(APPEND generated ${base}.pb.c)
         if(G_TYPES)
-            add_custom_command(OUTPUT ${base}.stint.c
+            add_custom_command(OUTPUT ${base}.stint.c ${base}.stint.h
                 COMMAND ${CMAKE_COMMAND} -DHEADER=${base}.pb.h -DNAME=${stem}.pb.h -DOUT=${base}.stint.c
                     -P ${types_script}
                 DEPENDS ${base}.pb.h ${types_script} COMMENT "types of ${relative}" VERBATIM)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Reads a header that nanopb wrote.
 #   -DHEADER=<x>.pb.h -DPROTO=<x>.proto -DCHECK=1      fails if a field became a callback or a pointer
-#   -DHEADER=<x>.pb.h -DNAME=<x>.pb.h -DOUT=<x>.stint.c  writes a STINT_TYPE(T) line for each message T
+#   -DHEADER=<x>.pb.h -DNAME=<x>.pb.h -DOUT=<x>.stint.c  describes each message T: STINT_TYPE(T) there, its
+#                                                        declaration in <x>.stint.h
 cmake_minimum_required(VERSION 3.18)
 
 if(CHECK)
@@ -46,10 +47,18 @@ endif()
 if(OUT)
     file(READ ${HEADER} header)
     string(REGEX MATCHALL "\n#define [A-Za-z0-9_]+_FIELDLIST\\(" lines "${header}")
-    set(text "/* Written by the build from ${NAME}. */\n#include \"${NAME}\"\n#include <stint/tasklet.h>\n\n")
+    string(REGEX REPLACE "\\.c$" ".h" out_header "${OUT}")
+    string(REGEX REPLACE "\\.pb\\.h$" ".stint.h" name "${NAME}")
+    string(MAKE_C_IDENTIFIER "STINT_TYPES_${name}" guard)
+    string(TOUPPER ${guard} guard)
+    set(top "/* Written by the build from ${NAME}. */\n")
+    set(source "${top}#include \"${name}\"\n\n")
+    set(declarations "${top}#ifndef ${guard}\n#define ${guard}\n\n#include <stint/tasklet.h>\n#include \"${NAME}\"\n\n")
     foreach(line IN LISTS lines)
         string(REGEX REPLACE "^\n#define ([A-Za-z0-9_]+)_FIELDLIST.*" "\\1" type "${line}")
-        string(APPEND text "STINT_TYPE(${type})\n")
+        string(APPEND source "STINT_TYPE(${type})\n")
+        string(APPEND declarations "extern STINT_HIDDEN const struct stint_type ${type}_stint;\n")
     endforeach()
-    file(WRITE ${OUT} "${text}")
+    file(WRITE ${OUT} "${source}")
+    file(WRITE ${out_header} "${declarations}\n#endif\n")
 endif()
