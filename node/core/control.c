@@ -117,7 +117,7 @@ send_call(struct node *n, struct store_call *call)
     call->next = n->now_ns + CALL_REPEAT_NS;
     call->request.installed = n->view->number;
     if (n->authority != NULL) {
-        struct authority_from from = { .ref = n->self, .local = true };
+        struct authority_from from = { .ref = n->self, .local = true, .operates = n->self.inc != 0 };
         authority_request(n->authority, from, &call->request, n->now_ns);
         return;
     }
@@ -764,15 +764,6 @@ control_heard(struct node *n, struct node_ref ref)
 }
 
 void
-control_hear_of_view(struct node *n, struct stint_id who)
-{
-    (void)who;
-    if (n->view->number != 0 && n->authority == NULL) {
-        ask_view(n, n->view->authority);
-    }
-}
-
-void
 control_tell_view(struct node *n, uint64_t conn)
 {
     if (n->view->number != 0) {
@@ -789,7 +780,11 @@ store_request_received(struct node *n, const struct arrival *a)
     if (n->authority == NULL || !codec_read(a->body, stint_StoreRequest_fields, &request)) {
         return; /* the asker repeats, and by then knows a view that names the authority */
     }
-    struct authority_from from = { .token = a->conn, .ref = a->from };
+    /* Members are trusted with what they have authorised an operator to ask (SECURITY 10.1). */
+    struct authority_from from = { .token = a->conn, .operates = a->from.inc != 0 };
+    if (a->from.inc != 0) {
+        from.ref = a->from;
+    }
     authority_request(n->authority, from, &request, n->now_ns);
 }
 
@@ -817,7 +812,7 @@ control_receive(struct node *n, const struct arrival *a)
         return;
     case CONTROL_VIEW_GET:
         if (n->view->number != 0) {
-            send_view(n, n->view, a->from.id, a->from.inc == 0 ? a->conn : 0);
+            send_view(n, n->view, a->from.id, a->conn);
         }
         return;
     case CONTROL_RESYNC:

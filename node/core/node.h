@@ -152,8 +152,6 @@ void control_committed(struct node *n, const struct node_event *event);
 void control_connected(struct node *n, uint64_t conn, struct node_ref ref);
 /* Some frame of that node came in. */
 void control_heard(struct node *n, struct node_ref ref);
-/* Somebody greets under a view that is newer than the one installed: asks for it. */
-void control_hear_of_view(struct node *n, struct stint_id who);
 /* Shows the view to a node that is not in it. */
 void control_tell_view(struct node *n, uint64_t conn);
 void control_tick(struct node *n);

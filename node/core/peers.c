@@ -4,8 +4,8 @@
  * send to it comes over their outbound connections, inbound here. Clients are inbound too, and are answered over
  * the connection they came by.
  *
- * Who may say what: before the handshake nothing; a node that is not in the view (it joins, or has not read that it is dead)
- * only asks for the view and to join; a client only makes requests, each authorised by its role in admin.c.
+ * Who may say what: before the handshake nothing; a node that is not in the view only asks for the view, or to join (judge_stranger);
+ * a client only makes requests, each authorised by its role in admin.c.
  */
 #include <string.h>
 
@@ -350,10 +350,24 @@ session_ended(struct node *n, struct conn *c)
     c->reopen_at = n->now_ns + REOPEN_NS;
 }
 
+/*
+ * An outbound session opened to another life of the member than the view has: nothing meant for the earlier one may reach
+ * it. Closed and tried again, until the view tells of the new life or of the end of the old one.
+ */
+static bool
+is_other_life(const struct conn *c)
+{
+    return c->outbound && c->expect.inc != 0 && session_peer(c->session)->incarnation != c->expect.inc;
+}
+
 static void
 opened(struct node *n, struct conn *c)
 {
     const struct session_peer *peer = session_peer(c->session);
+    if (is_other_life(c)) {
+        session_close(c->session, STINT_NOT_FOUND, "another incarnation of this node was meant");
+        return;
+    }
     c->open = true;
     if (c->counted) {
         c->counted = false;
@@ -362,6 +376,9 @@ opened(struct node *n, struct conn *c)
     struct node_ref ref = { peer->id, peer->incarnation };
     if (c->outbound) {
         control_connected(n, c->serial, ref);
+        if (c->expect.inc != 0 && peer->view < n->view->number) {
+            control_tell_view(n, c->serial); /* perhaps it cannot hear of it from anybody else */
+        }
     } else if (peer->role == ROLE_NODE && peer->incarnation != 0 && !view_has(n->view, ref)) {
         control_tell_view(n, c->serial); /* it has not read that it is dead */
     }
@@ -535,10 +552,6 @@ accept(struct node *n, const struct node_event *event, const struct session_key 
         n->phase >= PHASE_FENCED) {
         return NULL; /* it greets again */
     }
-    if (key->incarnation > n->view->number) {
-        control_hear_of_view(n, key->initiator); /* a member this node has not heard of yet; it greets again */
-        return NULL;
-    }
     struct conn *c = new_conn(n, false);
     if (c == NULL) {
         return NULL;
@@ -587,41 +600,64 @@ hello(struct node *n, const struct node_event *event, const struct session_key *
     }
 }
 
-/* Whether an envelope of this kind may come from such a peer at all; what exactly it may ask is for its room to say. */
+enum verdict { DELIVER, IGNORE, CUT };
+
+/* What is lost without harm because it is repeated anyway. */
 static bool
-permitted(const struct node *n, const struct conn *c, const struct session_peer *peer,
-          const struct envelope *envelope)
+is_repeated(const struct envelope *envelope)
 {
-    if (envelope->kind == ENVELOPE_REPLY) {
-        return false; /* replies of members come as requests' answers over their own connections, below */
+    return envelope->kind == ENVELOPE_PROBE || envelope->kind == ENVELOPE_LOCATE || envelope->kind == ENVELOPE_MOVE;
+}
+
+/*
+ * A node that is not in the view: it joins; or it has not read that it is dead; or this node has not read that it has joined, then
+ * the view is what it may bring. Anything else it must send again after that, so the session is cut.
+ */
+static enum verdict
+judge_stranger(const struct node *n, const struct session_peer *peer, const struct envelope *envelope)
+{
+    bool control = envelope->kind == ENVELOPE_CONTROL;
+    if (control && envelope->op == CONTROL_VIEW_GET) {
+        return DELIVER;
     }
+    if (peer->incarnation == 0) {
+        return control && envelope->op == CONTROL_STORE_REQUEST ? DELIVER : CUT;
+    }
+    if (peer->incarnation > n->view->number && control && envelope->op == CONTROL_VIEW) {
+        return DELIVER;
+    }
+    return is_repeated(envelope) ? IGNORE : CUT;
+}
+
+/* Whether such an envelope may come from such a peer at all; what exactly it may ask is for its room to say. */
+static enum verdict
+judge(const struct node *n, const struct conn *c, const struct session_peer *peer, const struct envelope *envelope)
+{
     if (peer->role != ROLE_NODE) {
-        return envelope->kind == ENVELOPE_REQUEST && n->phase == PHASE_MEMBER;
+        return envelope->kind != ENVELOPE_REQUEST ? CUT : n->phase == PHASE_MEMBER ? DELIVER : IGNORE;
     }
-    if (c->outbound) {
-        return envelope->kind == ENVELOPE_CONTROL;
+    bool member = view_has(n->view, (struct node_ref){ peer->id, peer->incarnation });
+    if (c->outbound) { /* answers */
+        return envelope->kind == ENVELOPE_CONTROL || (member && envelope->kind == ENVELOPE_REPLY) ? DELIVER : IGNORE;
     }
-    if (view_has(n->view, (struct node_ref){ peer->id, peer->incarnation })) {
-        return true;
-    }
-    return envelope->kind == ENVELOPE_CONTROL &&
-           (envelope->op == CONTROL_VIEW_GET ||
-            (envelope->op == CONTROL_STORE_REQUEST && peer->incarnation == 0));
+    return member ? DELIVER : judge_stranger(n, peer, envelope);
 }
 
 static void
 deliver(struct node *n, struct conn *c, struct stint_span batch)
 {
     struct session_peer peer = *session_peer(c->session);
-    struct arrival a = { .conn = c->serial, .role = (uint8_t)peer.role, .by = peer.name };
-    a.from = (struct node_ref){ peer.id, peer.incarnation };
-    if (c->outbound && c->expect.inc != 0) {
-        a.from = c->expect;
-    }
+    struct arrival a = { .from = { peer.id, peer.incarnation },
+                         .conn = c->serial,
+                         .role = (uint8_t)peer.role,
+                         .by = peer.name };
     while (n->phase < PHASE_FENCED && envelope_next(&batch, &a.envelope, &a.body) == STINT_OK) {
-        bool member = peer.role == ROLE_NODE && view_has(n->view, a.from);
-        if (permitted(n, c, &peer, &a.envelope) || (member && a.envelope.kind == ENVELOPE_REPLY)) {
+        enum verdict verdict = judge(n, c, &peer, &a.envelope);
+        if (verdict == DELIVER) {
             node_dispatch(n, &a);
+        } else if (verdict == CUT) {
+            session_close(c->session, STINT_REFUSED, "that may not be sent before the view has this node");
+            return;
         }
     }
 }
@@ -647,13 +683,12 @@ peers_receive(struct node *n, const struct node_event *event)
     }
     const struct session_peer *peer = session_peer(c->session);
     if (status == STINT_OK && peer->role == ROLE_NODE && session_state(c->session) == SESSION_OPEN) {
-        control_heard(n, c->outbound && c->expect.inc != 0 ? c->expect
-                                                           : (struct node_ref){ peer->id, peer->incarnation });
+        control_heard(n, (struct node_ref){ peer->id, peer->incarnation });
     }
     if (session_state(c->session) == SESSION_OPEN && !c->open) {
         opened(n, c);
     }
-    if (batch.size != 0) {
+    if (batch.size != 0 && session_state(c->session) == SESSION_OPEN) {
         deliver(n, c, batch);
     }
     after(n, c);

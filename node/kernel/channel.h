@@ -23,6 +23,7 @@ struct channel_extra {
     char *name;      /* NULL or allocated with name_size bytes */
     uint32_t name_size;
     uint32_t relation_count;
+    uint32_t starved; /* relations that wait for the buffer to drain */
     struct relation *relations; /* chained by next_of_channel, newest first */
     uint8_t *buffer;            /* `room` values of type->size bytes rounded up to 8; a ring */
     uint32_t room;
@@ -49,6 +50,9 @@ struct channel {
 /* A channel entered under `id`; with an owner it is put into its list. NULL: memory or limits. `id` must be free. */
 struct channel *channel_new(struct kernel *k, struct stint_id id, const struct stint_type *type, uint32_t capacity,
     struct tasklet *owner);
+
+/* Whether a channel of that capacity would be over a limit. */
+bool channel_too_large(const struct stint_type *type, uint32_t capacity);
 
 /* Frees it with buffer, name and relations. Nobody local may wait in it. Tells nobody. */
 void channel_free(struct kernel *k, struct channel *ch);
@@ -96,6 +100,9 @@ struct waiter *channel_first(const struct channel *ch);
 /* After something changed (a value taken, a waiter revived): moves values of waiting senders into the buffer, and
  * of buffer and senders to waiting receivers, as far as they go. */
 void channel_settle(struct kernel *k, struct channel *ch);
+
+/* A value was taken out of the buffer: waiting senders follow, those elsewhere are asked for more. */
+void channel_drained(struct kernel *k, struct channel *ch);
 
 /* Ends the wait of a waiter that is out of the queue: a tasklet becomes ready, a relation gets its result. `value` (may
  * be NULL) is what it receives. */

@@ -227,8 +227,9 @@ STINT_MUST_USE enum stint_status kernel_offer(struct kernel *k, const struct ker
  * repeated. The answer is an effect. Statuses as kernel_offer(). */
 STINT_MUST_USE enum stint_status kernel_cancel(struct kernel *k, const struct kernel_offer *offer);
 
-/* The tasklet has ended: its relation with the channel is forgotten once `number` is completed. */
-void kernel_fin(struct kernel *k, struct stint_id cid, struct stint_id tid, uint64_t number);
+/* The tasklet has ended: its relation with the channel is forgotten once `number` is completed. STINT_NOT_HERE; STINT_BUSY:
+ * the channel is frozen, tell it where it goes. */
+enum stint_status kernel_fin(struct kernel *k, struct stint_id cid, struct stint_id tid, uint64_t number);
 
 /* That life of a node is over: relations of tasklets placed there are orphans. They keep their places in the queues but
  * are not served, until the tasklet offers again from elsewhere; after KERNEL_ORPHAN_NS they are forgotten. */

@@ -65,6 +65,14 @@ kernel_of(struct stint_context *ctx)
 /* The functions of frames (api.c). */
 const struct stint_api *kernel_api(void);
 
+/* A tasklet with one frame, at the end of the ring (or KERNEL_PAUSED). NULL: limits or memory. `id` must be free. */
+struct tasklet *kernel_make_tasklet(struct kernel *k, const struct code *code, const void *locals, struct stint_id id,
+    uint32_t flags);
+
+/* Emits the request for a channel's name, for a tasklet's move. */
+void kernel_ask_name(struct kernel *k, const struct channel *ch);
+void kernel_ask_move(struct kernel *k, const struct tasklet *t);
+
 /* Fires what is due: timers of tasklets, orphans' ends. */
 void kernel_expire(struct kernel *k);
 

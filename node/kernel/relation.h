@@ -53,7 +53,8 @@ enum relation_flags {
     RELATION_GAP_TOLD = 1 << 0, /* REFUSE was sent for what is missing; not again until it has come */
     RELATION_DROPPED = 1 << 1,  /* something after the pending operation came and was dropped: REFUSE when it completes */
     RELATION_ENDING = 1 << 2,   /* FIN has come for `fin_number` */
-    RELATION_HAS_RESULT = 1 << 3
+    RELATION_HAS_RESULT = 1 << 3,
+    RELATION_STARVED = 1 << 4 /* REFUSE is due when the buffer has drained; counted in extra.starved */
 };
 
 struct relation {
@@ -117,6 +118,9 @@ void outlet_cancel(struct kernel *k, struct outlet *o);
 /* The tasklet is killed out of its blocking operation: CANCEL, and the answer is for nobody. */
 void outlet_abandon(struct kernel *k, struct outlet *o);
 
+/* What is outstanding fails with that status; of an ended tasklet, the outlet is gone then. */
+void outlet_lose(struct kernel *k, struct outlet *o, enum stint_status status);
+
 /* The tasklet has ended: emits FIN, at once or when all is confirmed. */
 void outlet_release(struct kernel *k, struct outlet *o);
 
@@ -146,6 +150,9 @@ STINT_MUST_USE enum stint_status relation_encode(struct kernel *k, const struct 
  * waits for a remote operation (state REMOTE). STINT_NO_MEMORY, STINT_LIMIT: nothing changed.
  */
 STINT_MUST_USE enum stint_status relation_convert(struct kernel *k, struct tasklet *t);
+
+/* The buffer has drained: asks for what was dropped, if it is worth while. */
+void relation_feed(struct kernel *k, struct channel *ch);
 
 /* Forgets orphans whose time is over; the time of the next one, or UINT64_MAX. */
 void relation_expire(struct kernel *k);

@@ -98,7 +98,10 @@ void link_disconnect(struct link_net *net, uint64_t link);
 STINT_MUST_USE enum stint_status link_send(struct link_net *net, uint64_t link,
                                            struct stint_span bytes);
 
-/* The keys for links opened from now on (a renewed identity). Links there are stay. */
+/*
+ * Other keys for this net's outbound links (a renewed identity). Those there are go down and
+ * connect again, if the keys differ from the ones before.
+ */
 void link_set_keys(struct link_net *net, const uint8_t public_key[LINK_KEY_SIZE],
                    const uint8_t secret_key[LINK_KEY_SIZE]);
 

@@ -177,6 +177,27 @@ test_a_peer_that_restarts_comes_back_on_the_same_link(void **state)
 }
 
 static void
+test_a_link_that_is_down_leaves_the_loop_asleep(void **state)
+{
+    struct pair *p = *state;
+    struct link_event event;
+    unsigned turns = 0;
+    connect_up(p);
+    link_close(p->server);
+    p->server = NULL;
+    (void)net_expect(p->client, NULL, LINK_DOWN, 7);
+    uint64_t end = clock_now_ns() + 1000 * CLOCK_NS_PER_MS;
+    while (clock_now_ns() < end) {
+        while (link_next(p->client, &event)) {
+        }
+        link_wait(p->client, 1000, -1);
+        turns++;
+    }
+    /* Attempts are 100 ms apart at first, then ever more; each is a handful of wake-ups. */
+    assert_true(turns < 200);
+}
+
+static void
 test_a_full_link_says_busy_and_loses_nothing_it_took(void **state)
 {
     struct pair *p = *state;
@@ -368,21 +389,25 @@ test_a_client_without_encryption_gets_nowhere(void **state)
 }
 
 static void
-test_keys_set_later_are_those_of_later_links(void **state)
+test_renewed_keys_are_those_of_all_links(void **state)
 {
     struct pair *p = *state;
     struct keys renewed = keys_new();
     connect_up(p);
-    link_set_keys(p->client, renewed.public_key, renewed.secret_key);
-    assert_int_equal(
-        link_connect(p->client, 8, link_endpoint(p->server), p->cluster.public_key), STINT_OK);
-    (void)net_expect(p->client, p->server, LINK_UP, 8);
-    net_send(p->client, 8, "new");
+    link_set_keys(p->client, p->two.public_key, p->two.secret_key);
+    net_send(p->client, 7, "still up");
     struct link_event event = net_expect(p->server, p->client, LINK_RECEIVED, 0);
-    assert_memory_equal(event.peer_key, renewed.public_key, LINK_KEY_SIZE);
-    net_send(p->client, 7, "old");
-    event = net_expect(p->server, p->client, LINK_RECEIVED, 0);
     assert_memory_equal(event.peer_key, p->two.public_key, LINK_KEY_SIZE);
+    uint64_t old = event.link;
+    link_set_keys(p->client, renewed.public_key, renewed.secret_key);
+    assert_int_equal(link_send(p->client, 7, span_text("x")), STINT_UNREACHABLE);
+    event = net_expect(p->client, p->server, LINK_DOWN, 7);
+    assert_string_equal(event.text, "the keys were renewed");
+    (void)net_expect(p->client, p->server, LINK_UP, 7);
+    net_send(p->client, 7, "new");
+    event = net_expect(p->server, p->client, LINK_RECEIVED, 0);
+    assert_memory_equal(event.peer_key, renewed.public_key, LINK_KEY_SIZE);
+    assert_true(event.link != old);
 }
 
 int
@@ -397,6 +422,7 @@ main(void)
         TEST(test_another_server_key_never_comes_up_and_says_why_once),
         TEST(test_nobody_there_is_told_once_and_a_late_server_is_found),
         TEST(test_a_peer_that_restarts_comes_back_on_the_same_link),
+        TEST(test_a_link_that_is_down_leaves_the_loop_asleep),
         TEST(test_a_full_link_says_busy_and_loses_nothing_it_took),
         TEST(test_a_full_way_back_says_busy_and_loses_nothing_it_took),
         TEST(test_a_peer_that_left_is_down_at_the_next_send),
@@ -405,7 +431,7 @@ main(void)
         TEST(test_sizes_outside_the_bounds_are_refused_before_sending),
         TEST(test_nameless_and_many_part_messages_are_dropped),
         TEST(test_a_client_without_encryption_gets_nowhere),
-        TEST(test_keys_set_later_are_those_of_later_links),
+        TEST(test_renewed_keys_are_those_of_all_links),
 #undef TEST
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
