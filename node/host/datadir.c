@@ -205,7 +205,7 @@ parse_facts(struct datadir_facts *f, char *text, bool *newer)
     unsigned number = 1, seen = 0;
     char *end = strchr(text, '\n');
     if (end == NULL || strncmp(text, FACTS_HEAD "\n", sizeof FACTS_HEAD) != 0) {
-        *newer = strncmp(text, family, sizeof family - 1) == 0;
+        *newer = end != NULL && strncmp(text, family, sizeof family - 1) == 0;
         return 1;
     }
     for (char *line = end + 1;; line = end + 1) {
