@@ -147,6 +147,7 @@ struct stint_point {
     const char *file;
     uint32_t line;
     const char *label;
+    const struct stint_type *type; /* of the value that comes in there, NULL: none; a pickle with another is refused */
 };
 
 struct stint_module {

@@ -77,18 +77,20 @@
 
 /* ---- the parts of a suspension point ---- */
 
-#define STINT_POINT_(label_)                                                            \
+#define STINT_POINT_(label_, type_)                                                     \
     do {                                                                                \
         static const struct stint_point stint_point_ = { __func__, __FILE__, __LINE__,  \
-            (label_) };                                                                 \
+            (label_), (type_) };                                                                 \
         static const struct stint_point *const stint_entry_ STINT_IN_SECTION_(          \
             "stint_points") = &stint_point_;                                            \
         (void)stint_entry_;                                                             \
     } while (0)
 
-/* `begin_` unwinds if it says so; afterwards what failed raises. `to_` is where a value goes, or NULL. */
+/* `begin_` unwinds if it says so; afterwards what failed raises. `to_` is where a value of `type_` goes; both may be NULL. */
 #define STINT_SUSPEND_(label_, begin_, outcome_, to_)                                   \
-    STINT_POINT_(label_);                                                               \
+    STINT_SUSPEND_FOR_(label_, begin_, outcome_, to_, NULL)
+#define STINT_SUSPEND_FOR_(label_, begin_, outcome_, to_, type_)                        \
+    STINT_POINT_(label_, type_);                                                               \
     if (begin_) {                                                                       \
         ctx->resume = __LINE__;                                                         \
         return (outcome_);                                                              \
@@ -102,7 +104,9 @@
 
 /* The same, but only a kill raises. */
 #define STINT_TRY_SUSPEND_(label_, begin_, outcome_, to_)                               \
-    STINT_POINT_(label_);                                                               \
+    STINT_TRY_SUSPEND_FOR_(label_, begin_, outcome_, to_, NULL)
+#define STINT_TRY_SUSPEND_FOR_(label_, begin_, outcome_, to_, type_)                    \
+    STINT_POINT_(label_, type_);                                                               \
     if (begin_) {                                                                       \
         ctx->resume = __LINE__;                                                         \
         return (outcome_);                                                              \
@@ -153,14 +157,14 @@
     STINT_DO_(STINT_KNOW_(T) STINT_SUSPEND_(label, STINT_SEND_BEGIN_(ch, T, src, ms),   \
         STINT_UNWINDING, NULL))
 #define STINT_RECV_AS(label, ch, T, dst, ms)                                            \
-    STINT_DO_(STINT_KNOW_(T) STINT_SUSPEND_(label, STINT_RECV_BEGIN_(ch, T, dst, ms),   \
-        STINT_UNWINDING, (dst)))
+    STINT_DO_(STINT_KNOW_(T) STINT_SUSPEND_FOR_(label,                                  \
+        STINT_RECV_BEGIN_(ch, T, dst, ms), STINT_UNWINDING, (dst), &T##_stint))
 #define STINT_TRY_SEND_AS(label, ch, T, src, ms)                                        \
     STINT_DO_(STINT_KNOW_(T) STINT_TRY_SUSPEND_(label,                                  \
         STINT_SEND_BEGIN_(ch, T, src, ms), STINT_UNWINDING, NULL))
 #define STINT_TRY_RECV_AS(label, ch, T, dst, ms)                                        \
-    STINT_DO_(STINT_KNOW_(T) STINT_TRY_SUSPEND_(label,                                  \
-        STINT_RECV_BEGIN_(ch, T, dst, ms), STINT_UNWINDING, (dst)))
+    STINT_DO_(STINT_KNOW_(T) STINT_TRY_SUSPEND_FOR_(label,                              \
+        STINT_RECV_BEGIN_(ch, T, dst, ms), STINT_UNWINDING, (dst), &T##_stint))
 
 /* Makes an owned channel with a name that is unique in the cluster; waits until the cluster has agreed. STINT_EXISTS if
  * the name is taken, STINT_INVALID if it is none. `ch` is a stint_Channel pointer into the locals. */
@@ -214,8 +218,8 @@
 
 /* The same until stint_insert_with() brings a T into *dst. */
 #define STINT_PAUSE_FOR(T, dst)                                                         \
-    STINT_DO_(STINT_KNOW_(T) STINT_SUSPEND_("pause(" #T ")",                            \
-        ctx->api->pause(ctx, &T##_stint, STINT_TO_(T, dst)), STINT_UNWINDING, (dst)))
+    STINT_DO_(STINT_KNOW_(T) STINT_SUSPEND_FOR_("pause(" #T ")",                        \
+        ctx->api->pause(ctx, &T##_stint, STINT_TO_(T, dst)), STINT_UNWINDING, (dst), &T##_stint))
 
 /* Goes on at that tasklet at once; the ring continues from its place, so all behind it run before the caller. A paused one
  * is put at the end first. STINT_BLOCKED, STINT_DEAD. */
