@@ -40,6 +40,7 @@ authority_table_clear(struct authority_table *t)
     }
     table_fini(&t->claims);
     t->name_count = 0;
+    t->orphan_count = 0;
     t->member_count = 0;
     t->revoked_count = 0;
     t->founded = false;
@@ -235,6 +236,7 @@ put_name(struct authority_table *t, const struct store_row *row)
     n->channel = id_from(wire.channel);
     n->owner = id_from(wire.owner);
     n->host = (struct node_ref){ id_from(wire.node), wire.inc };
+    t->orphan_count -= n->orphan_view != 0 ? 1 : 0;
     n->orphan_view = 0;
     return NULL;
 }
@@ -331,6 +333,7 @@ table_remove_row(struct authority_table *t, const struct authority_change *c)
     struct authority_name *n = authority_table_name(t, name);
     if (n != NULL) {
         uint32_t place = name_place(t, name);
+        t->orphan_count -= n->orphan_view != 0 ? 1 : 0;
         memmove(&t->names[place], &t->names[place + 1], (--t->name_count - place) * sizeof t->names[0]);
         mem_free(t->mem, n, sizeof *n);
     }
@@ -375,6 +378,7 @@ authority_table_settle(struct authority_table *t)
         struct authority_name *n = t->names[i];
         if (n->orphan_view == 0 && authority_table_living(t, n->host) == NULL) {
             n->orphan_view = t->view;
+            t->orphan_count++;
         }
     }
 }

@@ -43,6 +43,7 @@ struct authority_table {
     uint32_t revoked_count;
     uint64_t revoked[VIEW_REVOKED_MAX];
     uint32_t name_count, name_capacity;
+    uint32_t orphan_count; /* names with an orphan_view */
     struct authority_name **names; /* by name */
     struct table claims;           /* id -> struct authority_claim */
 };

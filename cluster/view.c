@@ -15,8 +15,8 @@
 #include "pb_decode.h"
 #include "pb_encode.h"
 
-/* A view is never cut: what 256 members with the longest texts take is one body, and so one frame. */
-STINT_STATIC_ASSERT(stint_View_size <= LIMIT_BODY, "a full view fits one message");
+/* A view is never cut: what 256 members with the longest texts take is one message. */
+STINT_STATIC_ASSERT(stint_View_size <= LIMIT_MESSAGE, "a full view fits one message");
 STINT_STATIC_ASSERT(sizeof(((stint_View *)0)->members) / sizeof(stint_Member) == VIEW_MEMBERS_MAX,
                     "the schema's bound of members is ours");
 STINT_STATIC_ASSERT(sizeof(((stint_View *)0)->revoked) / sizeof(uint64_t) == VIEW_REVOKED_MAX,

@@ -79,7 +79,7 @@ control_init(struct node *n)
         if (n->authority == NULL) {
             return STINT_NO_MEMORY;
         }
-        effects_simple(&n->effects, NODE_STORE_LOAD);
+        outbox_simple(&n->outbox, NODE_STORE_LOAD);
         n->phase = PHASE_LOADING;
     } else {
         n->phase = PHASE_JOINING;
@@ -234,7 +234,7 @@ install(struct node *n)
     if (next->number > n->last_view) {
         n->last_generation = next->generation;
         n->last_view = next->number;
-        effects_persist(&n->effects, n->self.inc, n->last_generation, n->last_view);
+        outbox_persist(&n->outbox, n->self.inc, n->last_generation, n->last_view);
     }
     view_diff(old, next, report_change, n);
     mover_view(n, next); /* M-S, M-D first: homes hear of adoptions before the view is reported */
@@ -256,7 +256,7 @@ install(struct node *n)
         n->control->activating = false;
         node_log(n, NODE_LOG_INFO, "member of the cluster, incarnation %llu, view %llu",
                  (unsigned long long)n->self.inc, (unsigned long long)next->number);
-        effects_simple(&n->effects, NODE_READY);
+        outbox_simple(&n->outbox, NODE_READY);
     }
     if (n->phase == PHASE_MEMBER && me != NULL && me->state == stint_MEMBER_DRAINING) {
         mover_drain(n, NULL, 0, 0);
@@ -412,7 +412,7 @@ joined(struct node *n, uint64_t token, const stint_StoreReply *reply)
         return;
     }
     if (reply->status != STINT_OK) {
-        char why[EFFECTS_TEXT_MAX];
+        char why[OUTBOX_TEXT_MAX];
         text_format(why, sizeof why, "cannot join the cluster: %s", reply->detail[0] != 0
                                          ? reply->detail
                                          : stint_strerror((enum stint_status)reply->status));
@@ -420,7 +420,7 @@ joined(struct node *n, uint64_t token, const stint_StoreReply *reply)
         return;
     }
     n->self.inc = reply->inc;
-    effects_persist(&n->effects, n->self.inc, n->last_generation, n->last_view);
+    outbox_persist(&n->outbox, n->self.inc, n->last_generation, n->last_view);
     n->phase = PHASE_LINKING;
     n->control->activate_at = n->now_ns + LINK_PATIENCE_NS;
     mover_joined(n);
@@ -651,7 +651,7 @@ settle_detector(struct node *n)
 void
 control_rows(struct node *n, const struct node_event *event)
 {
-    char error[EFFECTS_TEXT_MAX];
+    char error[OUTBOX_TEXT_MAX];
     if (n->authority == NULL) {
         return;
     }
@@ -735,10 +735,10 @@ settle_authority(struct node *n)
         any = true;
         switch (effect.kind) {
         case AUTHORITY_COMMIT:
-            effects_commit(&n->effects, &effect.commit);
+            outbox_commit(&n->outbox, &effect.commit);
             break;
         case AUTHORITY_LOAD:
-            effects_simple(&n->effects, NODE_STORE_LOAD);
+            outbox_simple(&n->outbox, NODE_STORE_LOAD);
             break;
         case AUTHORITY_REPLY:
             answer(n, &effect);

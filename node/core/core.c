@@ -92,7 +92,7 @@ node_new(const struct node_config *config, char *error, size_t error_size)
     }
     n->mem = config->mem;
     prng_init(&n->random, config->seed);
-    effects_init(&n->effects, n->mem);
+    outbox_init(&n->outbox, n->mem);
     n->view = view_new(n->mem);
     n->next = view_new(n->mem);
     if (!copy_config(n, config, error, error_size)) {
@@ -124,7 +124,7 @@ node_free(struct node *n)
     kernel_free(n->kernel);
     view_free(n->view);
     view_free(n->next);
-    effects_fini(&n->effects);
+    outbox_fini(&n->outbox);
     identity_wipe(&n->identity);
     mem_free(n->mem, n, sizeof *n);
 }
@@ -151,12 +151,12 @@ node_add_module(struct node *n, const struct stint_module *module, char *error, 
 void
 node_log(struct node *n, enum node_log_level level, const char *format, ...)
 {
-    char text[EFFECTS_TEXT_MAX];
+    char text[OUTBOX_TEXT_MAX];
     va_list args;
     va_start(args, format);
     text_format_list(text, sizeof text, format, args);
     va_end(args);
-    effects_log(&n->effects, level, "%s", text);
+    outbox_log(&n->outbox, level, "%s", text);
 }
 
 const char *
@@ -184,7 +184,7 @@ node_exit(struct node *n, enum stint_status status, const char *why)
     n->phase = PHASE_ENDED;
     peers_close_all(n);
     peers_flush(n);
-    effects_exit(&n->effects, status, why);
+    outbox_exit(&n->outbox, status, why);
 }
 
 void
@@ -199,7 +199,7 @@ node_fence(struct node *n, const char *why)
         moves_view(n->moves, n->next, n->now_ns);
     }
     peers_close_all(n);
-    effects_simple(&n->effects, NODE_FENCED);
+    outbox_simple(&n->outbox, NODE_FENCED);
     node_exit(n, STINT_FENCED, why);
 }
 
@@ -331,7 +331,7 @@ node_stop_after_drain(struct node *n, uint32_t drain_ms)
 void
 node_step(struct node *n, const struct node_event *event)
 {
-    effects_clear(&n->effects);
+    outbox_clear(&n->outbox);
     if (n->phase == PHASE_ENDED) {
         return;
     }
@@ -388,7 +388,7 @@ node_step(struct node *n, const struct node_event *event)
 const struct node_effect *
 node_next_effect(struct node *n)
 {
-    return effects_next(&n->effects);
+    return outbox_next(&n->outbox);
 }
 
 uint64_t

@@ -19,7 +19,7 @@
 #include "cluster/move.h"
 #include "cluster/view.h"
 #include "core/core.h"
-#include "core/effects.h"
+#include "core/outbox.h"
 #include "kernel/kernel.h"
 #include "wire/envelope.h"
 #include "wire/limits.h"
@@ -50,7 +50,7 @@ struct admin;
 struct node {
     struct mem *mem;
     struct prng random;
-    struct effects effects;
+    struct outbox outbox;
     uint64_t now_ns, wall_ms;
     enum node_phase phase;
     struct node_ref self; /* inc 0 before the join */

@@ -342,7 +342,7 @@ session_ended(struct node *n, struct conn *c)
     c->open = false;
     bool member = c->expect.inc != 0;
     if (!member && n->phase == PHASE_JOINING && status != STINT_NOT_FOUND && status != STINT_OK) {
-        char why[EFFECTS_TEXT_MAX];
+        char why[OUTBOX_TEXT_MAX];
         text_format(why, sizeof why, "cannot join through %s: %s", c->endpoint, session_text(c->session));
         node_exit(n, status, why);
         return;
@@ -402,7 +402,7 @@ after(struct node *n, struct conn *c)
     }
     while (session_output(c->session, session_now(n), &frame)) {
         if (c->number != 0) {
-            effects_send(&n->effects, c->number, frame);
+            outbox_send(&n->outbox, c->number, frame);
         }
     }
     if (session_state(c->session) == SESSION_CLOSED && c->reopen_at == 0 && !c->closing) {
@@ -442,7 +442,7 @@ dial(struct node *n, const char *endpoint, struct node_ref expect)
         free_conn(n, c);
         return NULL;
     }
-    effects_connect(&n->effects, c->number, endpoint);
+    outbox_connect(&n->outbox, c->number, endpoint);
     return c;
 }
 
@@ -522,9 +522,9 @@ refuse(struct node *n, const struct node_event *event, const struct session_refu
         node_log(n, NODE_LOG_WARN, "connection refused: %s", refusal->text);
     }
     if (refusal->frame_size != 0) {
-        effects_send(&n->effects, event->link, span_of(refusal->frame, refusal->frame_size));
+        outbox_send(&n->outbox, event->link, span_of(refusal->frame, refusal->frame_size));
     }
-    effects_disconnect(&n->effects, event->link);
+    outbox_disconnect(&n->outbox, event->link);
 }
 
 static void
@@ -730,7 +730,7 @@ reopen(struct node *n, struct conn *c)
     session_free(c->session);
     c->session = NULL;
     unbind_link(n, c);
-    effects_disconnect(&n->effects, c->number);
+    outbox_disconnect(&n->outbox, c->number);
     c->number = n->peers->next_link++;
     buf_reset(&c->backlog);
     if (table_insert(&n->peers->by_link, id_of_u64(c->number), c) != STINT_OK) {
@@ -738,7 +738,7 @@ reopen(struct node *n, struct conn *c)
     }
     open_session(n, c);
     if (c->session != NULL) {
-        effects_connect(&n->effects, c->number, c->endpoint);
+        outbox_connect(&n->outbox, c->number, c->endpoint);
         c->resync = c->expect.inc != 0; /* what the old session held is gone */
     }
 }
@@ -807,7 +807,7 @@ peers_flush(struct node *n)
         }
         if (c->closing) {
             if (c->number != 0) {
-                effects_disconnect(&n->effects, c->number);
+                outbox_disconnect(&n->outbox, c->number);
             }
             free_conn(n, c);
         }

@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See mill.proto. */
-#include "mill.pb.h"
-
-#include <stint/tasklet.h>
-
-STINT_DECLARE(mill_Sum)
-STINT_DECLARE(mill_Feed)
-STINT_DECLARE(mill_Wait)
+#include "mill.stint.h"
 
 /* Owns the channel `name`; ends when it has seen `expect` numbers. */
 STINT_FRAME(mill_Sum)
@@ -14,7 +8,7 @@ STINT_FRAME(mill_Sum)
     STINT_BEGIN;
     STINT_CHANNEL_OPEN(&self->inbox, self->name, self->capacity, mill_Number);
     while (self->seen < self->expect) {
-        STINT_RECV(&self->inbox, mill_Number, &self->number);
+        STINT_RECV(self->inbox, mill_Number, &self->number);
         self->seen++;
         self->total += self->number.sequence;
         if (self->number.sequence != self->last[self->number.sender] + 1) {
@@ -22,8 +16,7 @@ STINT_FRAME(mill_Sum)
         }
         self->last[self->number.sender] = self->number.sequence;
         if (stint_channel_is_set(&self->number.reply)) {
-            STINT_SEND(&self->number.reply, mill_Answer,
-                       &(mill_Answer){ .sequence = self->number.sequence });
+            STINT_SEND(self->number.reply, mill_Answer, (&(mill_Answer){ .sequence = self->number.sequence }));
         }
     }
     STINT_END;
@@ -38,10 +31,10 @@ STINT_FRAME(mill_Feed)
     }
     while (self->next < self->count) {
         self->next++;
-        STINT_SEND(&self->to, mill_Number,
-                   &(mill_Number){ .sender = self->sender, .sequence = self->next, .reply = self->reply });
+        STINT_SEND(self->to, mill_Number,
+                   (&(mill_Number){ .sender = self->sender, .sequence = self->next, .reply = self->reply }));
         if (self->ask) {
-            STINT_RECV(&self->reply, mill_Answer, &self->answer);
+            STINT_RECV(self->reply, mill_Answer, &self->answer);
             self->wrong += self->answer.sequence != self->next ? 1 : 0;
         }
     }
@@ -53,7 +46,7 @@ STINT_FRAME(mill_Wait)
 {
     STINT_BEGIN;
     for (;;) {
-        STINT_TRY_RECV_WITHIN(&self->on, mill_Answer, &self->answer, 50);
+        STINT_TRY_RECV_WITHIN(self->on, mill_Answer, &self->answer, 50);
         if (stint_status(ctx) != STINT_TIMED_OUT) {
             STINT_RETURN;
         }
@@ -62,4 +55,4 @@ STINT_FRAME(mill_Wait)
     STINT_END;
 }
 
-STINT_MODULE_AS(mill_module, "mill", "1.0.0", mill_Sum, mill_Feed, mill_Wait)
+STINT_MODULE_AS(mill_module, mill, "1.0.0", mill_Sum, mill_Feed, mill_Wait)

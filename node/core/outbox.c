@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/effects.h"
+#include "core/outbox.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #define ARENA_KEEP ((size_t)1 << 20) /* a larger arena is given back after the step */
 
 void
-effects_init(struct effects *e, struct mem *m)
+outbox_init(struct outbox *e, struct mem *m)
 {
     memset(e, 0, sizeof *e);
     e->mem = m;
@@ -19,7 +19,7 @@ effects_init(struct effects *e, struct mem *m)
 }
 
 static void
-free_writes(struct effects *e)
+free_writes(struct outbox *e)
 {
     for (size_t i = 0; i < e->write_count; i++) {
         mem_free(e->mem, (void *)(uintptr_t)e->writes[i].row.key.data, e->writes[i].row.key.size);
@@ -31,7 +31,7 @@ free_writes(struct effects *e)
 }
 
 void
-effects_fini(struct effects *e)
+outbox_fini(struct outbox *e)
 {
     free_writes(e);
     mem_free(e->mem, e->slots, e->capacity * sizeof *e->slots);
@@ -39,7 +39,7 @@ effects_fini(struct effects *e)
 }
 
 void
-effects_clear(struct effects *e)
+outbox_clear(struct outbox *e)
 {
     if (e->next < e->count) { /* the shell stopped in the middle: keep what it has not seen */
         return;
@@ -54,12 +54,12 @@ effects_clear(struct effects *e)
     free_writes(e);
 }
 
-static struct effect_slot *
-push(struct effects *e, enum node_effect_kind kind)
+static struct outbox_slot *
+push(struct outbox *e, enum node_effect_kind kind)
 {
     if (e->count == e->capacity) {
         uint32_t capacity = e->capacity == 0 ? 64 : e->capacity * 2;
-        struct effect_slot *slots = mem_resize(e->mem, e->slots, e->capacity * sizeof *slots,
+        struct outbox_slot *slots = mem_resize(e->mem, e->slots, e->capacity * sizeof *slots,
                                                capacity * sizeof *slots);
         if (slots == NULL) {
             return NULL;
@@ -67,23 +67,23 @@ push(struct effects *e, enum node_effect_kind kind)
         e->slots = slots;
         e->capacity = capacity;
     }
-    struct effect_slot *slot = &e->slots[e->count++];
+    struct outbox_slot *slot = &e->slots[e->count++];
     memset(slot, 0, sizeof *slot);
     slot->effect.kind = kind;
     return slot;
 }
 
 static void
-put_text(struct effects *e, struct effect_slot *slot, const char *text)
+put_text(struct outbox *e, struct outbox_slot *slot, const char *text)
 {
     slot->text_at = e->arena.size;
     slot->has_text = buf_append(&e->arena, text, strlen(text) + 1);
 }
 
 void
-effects_connect(struct effects *e, uint64_t link, const char *endpoint)
+outbox_connect(struct outbox *e, uint64_t link, const char *endpoint)
 {
-    struct effect_slot *slot = push(e, NODE_CONNECT);
+    struct outbox_slot *slot = push(e, NODE_CONNECT);
     STINT_ASSERT(slot != NULL);
     slot->effect.link = link;
     put_text(e, slot, endpoint);
@@ -91,17 +91,17 @@ effects_connect(struct effects *e, uint64_t link, const char *endpoint)
 }
 
 void
-effects_disconnect(struct effects *e, uint64_t link)
+outbox_disconnect(struct outbox *e, uint64_t link)
 {
-    struct effect_slot *slot = push(e, NODE_DISCONNECT);
+    struct outbox_slot *slot = push(e, NODE_DISCONNECT);
     STINT_ASSERT(slot != NULL);
     slot->effect.link = link;
 }
 
 void
-effects_send(struct effects *e, uint64_t link, struct stint_span frame)
+outbox_send(struct outbox *e, uint64_t link, struct stint_span frame)
 {
-    struct effect_slot *slot = push(e, NODE_SEND);
+    struct outbox_slot *slot = push(e, NODE_SEND);
     if (slot == NULL) {
         return;
     }
@@ -115,7 +115,7 @@ effects_send(struct effects *e, uint64_t link, struct stint_span frame)
 }
 
 static struct stint_span
-copy_span(struct effects *e, struct stint_span span)
+copy_span(struct outbox *e, struct stint_span span)
 {
     if (span.size == 0) {
         return (struct stint_span){ NULL, 0 };
@@ -127,9 +127,9 @@ copy_span(struct effects *e, struct stint_span span)
 }
 
 void
-effects_commit(struct effects *e, const struct store_commit *commit)
+outbox_commit(struct outbox *e, const struct store_commit *commit)
 {
-    struct effect_slot *slot = push(e, NODE_STORE_COMMIT);
+    struct outbox_slot *slot = push(e, NODE_STORE_COMMIT);
     STINT_ASSERT(slot != NULL && e->writes == NULL);
     slot->effect.commit = *commit;
     e->writes = mem_zalloc(e->mem, commit->count * sizeof *e->writes);
@@ -145,15 +145,15 @@ effects_commit(struct effects *e, const struct store_commit *commit)
 }
 
 void
-effects_simple(struct effects *e, enum node_effect_kind kind)
+outbox_simple(struct outbox *e, enum node_effect_kind kind)
 {
     STINT_ASSERT(push(e, kind) != NULL);
 }
 
 void
-effects_persist(struct effects *e, uint64_t incarnation, uint64_t generation, uint64_t view)
+outbox_persist(struct outbox *e, uint64_t incarnation, uint64_t generation, uint64_t view)
 {
-    struct effect_slot *slot = push(e, NODE_PERSIST);
+    struct outbox_slot *slot = push(e, NODE_PERSIST);
     STINT_ASSERT(slot != NULL);
     slot->effect.incarnation = incarnation;
     slot->effect.generation = generation;
@@ -161,23 +161,23 @@ effects_persist(struct effects *e, uint64_t incarnation, uint64_t generation, ui
 }
 
 void
-effects_exit(struct effects *e, enum stint_status status, const char *text)
+outbox_exit(struct outbox *e, enum stint_status status, const char *text)
 {
-    struct effect_slot *slot = push(e, NODE_EXIT);
+    struct outbox_slot *slot = push(e, NODE_EXIT);
     STINT_ASSERT(slot != NULL);
     slot->effect.status = status;
     put_text(e, slot, text);
 }
 
 void
-effects_log(struct effects *e, enum node_log_level level, const char *format, ...)
+outbox_log(struct outbox *e, enum node_log_level level, const char *format, ...)
 {
-    char text[EFFECTS_TEXT_MAX];
+    char text[OUTBOX_TEXT_MAX];
     va_list args;
     va_start(args, format);
     text_format_list(text, sizeof text, format, args);
     va_end(args);
-    struct effect_slot *slot = push(e, NODE_LOG);
+    struct outbox_slot *slot = push(e, NODE_LOG);
     if (slot != NULL) {
         slot->effect.level = level;
         put_text(e, slot, text);
@@ -185,12 +185,12 @@ effects_log(struct effects *e, enum node_log_level level, const char *format, ..
 }
 
 const struct node_effect *
-effects_next(struct effects *e)
+outbox_next(struct outbox *e)
 {
     if (e->next == e->count) {
         return NULL;
     }
-    struct effect_slot *slot = &e->slots[e->next++];
+    struct outbox_slot *slot = &e->slots[e->next++];
     struct node_effect *effect = &slot->effect;
     if (slot->has_text) {
         const char *text = (const char *)e->arena.data + slot->text_at;

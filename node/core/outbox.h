@@ -3,24 +3,24 @@
  * The queue of effects of one node: filled during a step, emptied by the shell after it. Bytes and texts are copied
  * into an arena that lives until the next step, so no effect points into state that may change.
  */
-#ifndef STINT_CORE_EFFECTS_H
-#define STINT_CORE_EFFECTS_H
+#ifndef STINT_CORE_OUTBOX_H
+#define STINT_CORE_OUTBOX_H
 
 #include "base/buf.h"
 #include "core/core.h"
 
-#define EFFECTS_TEXT_MAX 512
+#define OUTBOX_TEXT_MAX 512
 
-struct effect_slot {
+struct outbox_slot {
     struct node_effect effect;
     size_t bytes_at; /* places in the arena; it may move while it grows */
     size_t text_at;
     bool has_text;
 };
 
-struct effects {
+struct outbox {
     struct mem *mem;
-    struct effect_slot *slots;
+    struct outbox_slot *slots;
     uint32_t count;
     uint32_t capacity;
     uint32_t next; /* handed out so far */
@@ -29,25 +29,25 @@ struct effects {
     size_t write_count;
 };
 
-void effects_init(struct effects *e, struct mem *m);
-void effects_fini(struct effects *e);
+void outbox_init(struct outbox *e, struct mem *m);
+void outbox_fini(struct outbox *e);
 
 /* Forgets what has been handed out; called at the start of a step. */
-void effects_clear(struct effects *e);
+void outbox_clear(struct outbox *e);
 
 /*
  * Appends. Memory is bounded by what the windows of the sessions allow; if it runs out all the same a SEND is lost
  * (sessions repeat) and everything else stops the process, because an effect that must not be lost would be.
  */
-void effects_connect(struct effects *e, uint64_t link, const char *endpoint);
-void effects_disconnect(struct effects *e, uint64_t link);
-void effects_send(struct effects *e, uint64_t link, struct stint_span frame);
-void effects_commit(struct effects *e, const struct store_commit *commit);
-void effects_simple(struct effects *e, enum node_effect_kind kind);
-void effects_persist(struct effects *e, uint64_t incarnation, uint64_t generation, uint64_t view);
-void effects_exit(struct effects *e, enum stint_status status, const char *text);
-void effects_log(struct effects *e, enum node_log_level level, const char *format, ...) STINT_PRINTF(3, 4);
+void outbox_connect(struct outbox *e, uint64_t link, const char *endpoint);
+void outbox_disconnect(struct outbox *e, uint64_t link);
+void outbox_send(struct outbox *e, uint64_t link, struct stint_span frame);
+void outbox_commit(struct outbox *e, const struct store_commit *commit);
+void outbox_simple(struct outbox *e, enum node_effect_kind kind);
+void outbox_persist(struct outbox *e, uint64_t incarnation, uint64_t generation, uint64_t view);
+void outbox_exit(struct outbox *e, enum stint_status status, const char *text);
+void outbox_log(struct outbox *e, enum node_log_level level, const char *format, ...) STINT_PRINTF(3, 4);
 
-const struct node_effect *effects_next(struct effects *e);
+const struct node_effect *outbox_next(struct outbox *e);
 
 #endif
