@@ -141,13 +141,14 @@ struct stint_code {
     uint32_t mark; /* of STINT_FRAME_MARKED */
 };
 
-/* A place where a frame can be resumed. */
+/* A place where a frame can be resumed. A pickle that brings another type of value there, or another callee, is refused. */
 struct stint_point {
     const char *function;
     const char *file;
     uint32_t line;
     const char *label;
-    const struct stint_type *type; /* of the value that comes in there, NULL: none; a pickle with another is refused */
+    const struct stint_type *type;   /* of the value that comes in there; NULL: none */
+    const struct stint_code *callee; /* NULL: it is no call */
 };
 
 struct stint_module {

@@ -77,20 +77,21 @@
 
 /* ---- the parts of a suspension point ---- */
 
-#define STINT_POINT_(label_, type_)                                                     \
+#define STINT_POINT_(label_, type_, callee_)                                            \
     do {                                                                                \
         static const struct stint_point stint_point_ = { __func__, __FILE__, __LINE__,  \
-            (label_), (type_) };                                                                 \
+            (label_), (type_), (callee_) };                                                                 \
         static const struct stint_point *const stint_entry_ STINT_IN_SECTION_(          \
             "stint_points") = &stint_point_;                                            \
         (void)stint_entry_;                                                             \
     } while (0)
 
-/* `begin_` unwinds if it says so; afterwards what failed raises. `to_` is where a value of `type_` goes; both may be NULL. */
+/* `begin_` unwinds if it says so; afterwards what failed raises. `to_` is where a value of `type_` goes, `callee_` the code
+ * that is called; each may be NULL. */
 #define STINT_SUSPEND_(label_, begin_, outcome_, to_)                                   \
-    STINT_SUSPEND_FOR_(label_, begin_, outcome_, to_, NULL)
-#define STINT_SUSPEND_FOR_(label_, begin_, outcome_, to_, type_)                        \
-    STINT_POINT_(label_, type_);                                                               \
+    STINT_SUSPEND_FOR_(label_, begin_, outcome_, to_, NULL, NULL)
+#define STINT_SUSPEND_FOR_(label_, begin_, outcome_, to_, type_, callee_)               \
+    STINT_POINT_(label_, type_, callee_);                                                               \
     if (begin_) {                                                                       \
         ctx->resume = __LINE__;                                                         \
         return (outcome_);                                                              \
@@ -104,9 +105,9 @@
 
 /* The same, but only a kill raises. */
 #define STINT_TRY_SUSPEND_(label_, begin_, outcome_, to_)                               \
-    STINT_TRY_SUSPEND_FOR_(label_, begin_, outcome_, to_, NULL)
-#define STINT_TRY_SUSPEND_FOR_(label_, begin_, outcome_, to_, type_)                    \
-    STINT_POINT_(label_, type_);                                                               \
+    STINT_TRY_SUSPEND_FOR_(label_, begin_, outcome_, to_, NULL, NULL)
+#define STINT_TRY_SUSPEND_FOR_(label_, begin_, outcome_, to_, type_, callee_)           \
+    STINT_POINT_(label_, type_, callee_);                                                               \
     if (begin_) {                                                                       \
         ctx->resume = __LINE__;                                                         \
         return (outcome_);                                                              \
@@ -158,13 +159,13 @@
         STINT_UNWINDING, NULL))
 #define STINT_RECV_AS(label, ch, T, dst, ms)                                            \
     STINT_DO_(STINT_KNOW_(T) STINT_SUSPEND_FOR_(label,                                  \
-        STINT_RECV_BEGIN_(ch, T, dst, ms), STINT_UNWINDING, (dst), &T##_stint))
+        STINT_RECV_BEGIN_(ch, T, dst, ms), STINT_UNWINDING, (dst), &T##_stint, NULL))
 #define STINT_TRY_SEND_AS(label, ch, T, src, ms)                                        \
     STINT_DO_(STINT_KNOW_(T) STINT_TRY_SUSPEND_(label,                                  \
         STINT_SEND_BEGIN_(ch, T, src, ms), STINT_UNWINDING, NULL))
 #define STINT_TRY_RECV_AS(label, ch, T, dst, ms)                                        \
     STINT_DO_(STINT_KNOW_(T) STINT_TRY_SUSPEND_FOR_(label,                              \
-        STINT_RECV_BEGIN_(ch, T, dst, ms), STINT_UNWINDING, (dst), &T##_stint))
+        STINT_RECV_BEGIN_(ch, T, dst, ms), STINT_UNWINDING, (dst), &T##_stint, NULL))
 
 /* Makes an owned channel with a name that is unique in the cluster; waits until the cluster has agreed. STINT_EXISTS if
  * the name is taken, STINT_INVALID if it is none. `ch` is a stint_Channel pointer into the locals. */
@@ -185,16 +186,16 @@
  * STINT_CALL(sum_Part, 0). An error of the callee is raised here. STINT_DEPTH, STINT_NO_MEMORY, STINT_UNKNOWN_CODE. */
 #define STINT_CALL(T, ...) STINT_CALL_AS("call(" #T ")", T, __VA_ARGS__)
 #define STINT_CALL_AS(label, T, ...)                                                    \
-    STINT_DO_(STINT_SUSPEND_(label, (ctx->api->call(ctx, &stint_code_##T,               \
-        &(T){ __VA_ARGS__ }, sizeof(T))), STINT_CALLED, NULL))
+    STINT_DO_(STINT_SUSPEND_FOR_(label, (ctx->api->call(ctx, &stint_code_##T,               \
+        &(T){ __VA_ARGS__ }, sizeof(T))), STINT_CALLED, NULL, NULL, &stint_code_##T))
 
 /* The same with the locals at a T pointer, for what an initialiser cannot say (arrays). */
 #define STINT_CALL_WITH(T, locals)                                                      \
-    STINT_DO_(STINT_SUSPEND_("call(" #T ")", (ctx->api->call(ctx, &stint_code_##T,      \
-        STINT_SAME_(T, locals), sizeof(T))), STINT_CALLED, NULL))
+    STINT_DO_(STINT_SUSPEND_FOR_("call(" #T ")", (ctx->api->call(ctx, &stint_code_##T,      \
+        STINT_SAME_(T, locals), sizeof(T))), STINT_CALLED, NULL, NULL, &stint_code_##T))
 #define STINT_TRY_CALL(T, ...)                                                          \
-    STINT_DO_(STINT_TRY_SUSPEND_("call(" #T ")", (ctx->api->call(ctx, &stint_code_##T,  \
-        &(T){ __VA_ARGS__ }, sizeof(T))), STINT_CALLED, NULL))
+    STINT_DO_(STINT_TRY_SUSPEND_FOR_("call(" #T ")", (ctx->api->call(ctx, &stint_code_##T,  \
+        &(T){ __VA_ARGS__ }, sizeof(T))), STINT_CALLED, NULL, NULL, &stint_code_##T))
 
 /* The locals of the callee that just returned, a T pointer; valid until the next suspension. */
 #define STINT_RESULT(T) ((T *)ctx->api->result(ctx, &stint_code_##T))
@@ -219,7 +220,7 @@
 /* The same until stint_insert_with() brings a T into *dst. */
 #define STINT_PAUSE_FOR(T, dst)                                                         \
     STINT_DO_(STINT_KNOW_(T) STINT_SUSPEND_FOR_("pause(" #T ")",                        \
-        ctx->api->pause(ctx, &T##_stint, STINT_TO_(T, dst)), STINT_UNWINDING, (dst), &T##_stint))
+        ctx->api->pause(ctx, &T##_stint, STINT_TO_(T, dst)), STINT_UNWINDING, (dst), &T##_stint, NULL))
 
 /* Goes on at that tasklet at once; the ring continues from its place, so all behind it run before the caller. A paused one
  * is put at the end first. STINT_BLOCKED, STINT_DEAD. */

@@ -492,8 +492,8 @@ static void
 test_fingerprints_depend_on_labels_in_order_and_mark(void **state)
 {
     (void)state;
-    static const struct stint_point a = { "f", "a.c", 10, "recv(a)", NULL }, b = { "f", "a.c", 20, "recv(b)", NULL };
-    static const struct stint_point moved = { "f", "other.c", 99, "recv(a)", NULL };
+    static const struct stint_point a = { "f", "a.c", 10, "recv(a)", NULL, NULL }, b = { "f", "a.c", 20, "recv(b)", NULL, NULL };
+    static const struct stint_point moved = { "f", "other.c", 99, "recv(a)", NULL, NULL };
     const struct stint_point *ab[] = { &a, &b }, *ba[] = { &b, &a }, *mb[] = { &moved, &b };
     uint64_t fp = type_fingerprint(1, ab, 2, 0);
     assert_int_equal(type_fingerprint(1, mb, 2, 0), fp); /* lines and files may change */
