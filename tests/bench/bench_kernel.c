@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the kernel costs by itself, in one thread pinned to a core: the metrics `pingpong spawn mem ring fanin1` of the peers'
- * programs, as lines `stint METRIC VALUE UNIT`. Times are medians of several runs. Use: bench_kernel [METRIC]...
+ * programs, as lines `stint METRIC VALUE UNIT`. Times are medians of several runs. Use: bench_kernel [--quick] [METRIC]...;
+ * --quick only shows that it works.
  */
+#include <pb_encode.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "bench.pb.h"
+#include "bench_kernel.pb.h"
 #include "kernel/kernel.h"
 #include "stint/tasklet.h"
 
-enum { RUNS = 7, RING = 503, SENDERS = 100, IDLE = 1000000 };
-enum { ROUND_TRIPS = 1000000, SPAWNS = 1000000, HOPS = 2000000, MESSAGES = 20000 };
+enum { RUNS = 7, RING = 503, SENDERS = 100 };
 
 STINT_FRAME(bench_Client)
 {
@@ -114,15 +116,15 @@ STINT_FRAME(bench_Start)
         status |= stint_channel_shared(ctx, &self->b, bench_Number, 0);
         status |= stint_spawn(ctx, bench_Server, (&(bench_Server){ .ping = self->a, .pong = self->b }), NULL);
         status |= stint_spawn(ctx, bench_Client,
-            (&(bench_Client){ .ping = self->a, .pong = self->b, .left = ROUND_TRIPS }), NULL);
+            (&(bench_Client){ .ping = self->a, .pong = self->b, .left = self->amount }), NULL);
     } else if (self->what == 's') {
-        status |= stint_spawn(ctx, bench_Spawner, &(bench_Spawner){ .left = SPAWNS }, NULL);
+        status |= stint_spawn(ctx, bench_Spawner, &(bench_Spawner){ .left = self->amount }, NULL);
     } else if (self->what == 'f') {
         status |= stint_channel_shared(ctx, &self->a, bench_Number, 1024);
         status |= stint_spawn(ctx, bench_Sink,
-            (&(bench_Sink){ .from = self->a, .left = (uint64_t)SENDERS * MESSAGES }), NULL);
+            (&(bench_Sink){ .from = self->a, .left = (uint64_t)SENDERS * self->amount }), NULL);
         for (int i = 0; i < SENDERS; i++) {
-            status |= stint_spawn(ctx, bench_Source, (&(bench_Source){ .to = self->a, .left = MESSAGES }), NULL);
+            status |= stint_spawn(ctx, bench_Source, (&(bench_Source){ .to = self->a, .left = self->amount }), NULL);
         }
     } else if (self->what == 'r') {
         status |= stint_channel_shared(ctx, &self->first, bench_Number, 0);
@@ -137,9 +139,9 @@ STINT_FRAME(bench_Start)
             self->a = self->b;
         }
         status |= stint_spawn(ctx, bench_Source,
-            (&(bench_Source){ .to = self->first, .value = { HOPS }, .left = 1 }), NULL);
+            (&(bench_Source){ .to = self->first, .value = { self->amount }, .left = 1 }), NULL);
     } else {
-        for (int i = 0; i < IDLE; i++) {
+        for (uint32_t i = 0; i < self->amount; i++) {
             status |= stint_spawn(ctx, bench_Idle, (&(bench_Idle){ .value = { 0 } }), NULL);
         }
     }
@@ -207,21 +209,23 @@ run_all(struct kernel *k)
 
 /* One run: the time in ns, or for 'm' the bytes. */
 static double
-measure(int what)
+measure(int what, uint32_t amount)
 {
     struct mem m;
-    char error[200];
+    char error[200] = "no kernel";
     mem_init(&m, (struct stint_allocator){ resize, NULL }, 0);
     struct kernel_config config = { .mem = &m, .seed = 1, .here = { .node = { { 1 } }, .inc = 1 } };
     struct kernel *k = kernel_new(&config);
     const struct code *code;
     struct stint_id id = { { 0 } };
-    uint8_t args[2] = { 0x08, (uint8_t)what };
+    bench_Start start = { .what = (uint32_t)what, .amount = amount };
+    uint8_t args[bench_Start_size];
+    pb_ostream_t stream = pb_ostream_from_buffer(args, sizeof args);
     uint32_t effects;
-    if (k == NULL || kernel_add_module(k, &stint_module, error, sizeof error) != STINT_OK ||
+    if (!pb_encode(&stream, &bench_Start_msg, &start) || k == NULL || kernel_add_module(k, &stint_module, error, sizeof error) != STINT_OK ||
         kernel_find_code(k, "bench", "Start", &code) != STINT_OK ||
-        kernel_spawn(k, code, (struct stint_span){ args, sizeof args }, 0, &id) != STINT_OK) {
-        fail("no kernel");
+        kernel_spawn(k, code, (struct stint_span){ args, stream.bytes_written }, 0, &id) != STINT_OK) {
+        fail(error);
     }
     double before = rss_bytes();
     kernel_run(k, 1);
@@ -249,48 +253,61 @@ compare(const void *a, const void *b)
 }
 
 static double
-median(int what, int runs)
+median(int what, uint32_t amount, int runs)
 {
     double values[RUNS];
     for (int i = 0; i < runs; i++) {
-        values[i] = measure(what);
+        values[i] = measure(what, amount);
     }
     qsort(values, (size_t)runs, sizeof values[0], compare);
     return values[runs / 2];
 }
 
+static const struct metric {
+    const char *name;
+    const char *unit;
+    int what;
+    uint32_t amount;
+    int runs;
+} metrics[] = {
+    { "mem", "B", 'm', 1000000, 1 }, /* first: nothing has been freed yet that could be used again */
+    { "pingpong", "ns/rt", 'p', 1000000, RUNS },
+    { "spawn", "ns", 's', 1000000, RUNS },
+    { "ring", "ns/hop", 'r', 2000000, RUNS },
+    { "fanin1", "msg/s", 'f', 20000, RUNS },
+};
+
 static void
-report(const char *metric)
+report(const struct metric *metric, bool quick)
 {
-    if (strcmp(metric, "pingpong") == 0) {
-        printf("stint pingpong %.6g ns/rt\n", median('p', RUNS) / ROUND_TRIPS);
-    } else if (strcmp(metric, "spawn") == 0) {
-        printf("stint spawn %.6g ns\n", median('s', RUNS) / SPAWNS);
-    } else if (strcmp(metric, "mem") == 0) {
-        printf("stint mem %.6g B\n", median('m', 1) / IDLE);
-    } else if (strcmp(metric, "ring") == 0) {
-        printf("stint ring %.6g ns/hop\n", median('r', RUNS) / HOPS);
-    } else if (strcmp(metric, "fanin1") == 0) {
-        printf("stint fanin1 %.6g msg/s\n", (double)SENDERS * MESSAGES / (median('f', RUNS) / 1e9));
+    uint32_t amount = quick ? 1000 : metric->amount;
+    double value = median(metric->what, amount, quick ? 1 : metric->runs);
+    if (metric->what == 'f') {
+        value = (double)SENDERS * amount / (value / 1e9);
     } else {
-        fail("unknown metric");
+        value /= amount;
     }
+    printf("stint %s %.6g %s\n", metric->name, value, metric->unit);
     fflush(stdout);
 }
 
 int
 main(int argc, char **argv)
 {
-    static const char *const metrics[] = { "mem", "pingpong", "spawn", "ring", "fanin1" };
     cpu_set_t set;
     CPU_ZERO(&set);
     CPU_SET(1, &set);
     (void)sched_setaffinity(0, sizeof set, &set);
-    for (int i = 1; i < argc; i++) {
-        report(argv[i]);
-    }
-    for (size_t i = 0; argc == 1 && i < sizeof metrics / sizeof metrics[0]; i++) {
-        report(metrics[i]);
+    bool quick = argc > 1 && strcmp(argv[1], "--quick") == 0;
+    int first = quick ? 2 : 1;
+    for (size_t m = 0; m < sizeof metrics / sizeof metrics[0]; m++) {
+        bool chosen = argc == first;
+        for (int i = first; i < argc; i++) {
+            chosen = chosen || strcmp(argv[i], metrics[m].name) == 0;
+        }
+        if (chosen) {
+            report(&metrics[m], quick);
+        }
     }
     return 0;
 }

@@ -286,11 +286,11 @@ stint_log(struct stint_context *ctx, const char *format, ...)
  *     stint_spawn(ctx, ring_Link, &(ring_Link){ .next = ch }, &id)
  * STINT_UNKNOWN_CODE if T is not in the module's list, STINT_LIMIT, STINT_NO_MEMORY. */
 #define stint_spawn(ctx, T, args, id)                                                   \
-    ((ctx)->api->spawn((ctx), &stint_code_##T, STINT_SAME_(T, args), sizeof(T), false, (id)))
+    STINT_WITH_CODE_(T, (ctx)->api->spawn((ctx), &stint_code_##T, STINT_SAME_(T, args), sizeof(T), false, (id)))
 
 /* The same, but it is paused until somebody inserts or runs it. */
 #define stint_spawn_paused(ctx, T, args, id)                                            \
-    ((ctx)->api->spawn((ctx), &stint_code_##T, STINT_SAME_(T, args), sizeof(T), true, (id)))
+    STINT_WITH_CODE_(T, (ctx)->api->spawn((ctx), &stint_code_##T, STINT_SAME_(T, args), sizeof(T), true, (id)))
 
 /* Puts a paused tasklet at the end of the ring; one that is in it keeps its place. STINT_BLOCKED if it waits on a channel,
  * STINT_DEAD if it is not here or has ended. */
@@ -303,7 +303,7 @@ stint_insert(struct stint_context *ctx, struct stint_id id)
 /* The same for one that waits in STINT_PAUSE_FOR(T, dst): *value is what it gets. STINT_TYPE_MISMATCH if it waits for
  * another type, STINT_INVALID if it does not wait for a value. */
 #define stint_insert_with(ctx, id, T, value)                                            \
-    ((ctx)->api->insert((ctx), (id), &T##_stint, STINT_SAME_(T, value)))
+    STINT_WITH_TYPE_(T, (ctx)->api->insert((ctx), (id), &T##_stint, STINT_SAME_(T, value)))
 
 /* Takes a tasklet out of the ring: it is paused. STINT_BLOCKED, STINT_DEAD; STINT_INVALID for the caller itself. */
 static inline enum stint_status
@@ -340,11 +340,11 @@ stint_describe(struct stint_context *ctx, struct stint_id id, struct stint_taskl
  *     stint_channel_new(ctx, &self->inbox, tally_Add, 64)
  * STINT_LIMIT, STINT_NO_MEMORY. */
 #define stint_channel_new(ctx, ch, T, capacity)                                         \
-    ((ctx)->api->channel_new((ctx), (ch), &T##_stint, (capacity), true))
+    STINT_WITH_TYPE_(T, (ctx)->api->channel_new((ctx), (ch), &T##_stint, (capacity), true))
 
 /* Makes a channel that has no owner: it stays on this node until it is closed and nobody waits. */
 #define stint_channel_shared(ctx, ch, T, capacity)                                      \
-    ((ctx)->api->channel_new((ctx), (ch), &T##_stint, (capacity), false))
+    STINT_WITH_TYPE_(T, (ctx)->api->channel_new((ctx), (ch), &T##_stint, (capacity), false))
 
 /* No new waiting: operations that would block fail with STINT_CLOSED, waiting partners are still served. With `wake` those
  * that wait end too: receivers with STINT_END_OF_SEQUENCE, senders with STINT_CLOSED; so do later ones. */

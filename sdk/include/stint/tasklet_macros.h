@@ -20,7 +20,21 @@
 
 /* ---- frames ---- */
 
-/* Declares the code T, for calls and spawns from other files of the module. */
+/* An expression in which the description of a type, or a code of this or another file of the module, is known. */
+#define STINT_WITH_TYPE_(T, expression)                                                 \
+    __extension__({                                                                     \
+        STINT_KNOW_(T)                                                                  \
+        (expression);                                                                   \
+    })
+#define STINT_WITH_CODE_(T, expression)                                                 \
+    __extension__({                                                                     \
+        STINT_KNOW_CODE_(T)                                                             \
+        (expression);                                                                   \
+    })
+#define STINT_KNOW_(T) extern STINT_HIDDEN const struct stint_type T##_stint;
+#define STINT_KNOW_CODE_(T) extern STINT_HIDDEN const struct stint_code stint_code_##T;
+
+/* Declares the code T. Macros that use it declare it themselves; this is for headers of modules. */
 #define STINT_DECLARE(T)                                                                \
     extern STINT_HIDDEN const struct stint_code stint_code_##T;                         \
     extern STINT_HIDDEN const struct stint_type T##_stint
@@ -129,7 +143,6 @@
 #define STINT_RECV_BEGIN_(ch, T, dst, ms)                                               \
     ctx->api->receive(ctx, &(ch), &T##_stint, STINT_TO_(T, dst), (ms))
 #define STINT_TO_(T, pointer) (1 ? (pointer) : (T *)0)
-#define STINT_KNOW_(T) extern STINT_HIDDEN const struct stint_type T##_stint;
 
 /* ---- channels: `ch` is a stint_Channel in the locals, `src` and `dst` are T pointers ---- */
 
@@ -198,7 +211,7 @@
         &(T){ __VA_ARGS__ }, sizeof(T))), STINT_CALLED, NULL, NULL, &stint_code_##T))
 
 /* The locals of the callee that just returned, a T pointer; valid until the next suspension. */
-#define STINT_RESULT(T) ((T *)ctx->api->result(ctx, &stint_code_##T))
+#define STINT_RESULT(T) STINT_WITH_CODE_(T, (T *)ctx->api->result(ctx, &stint_code_##T))
 
 /* ---- the scheduler ---- */
 
