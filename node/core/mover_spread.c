@@ -145,13 +145,14 @@ look(struct node *n, struct balance_candidate *out, uint32_t max)
             sample->at_ns = n->now_ns;
         }
         sample->round = s->round;
+        char why[MOVE_DETAIL_SIZE];
         out[count++] = (struct balance_candidate){
             .tasklet = view.id,
             .steps = sample->rate,
             .bytes = view.stack_bytes,
             .arrived_ns = sample->arrived_ns,
             .movable = (view.flags & KERNEL_PINNED) == 0 && view.state != KERNEL_FROZEN &&
-                       moves_of_tasklet(n->moves, view.id) == NULL && kernel_explain(n->kernel, view.id, NULL, NULL) == 0,
+                       moves_of_tasklet(n->moves, view.id) == NULL && mover_movable(n, view.id, why, sizeof why) == STINT_OK,
         };
     }
     forget_unseen(n);

@@ -20,6 +20,7 @@
 #include "core/codec.h"
 #include "core/node.h"
 
+#define OFFER_FIRST 1 /* flag of OFFER and CANCEL: the tasklet's numbers to this channel begin here */
 #define RETRIES_MAX 65536
 #define RETRY_NS (UINT64_C(20) * 1000000)
 #define NAME_TIMEOUT_MS 10000
@@ -133,6 +134,7 @@ void
 remote_send_offer(struct node *n, const struct kernel_offer *offer, bool cancel)
 {
     struct envelope envelope = { .kind = cancel ? ENVELOPE_CANCEL : ENVELOPE_OFFER,
+                                 .flags = (offer->flags & KERNEL_FIRST) != 0 ? OFFER_FIRST : 0,
                                  .op = (uint8_t)offer->op,
                                  .number = offer->number,
                                  .epoch = offer->epoch,
@@ -151,6 +153,7 @@ send_offer(struct node *n, const struct kernel_effect *e)
                                   .epoch = e->epoch,
                                   .type_hash = e->type_hash,
                                   .place = { n->self.id, n->self.inc },
+                                  .flags = e->flags,
                                   .op = e->op,
                                   .value = e->value };
     remote_send_offer(n, &offer, e->kind == KERNEL_CANCEL);
@@ -339,6 +342,7 @@ read_offer(const struct arrival *a, struct kernel_offer *offer)
                                     .number = a->envelope.number,
                                     .epoch = a->envelope.epoch,
                                     .type_hash = a->envelope.word,
+                                    .flags = (a->envelope.flags & OFFER_FIRST) != 0 ? KERNEL_FIRST : 0,
                                     .op = (enum kernel_op)a->envelope.op,
                                     .value = a->body };
     return true;

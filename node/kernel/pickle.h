@@ -24,7 +24,7 @@
 #define PICKLE_VERSION 1u
 #define PICKLE_SIZE_MAX (16u << 20) /* whatever the caller allows */
 #define PICKLE_CODES_MAX 256u       /* different codes in one tasklet */
-#define PICKLE_TYPES_MAX 1024u      /* different types of its channels and values */
+#define PICKLE_TYPES_MAX 256u       /* different types of its channels and values */
 #define PICKLE_FAULTS_MAX 1025u     /* one handled by each frame and one on its way */
 
 /* ---- writing ---- */
@@ -37,7 +37,7 @@
 STINT_MUST_USE enum stint_status kernel_save(struct kernel *k, struct stint_id tid, struct buf *out);
 
 /* Appends the outline of a tasklet, frozen or not: what kernel_explain_pickle() needs to answer at another node. */
-STINT_MUST_USE enum stint_status kernel_outline(const struct kernel *k, struct stint_id tid, struct buf *out);
+STINT_MUST_USE enum stint_status kernel_outline(struct kernel *k, struct stint_id tid, struct buf *out);
 
 /* About how long its pickle would be now: never less than half and, while the values in its channels and locals are small for
  * their bounds, more than it. 0 if it is not here. */
@@ -75,18 +75,18 @@ uint32_t kernel_explain_pickle(
 struct pickle_frame_view {
     stint_PickleFrame frame;
     stint_PickleCode code;
-    struct stint_span locals; /* encoded message code.type; in an outline empty */
+    struct stint_span locals; /* encoded message code.type */
 };
 
 struct pickle_reader {
     struct stint_span input;
     stint_PickleHead head;
     uint32_t next; /* frame */
-    size_t at;
-    bool outline;
+    size_t at;     /* of that frame */
+    size_t codes_at;
 };
 
-/* Begins to read; `head` is there afterwards. STINT_BAD_PICKLE or STINT_BAD_VERSION with a sentence. */
+/* Begins to read; `head` is there afterwards. STINT_BAD_PICKLE, STINT_BAD_VERSION or STINT_LIMIT with a sentence. */
 STINT_MUST_USE enum stint_status pickle_read_begin(
     struct pickle_reader *r, struct stint_span pickle, char *error, size_t error_size);
 

@@ -9,6 +9,7 @@
 #include <pb_encode.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/panic.h"
 #include "base/span.h"
 #include "kernel/type.h"
@@ -114,6 +115,19 @@ wire_put_value(struct buf *out, uint32_t tag, const struct stint_type *type, con
         out->size = before;
     }
     return st;
+}
+
+uint64_t
+wire_check(struct stint_span bytes)
+{
+    uint64_t h = bytes.size;
+    size_t at = 0;
+    for (; bytes.size - at >= 8; at += 8) {
+        h = hash_mix(h ^ le64_get(bytes.data + at));
+    }
+    uint8_t last[8] = { 0 };
+    bytes_copy(last, bytes.data + at, bytes.size - at);
+    return hash_mix(h ^ le64_get(last));
 }
 
 void

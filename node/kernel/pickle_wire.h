@@ -30,6 +30,12 @@ bool wire_put_message(struct buf *out, uint32_t tag, const pb_msgdesc_t *desc, c
 STINT_MUST_USE enum stint_status wire_put_value(
     struct buf *out, uint32_t tag, const struct stint_type *type, const void *value);
 
+/*
+ * A check sum over 8 bytes at a time: begins with the size, takes in each little-endian word (the last one filled up with zeros) by
+ * h = hash_mix(h ^ word). Finds accidents, not enemies.
+ */
+uint64_t wire_check(struct stint_span bytes);
+
 enum wire_form { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2 };
 
 struct wire_field {

@@ -69,8 +69,12 @@ struct link_stats {
 STINT_MUST_USE enum stint_status link_open(struct link_net **out, const struct link_config *config,
                                            char *error, size_t error_size);
 
-/* Closes all; frames that did not leave yet are dropped. Never blocks on a peer. NULL is allowed. */
+/* Closes all; frames that did not leave yet are dropped. Blocks on no peer, unless link_linger allowed
+ * it. NULL is allowed. */
 void link_close(struct link_net *net);
+
+/* Lets link_close wait up to so long for frames that were taken but did not leave yet: for last words. */
+void link_linger(struct link_net *net, uint32_t timeout_ms);
 
 /* The bound endpoint with its real port, "" without `listen`. Owned by the net. */
 const char *link_endpoint(const struct link_net *net);

@@ -24,6 +24,7 @@
 
 enum {
     LINK_SILENCE_DEFAULT_MS = 90000,
+    LINK_LINGER_MAX_MS = 5000,
     LINK_EPOLL_BATCH = 64,
     LINK_COLLECT_EVERY = 32, /* events between two looks at sockets that are not on the list */
     LINK_TURNS = 256,        /* sockets asked in one link_next: a flood of refuse ends somewhere */
@@ -160,6 +161,23 @@ link_close(struct link_net *net)
     }
     explicit_bzero(net->secret_key, sizeof net->secret_key);
     mem_free(net->mem, net, sizeof *net);
+}
+
+void
+link_linger(struct link_net *net, uint32_t timeout_ms)
+{
+    int value = timeout_ms > LINK_LINGER_MAX_MS ? LINK_LINGER_MAX_MS : (int)timeout_ms;
+    struct table_cursor cursor = { 0 };
+    void *o;
+    if (net->router.socket != NULL) {
+        (void)zmq_setsockopt(net->router.socket, ZMQ_LINGER, &value, sizeof value);
+    }
+    while (table_each(&net->outbound, &cursor, NULL, &o)) {
+        void *dealer = ((struct outbound *)o)->data.socket;
+        if (dealer != NULL) {
+            (void)zmq_setsockopt(dealer, ZMQ_LINGER, &value, sizeof value);
+        }
+    }
 }
 
 const char *

@@ -32,7 +32,6 @@ import traceback
 
 DEADLINE = 30.0  # for a condition; generous, for sanitizers on a busy machine
 READY_WITHIN = 30.0
-TALLY_TYPE = "tally.Total"
 FAULTS = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|assertion failed|panic:", re.IGNORECASE)
 MODULES = ("tally", "ring", "roam", "wordcount")
 

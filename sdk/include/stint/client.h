@@ -160,8 +160,8 @@ STINT_API int stint_client_timeout_ms(const struct stint_client *client);
 /* Does what can be done now, callbacks included; never blocks. */
 STINT_API void stint_client_process(struct stint_client *client);
 
-/* The blocking call under way, if any, ends soon with STINT_CANCELLED (or STINT_OUTCOME_UNKNOWN if its request has left and changes
- * something). Any thread, signal handlers. */
+/* The blocking call under way, or else the next one, ends soon with STINT_CANCELLED (or STINT_OUTCOME_UNKNOWN if its request has left
+ * and changes something). Any thread, signal handlers. */
 STINT_API void stint_client_interrupt(struct stint_client *client);
 
 /* ---- values ---- */

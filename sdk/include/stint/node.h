@@ -105,11 +105,11 @@ stint_node_options_init(void)
  * stepped. On failure *node is NULL and `error` (STINT_NODE_ERROR_SIZE bytes suffice; may be NULL
  * with size 0) holds one line that says what, which and why.
  *
- * STINT_OK; STINT_INVALID an option that makes no sense; STINT_NOT_FOUND no such keys, module file, or data to
- * reopen with neither `found` nor `join`; STINT_NOT_AUTHORISED a secret that others can
+ * STINT_OK; STINT_INVALID an option that makes no sense, or neither `found` nor `join` nor data of an
+ * earlier run; STINT_NOT_FOUND no such keys or store; STINT_NOT_AUTHORISED a secret that others can
  * read; STINT_BAD_CERTIFICATE, STINT_EXPIRED, STINT_WRONG_CLUSTER; STINT_BUSY the data are in use; STINT_EXISTS the
  * address is in use; STINT_UNKNOWN_MODULE, STINT_BAD_VERSION a module that cannot be used;
- * STINT_IO; STINT_NO_MEMORY.
+ * STINT_IO a file or module that cannot be opened; STINT_NO_MEMORY.
  *
  *     status = stint_node_create(&options, &node, error, sizeof error);
  */
