@@ -346,6 +346,12 @@ step(struct world *w, int i, struct node_event *event)
     }
 }
 
+void
+world_event(struct world *w, int node, struct node_event *event)
+{
+    step(w, node, event);
+}
+
 /* When this node next wants something; UINT64_MAX when it is down, paused or idle. */
 static uint64_t
 node_wants(struct world *w, int i)

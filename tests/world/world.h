@@ -54,6 +54,9 @@ void world_pause(struct world *w, int node, bool paused);
 void world_cut(struct world *w, int a, int b, bool cut);
 void world_set_faults(struct world *w, const struct world_faults *faults);
 
+/* Gives a node an event of the test's own. */
+void world_event(struct world *w, int node, struct node_event *event);
+
 /* Runs until the condition holds; false when `limit_ns` of virtual time has passed before. */
 bool world_until(struct world *w, bool (*condition)(struct world *w, void *arg), void *arg, uint64_t limit_ns);
 void world_run(struct world *w, uint64_t duration_ns);
