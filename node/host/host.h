@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inside of struct stint_node: the machine (core), what it acts on (net, store, data directory)
+ * and what is kept between two turns of the loop. options.c reads what the user wants, setup.c builds the
+ * node from it, loop.c runs it, node.c is the public face.
+ */
+#ifndef STINT_HOST_HOST_H
+#define STINT_HOST_HOST_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+
+#include "base/mem.h"
+#include "core/core.h"
+#include "host/datadir.h"
+#include "link/link.h"
+#include "module/module.h"
+#include "stint/node.h"
+#include "store/store.h"
+#include "wire/cert.h"
+
+enum {
+    HOST_LABELS_SIZE = 1024,
+    HOST_MODULES_MAX = 64,
+    HOST_ANSWERS_MAX = 512, /* answers to effects that failed at once, waiting to be events */
+};
+
+/* The user's options, checked and copied. Strings that were not given are empty. */
+struct host_options {
+    char name[DATADIR_NAME_SIZE];
+    char listen[LINK_ENDPOINT_SIZE];
+    char advertise[LINK_ENDPOINT_SIZE];
+    char data_dir[DATADIR_PATH_SIZE];
+    char keys_dir[DATADIR_PATH_SIZE];
+    char store[DATADIR_PATH_SIZE]; /* path of the SQLite file */
+    char labels[HOST_LABELS_SIZE];
+    char join[DATADIR_JOIN_MAX][LINK_ENDPOINT_SIZE];
+    uint32_t join_count;
+    bool found, insecure, detect_fast;
+    uint32_t join_timeout_ms;
+};
+
+/* Something that an effect led to at once and that the core is told as an event. */
+struct host_answer {
+    enum node_event_kind kind; /* LINK_DOWN or STORE_DONE */
+    uint64_t number;           /* link, or number of the commit */
+    enum store_result result;
+};
+
+struct stint_node {
+    struct stint_allocator allocator;
+    struct mem core_mem;  /* tasklets, channels, queues: limited by the options */
+    struct mem shell_mem; /* links, store */
+    struct host_options options;
+    struct identity identity;
+    struct datadir data;
+    struct datadir_facts facts;
+    struct store *store; /* authority only */
+    struct link_net *net;
+    struct node *core;
+    struct module_file modules[HOST_MODULES_MAX];
+    size_t module_count;
+    char endpoint[LINK_ENDPOINT_SIZE];
+
+    int poll_fd;    /* epoll over the three below and the net's */
+    int wake_fd;    /* eventfd of stint_node_interrupt */
+    int stop_fd[2]; /* pipe of stint_node_stop: a u32 each */
+
+    struct host_answer answers[HOST_ANSWERS_MAX]; /* a ring */
+    uint32_t answer_first, answer_count;
+    bool load_wanted; /* the core asked for the rows */
+    uint64_t load_at; /* when to try (again) */
+    uint64_t sample_at, sampled_at, cpu_ns;
+    bool facts_unsaved;
+    bool ended;
+    enum stint_status status; /* of an ended node: what stint_node_step gives */
+
+    enum stint_log_level log_level;
+    void (*on_log)(void *arg, enum stint_log_level level, const char *text);
+    void (*on_ready)(void *arg, struct stint_node *node);
+    void (*on_fenced)(void *arg, struct stint_node *node);
+    void *arg;
+    char error[STINT_NODE_ERROR_SIZE];
+};
+
+/*
+ * Checks and copies the options that are plain data; STINT_INVALID and one line. `known` is what
+ * the library's caller was compiled with, zero-extended.
+ */
+STINT_MUST_USE enum stint_status host_options_read(struct host_options *out,
+                                                   const struct stint_node_options *known,
+                                                   char *error, size_t error_size);
+
+/* Whether the host part of an endpoint is this machine alone. */
+bool host_is_loopback(const char *endpoint);
+
+/* Builds all of a node whose options are read; on failure the caller frees what there is with
+ * host_teardown. */
+STINT_MUST_USE enum stint_status host_setup(struct stint_node *n,
+                                            const struct stint_node_options *known, char *error,
+                                            size_t error_size);
+void host_teardown(struct stint_node *n);
+
+/* Reads the identity from the keys and checks it against the clock. */
+STINT_MUST_USE enum stint_status host_identity(const struct host_options *options,
+                                               struct identity *out, char *error,
+                                               size_t error_size);
+
+/* One turn: all that is to be done now, within bounds. */
+void host_turn(struct stint_node *n);
+
+/* When the next turn is due, in the form of poll(2). */
+int host_timeout_ms(const struct stint_node *n);
+
+/* Keeps the facts on disk; a failure is logged and tried again later. */
+void host_save_facts(struct stint_node *n);
+
+void host_log(struct stint_node *n, enum stint_log_level level, const char *format, ...)
+    STINT_PRINTF(3, 4);
+
+#endif
