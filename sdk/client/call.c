@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Calls: their life from begin to release, and the lanes that keep operations on one channel in order. What each does next is in
+ * call_steps.c. */
+#include <string.h>
+
+#include <pb_decode.h>
+
+#include "base/panic.h"
+#include "base/span.h"
+#include "base/text.h"
+#include "client/client_internal.h"
+
+struct stint_call *
+client_call_new(struct stint_client *client, enum call_kind kind, uint32_t timeout_ms)
+{
+    client->error[0] = '\0';
+    if (client->closing) {
+        (void)client_fail(client, STINT_CANCELLED, "the client is being closed");
+        return NULL;
+    }
+    if (client->call_count >= client->settings.pending_max) {
+        (void)client_fail(client, STINT_BUSY, "%u operations are under way: let some end first", client->call_count);
+        return NULL;
+    }
+    struct stint_call *call = mem_zalloc(&client->heap->mem, sizeof *call);
+    if (call == NULL) {
+        (void)client_fail(client, STINT_NO_MEMORY, "out of memory");
+        return NULL;
+    }
+    call->heap = client_heap_hold(client->heap);
+    call->client = client;
+    call->kind = kind;
+    uint32_t ms = timeout_ms == 0 ? 1 : timeout_ms > CLIENT_TIMEOUT_MAX_MS ? CLIENT_TIMEOUT_MAX_MS : timeout_ms;
+    call->deadline_ns = client_time().now_ns + ms * MACHINE_MS;
+    struct mem *mem = &call->heap->mem;
+    buf_init(&call->payload, mem, CLIENT_FILE_MAX);
+    buf_init(&call->records, mem, CLIENT_REPLY_MAX);
+    buf_init(&call->text, mem, CLIENT_JSON_MAX);
+    buf_init(&call->shown, mem, CLIENT_REPLY_MAX);
+    list_init(&call->waiting);
+    list_init(&call->place);
+    list_init(&call->every);
+    list_push_back(&client->handles, &call->every);
+    list_push_back(&client->calls, &call->place);
+    client->call_count++;
+    return call;
+}
+
+void
+client_call_free(struct stint_call *call)
+{
+    STINT_ASSERT(call->over && call->request == NULL && call->lane == NULL);
+    struct client_heap *heap = call->heap;
+    struct mem *mem = &heap->mem;
+    list_remove(&call->every);
+    list_remove(&call->place);
+    client_text_free(mem, call->json);
+    client_text_free(mem, call->channel_text);
+    mem_free(mem, call->names, CLIENT_CALL_NAMES * sizeof *call->names);
+    buf_fini(&call->payload);
+    buf_fini(&call->records);
+    buf_fini(&call->text);
+    buf_fini(&call->shown);
+    mem_free(mem, call, sizeof *call);
+    client_heap_drop(heap);
+}
+
+bool
+client_call_text(struct stint_call *call, char *field, size_t size, const char *text, const char *what)
+{
+    if (call->over || text == NULL) {
+        return !call->over;
+    }
+    if (strlen(text) >= size || !text_is_printable(text, size - 1)) {
+        char detail[128];
+        text_format(detail, sizeof detail, "%s: at most %zu printable characters", what, size - 1);
+        client_call_finish(call, STINT_INVALID, detail);
+        return false;
+    }
+    text_copy(field, size, text);
+    return true;
+}
+
+/* ---- lanes ---- */
+
+void
+client_lane_release(struct stint_client *client, struct lane *lane)
+{
+    lane->holder = NULL;
+    struct list *first = list_pop_front(&lane->waiting);
+    if (first != NULL) {
+        struct stint_call *next = STINT_CONTAINER_OF(first, struct stint_call, waiting);
+        lane->holder = next;
+        next->lane = lane;
+        list_push_back(&client->ready, &next->waiting);
+    }
+}
+
+static void
+leave_lane(struct stint_call *call, enum stint_status status)
+{
+    struct lane *lane = call->lane;
+    list_remove(&call->waiting);
+    if (lane == NULL) {
+        return;
+    }
+    /* After anything but success nobody knows for sure whether the channel's host has seen the number: an
+     * unused number would keep the lane's next operation waiting for it. */
+    if (call->main_done && status == STINT_OK) {
+        lane->next++;
+    } else if (call->main_done) {
+        client_cache_renew_lane(&call->client->cache, lane);
+    }
+    call->lane = NULL;
+    client_lane_release(call->client, lane);
+}
+
+void
+client_call_finish(struct stint_call *call, enum stint_status status, const char *detail)
+{
+    STINT_ASSERT(!call->over && call->request == NULL);
+    struct stint_client *client = call->client;
+    call->over = true;
+    call->status = status;
+    text_copy(call->detail, sizeof call->detail, detail[0] == '\0' && status != STINT_OK ? stint_strerror(status) : detail);
+    client_text_clean(call->detail);
+    list_remove(&call->place);
+    client->call_count--;
+    list_push_back(&client->finished, &call->place);
+    leave_lane(call, status);
+}
+
+/* ---- giving up ---- */
+
+void
+client_call_cancel(struct stint_call *call)
+{
+    if (call->over || call->client == NULL) {
+        return;
+    }
+    if (call->request != NULL) {
+        client_machine_cancel(call->client->machine, call->request);
+    } else {
+        client_call_finish(call, STINT_CANCELLED, "given up");
+    }
+}
+
+/* The first call that waits for another one, longer than it may. */
+static struct stint_call *
+overdue(struct stint_client *client, uint64_t now_ns)
+{
+    LIST_EACH(link, &client->calls) {
+        struct stint_call *call = STINT_CONTAINER_OF(link, struct stint_call, place);
+        if (call->request == NULL && list_is_linked(&call->waiting) && call->deadline_ns <= now_ns) {
+            return call;
+        }
+    }
+    return NULL;
+}
+
+void
+client_calls_expire(struct stint_client *client, uint64_t now_ns)
+{
+    struct stint_call *call;
+    while ((call = overdue(client, now_ns)) != NULL) {
+        client_call_finish(call, STINT_NOT_SENT, "an earlier operation on the same channel is not over");
+    }
+}
+
+uint64_t
+client_calls_deadline(const struct stint_client *client)
+{
+    uint64_t deadline = UINT64_MAX;
+    LIST_EACH(link, &client->calls) {
+        const struct stint_call *call = STINT_CONTAINER_OF(link, struct stint_call, place);
+        if (call->request == NULL && call->deadline_ns < deadline) {
+            deadline = call->deadline_ns;
+        }
+    }
+    return deadline;
+}
+
+/* ---- reading answers ---- */
+
+bool
+client_item_decode(struct stint_span bytes, const pb_msgdesc_t *desc, void *out)
+{
+    pb_istream_t stream = pb_istream_from_buffer(bytes.data, bytes.size);
+    return pb_decode(&stream, desc, out);
+}
+
+bool
+client_records_first(const struct buf *records, stint_ItemKind kind, const pb_msgdesc_t *desc, void *out, struct stint_span *payload)
+{
+    struct record record;
+    size_t at = 0;
+    if (!record_next(records, &at, &record) || record.kind != (uint32_t)kind || !client_item_decode(record.item, desc, out)) {
+        return false;
+    }
+    if (payload != NULL) {
+        *payload = record.payload;
+    }
+    return true;
+}
+
+/* ---- the handle ---- */
+
+bool
+stint_call_done(const struct stint_call *call)
+{
+    return call->over;
+}
+
+enum stint_status
+stint_call_status(const struct stint_call *call)
+{
+    return call->over ? call->status : STINT_BUSY;
+}
+
+const char *
+stint_call_error(const struct stint_call *call)
+{
+    return call->over ? call->detail : "";
+}
+
+void
+stint_call_cancel(struct stint_call *call)
+{
+    client_call_cancel(call);
+}
+
+void
+stint_call_release(struct stint_call *call)
+{
+    if (call == NULL) {
+        return;
+    }
+    if (call->over && (call->told || call->client == NULL)) {
+        client_call_free(call);
+    } else {
+        call->released = true;
+    }
+}
+
+enum stint_status
+stint_call_spawned(const struct stint_call *call, struct stint_spawned *spawned, size_t room, size_t *count)
+{
+    if (call->kind != CALL_SPAWN || !call->over || call->status != STINT_OK) {
+        return STINT_INVALID;
+    }
+    size_t at = 0;
+    size_t found = 0;
+    struct record record;
+    while (record_next(&call->records, &at, &record)) {
+        /* Records of this kind were rewritten by the call: id, then the node's name with its terminator. */
+        if (found < room) {
+            memcpy(spawned[found].id.bytes, record.item.data, sizeof spawned[found].id.bytes);
+            spawned[found].node = (const char *)record.payload.data;
+        }
+        found++;
+    }
+    if (count != NULL) {
+        *count = found;
+    }
+    return STINT_OK;
+}
+
+enum stint_status
+stint_call_waited(const struct stint_call *call, struct stint_wait_result *result)
+{
+    if (call->kind != CALL_WAIT || !call->over || call->status != STINT_OK) {
+        return STINT_INVALID;
+    }
+    size_t at = 0;
+    struct record record;
+    *result = (struct stint_wait_result){ .text = "", .node = "", .value = { .type = call->type } };
+    if (!record_next(&call->records, &at, &record)) {
+        return STINT_INVALID;
+    }
+    if (record.kind == (uint32_t)stint_ItemKind_ITEM_END) {
+        stint_EndInfo info = stint_EndInfo_init_zero;
+        if (!client_item_decode(record.item, stint_EndInfo_fields, &info) || info.id.size != sizeof result->id) {
+            return STINT_INVALID;
+        }
+        memcpy(result->id.bytes, info.id.bytes, sizeof result->id.bytes);
+        result->ended = true;
+        result->status = info.status < STINT_STATUS_COUNT_ ? (enum stint_status)info.status : STINT_ERROR;
+        result->text = call->note;
+        result->value.bytes = record.payload;
+        result->value.json = call->text.size != 0 ? (const char *)call->text.data : NULL;
+        return STINT_OK;
+    }
+    stint_TaskletInfo info = stint_TaskletInfo_init_zero;
+    if (!client_item_decode(record.item, stint_TaskletInfo_fields, &info) || info.id.size != sizeof result->id) {
+        return STINT_INVALID;
+    }
+    memcpy(result->id.bytes, info.id.bytes, sizeof result->id.bytes);
+    result->node = call->note;
+    return STINT_OK;
+}
+
+enum stint_status
+stint_call_value(const struct stint_call *call, struct stint_value *value)
+{
+    if (call->kind != CALL_RECEIVE || !call->over || call->status != STINT_OK) {
+        return STINT_INVALID;
+    }
+    struct record record;
+    size_t at = 0;
+    if (!record_next(&call->records, &at, &record)) {
+        return STINT_INVALID;
+    }
+    *value = (struct stint_value){ .channel = call->channel, .type = call->type, .bytes = record.payload };
+    value->json = call->text.size != 0 ? (const char *)call->text.data : NULL;
+    return STINT_OK;
+}
