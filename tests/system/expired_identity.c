@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Issues an identity whose time is over, which `stint keys issue` does not do:
+ *
+ *     expired_identity KEYS_DIR ROLE NAME
+ */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "link/entropy.h"
+#include "link/keydir.h"
+
+static const uint64_t DAY_MS = UINT64_C(24) * 3600 * 1000;
+
+int
+main(int argc, char **argv)
+{
+    static struct cluster_keys keys;
+    static struct identity identity;
+    char error[1024] = "usage: expired_identity KEYS_DIR ROLE NAME";
+    char text[KEYFILE_SIZE_MAX];
+    char file[KEYFILE_NAME_SIZE];
+    uint8_t entropy[CERT_ISSUE_ENTROPY];
+    uint64_t now_ms = (uint64_t)time(NULL) * 1000;
+
+    if (argc != 4 || keydir_cluster(argv[1], &keys, error, sizeof error) != STINT_OK) {
+        fprintf(stderr, "expired_identity: %s\n", error);
+        return 1;
+    }
+    struct cert_request request = { .role = cert_role_parse(argv[2]), .name = argv[3],
+        .not_before_ms = now_ms - 30 * DAY_MS, .not_after_ms = now_ms - DAY_MS };
+    entropy_bytes(entropy, sizeof entropy);
+    if (cert_issue(&keys, &request, entropy, &identity) != STINT_OK) {
+        fprintf(stderr, "expired_identity: refused\n");
+        return 1;
+    }
+    for (int secret = 0; secret < 2; secret++) {
+        (void)(secret ? keyfile_write_secret(text, &identity) : keyfile_write_certificate(text, &identity));
+        keyfile_name(file, request.role, request.name, secret != 0);
+        if (keydir_write(argv[1], file, text, error, sizeof error) != STINT_OK) {
+            fprintf(stderr, "expired_identity: %s\n", error);
+            return 1;
+        }
+    }
+    return 0;
+}
