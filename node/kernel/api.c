@@ -276,6 +276,17 @@ api_reraise(struct stint_context *ctx)
     }
 }
 
+static void
+api_handled(struct stint_context *ctx)
+{
+    struct kernel *k = kernel_of(ctx);
+    struct frame *f = k->current->top;
+    fault_drop(k, k->current, f->depth, true);
+    f->flags &= (uint16_t)~FRAME_IN_EXCEPT;
+    f->error = 0;
+    ctx->status = STINT_OK;
+}
+
 static void *
 api_result(struct stint_context *ctx, const struct stint_code *definition)
 {
@@ -578,6 +589,7 @@ static const struct stint_api api = {
     .finish = api_finish,
     .raise = api_raise,
     .reraise = api_reraise,
+    .handled = api_handled,
     .result = api_result,
     .spawn = api_spawn,
     .insert = api_insert,

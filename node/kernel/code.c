@@ -366,8 +366,14 @@ static enum stint_status
 fill_module(struct registry *r, struct module *module, char *error, size_t error_size)
 {
     const struct stint_module *m = module->definition;
+    size_t prefix = strlen(m->name);
     for (const struct stint_type *const *t = m->types; t < m->types_end; t++) {
         enum stint_status status = add_type(r, *t, error, error_size);
+        bool own = strncmp((*t)->name, m->name, prefix) == 0 && (*t)->name[prefix] == '_';
+        if (status == STINT_INVALID && (m->flags & STINT_MODULE_SHARED) != 0 && !own) {
+            error[0] = 0;
+            continue;
+        }
         if (status != STINT_OK) {
             return status;
         }

@@ -162,7 +162,11 @@ struct stint_module {
     const struct stint_point *const *points_end;
     const struct stint_type *const *types;
     const struct stint_type *const *types_end;
+    uint32_t flags; /* STINT_MODULE_SHARED */
 };
+
+/* The module's sections hold other modules' types too: of those, what cannot be pickled is none of its business. */
+#define STINT_MODULE_SHARED 1u
 
 /* ---- what can be asked about tasklets and channels ---- */
 
@@ -219,6 +223,7 @@ struct stint_api {
     /* the rest never suspends */
     void (*raise)(struct stint_context *ctx, enum stint_status status, const char *format, va_list args);
     void (*reraise)(struct stint_context *ctx);
+    void (*handled)(struct stint_context *ctx);
     void *(*result)(struct stint_context *ctx, const struct stint_code *code);
     enum stint_status (*spawn)(struct stint_context *ctx, const struct stint_code *code, const void *locals,
         uint32_t size, bool paused, struct stint_id *id);

@@ -89,6 +89,10 @@
         return STINT_RAISED;                                                            \
     } while (0)
 
+/* In an except section: the error is dealt with; a `goto` may follow to a label before STINT_EXCEPT, and the next error
+ * comes to the section again. */
+#define STINT_HANDLED ctx->api->handled(ctx)
+
 /* ---- the parts of a suspension point ---- */
 
 #define STINT_POINT_(label_, type_, callee_)                                            \
@@ -267,14 +271,17 @@
 /* Ends a module: its name, its version, its codes (at most 32). Exports the symbol `stint_module`. */
 #define STINT_MODULE(name, version, ...)                                                \
     extern STINT_EXPORT const struct stint_module stint_module;                         \
-    STINT_MODULE_AS(stint_module, name, version, __VA_ARGS__)
+    STINT_MODULE_CODES_(stint_module, 0, name, version, __VA_ARGS__)
 
 /* The same as a variable of another name, for several modules in one program. */
 #define STINT_MODULE_AS(variable, name, version, ...)                                   \
-    STINT_MODULE_LIST_(variable, name, version, __VA_ARGS__, , , , , , , , , , , , , , , , , , , , , , , , , , , , , , , , , , )
+    extern STINT_HIDDEN const struct stint_module variable;                             \
+    STINT_MODULE_CODES_(variable, STINT_MODULE_SHARED, name, version, __VA_ARGS__)
+#define STINT_MODULE_CODES_(variable, flags, name, version, ...)                        \
+    STINT_MODULE_LIST_(variable, flags, name, version, __VA_ARGS__, , , , , , , , , , , , , , , , , , , , , , , , , , , , , , , , , , )
 
 #define STINT_CODE_(T) &stint_code_##T
-#define STINT_MODULE_LIST_(variable, name, version, c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12,         \
+#define STINT_MODULE_LIST_(variable, flags, name, version, c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12,         \
     c13, c14, c15, c16, c17, c18, c19, c20, c21, c22, c23, c24, c25, c26, c27, c28, c29, c30, c31, c32, ...)    \
     _Static_assert(sizeof("" #c32) == 1, "a module has at most 32 codes");             \
     extern STINT_HIDDEN __attribute__((weak)) const struct stint_point *const __start_stint_points[];           \
@@ -291,7 +298,7 @@
         STINT_CODE_(c27), STINT_CODE_(c28), STINT_CODE_(c29), STINT_CODE_(c30), STINT_CODE_(c31) };             \
     const struct stint_module variable = { STINT_ABI, (uint32_t)sizeof(struct stint_module), #name, version,    \
         stint_codes_of_##name, 32, __start_stint_points, __stop_stint_points, __start_stint_types,              \
-        __stop_stint_types };
+        __stop_stint_types, flags };
 
 /* ---- types: the build writes STINT_TYPE(T) for every message T of a module's protos ---- */
 
