@@ -26,7 +26,7 @@ static const struct settings_row rows[KEY_COUNT] = {
     [KEY_DETECT] = { "detect", KIND_CHOICE, "normal|fast",
                      "how soon a dead member is noticed: about 6 s or 3 s" },
     [KEY_MEMORY] = { "memory", KIND_SIZE, "SIZE",
-                     "most bytes for tasklets and channels (512M, 4G), default no limit" },
+                     "most bytes for tasklets and channels (4G), else no limit" },
     [KEY_LOG_LEVEL] = { "log-level", KIND_CHOICE, "error|warn|info|debug", "default info" },
     [KEY_LOG_FORMAT] = { "log-format", KIND_CHOICE, "text|json", "default text" },
     [KEY_INSECURE] = { "insecure", KIND_SWITCH, NULL,
