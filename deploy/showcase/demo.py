@@ -204,10 +204,9 @@ class Demo:
         cluster = self.cluster
         tasklet = next(t["id"] for t in cluster.json("tasklet", "list", "--selector", "code=Count")["items"])[:8]
         stop = os.path.join(cluster.dir, "stop")
-        pids = " ".join(str(n.popen.pid) for n in cluster.nodes)
-        with open(stop, "w", encoding="ascii") as script:  # the second signal: without draining first
-            script.write(f"kill {pids}; kill {pids} 2>/dev/null\n"
-                         f"while kill -0 {pids} 2>/dev/null; do sleep 0.1; done\nrm -rf '{cluster.dir}'\n")
+        pids = " ".join(str(n.popen.pid) for n in reversed(cluster.nodes))
+        with open(stop, "w", encoding="ascii") as script:  # the first signal asks to drain, the next to leave at once
+            script.write(f"for pid in {pids}; do\n    while kill $pid 2>/dev/null; do sleep 0.2; done\ndone\nrm -rf '{cluster.dir}'\n")
         print(f"""
 The cluster is up. To use it:
   export STINT_ENDPOINT={cluster.nodes[0].endpoint} STINT_KEYS={cluster.keys} PATH="{cluster.build}/bin:$PATH"
