@@ -276,6 +276,13 @@ test_heap_random(void **state)
             }
         }
         assert_ptr_equal(heap_first(&h), least);
+        for (uint32_t i = 1; i < h.count; i++) {
+            const struct heap_item *child = h.items[i];
+            const struct heap_item *parent = h.items[(i - 1) / 2];
+            assert_true(parent->key < child->key ||
+                        (parent->key == child->key && parent->tie < child->tie));
+            assert_int_equal(child->place, i + 1);
+        }
         assert_int_equal(h.count, count);
     }
     heap_fini(&h);

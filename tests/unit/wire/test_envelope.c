@@ -144,6 +144,12 @@ test_malformed_headers(void **state)
         assert_int_equal(envelope_next(&batch, &read, &body), STINT_BAD_FRAME);
         assert_int_equal(batch.size, size);
     }
+    /* A length that the rest would bear, but the limit does not. */
+    static uint8_t large[LIMIT_ENVELOPE_HEADER + LIMIT_BODY + 1];
+    envelope_put(large, &e, LIMIT_BODY);
+    assert_true(envelope_batch_valid(span_of(large, sizeof large - 1)));
+    le32_put(large + 4, LIMIT_BODY + 1);
+    assert_false(envelope_batch_valid(span_of(large, sizeof large)));
     assert_string_equal(envelope_kind_name(0), "?");
     assert_string_equal(envelope_kind_name(ENVELOPE_KIND_END_), "?");
     for (uint8_t kind = 1; kind < ENVELOPE_KIND_END_; kind++) {
