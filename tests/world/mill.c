@@ -2,7 +2,7 @@
 /* See mill.proto. */
 #include "mill.stint.h"
 
-/* Owns the channel `name`; ends when it has seen `expect` numbers. */
+/* Owns the channel `name`; rests when it has seen `expect` numbers. */
 STINT_FRAME(mill_Sum)
 {
     STINT_BEGIN;
@@ -19,6 +19,7 @@ STINT_FRAME(mill_Sum)
             STINT_SEND(self->number.reply, mill_Answer, (&(mill_Answer){ .sequence = self->number.sequence }));
         }
     }
+    STINT_PAUSE; /* to be looked at */
     STINT_END;
 }
 

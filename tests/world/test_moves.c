@@ -29,7 +29,7 @@ struct story {
     struct world *w;
     struct stint_id tasklets[FEEDS + 1]; /* the sum first */
     struct stint_id inbox;
-    uint64_t expect;
+    uint64_t numbers, total; /* expected */
     mill_Sum result;
     bool ended;
     const char *fault;
@@ -120,12 +120,12 @@ over(struct world *w, void *arg)
     bool gone = true;
     for (int i = 0; i < world_count(w); i++) {
         struct kernel_tasklet_view view;
-        for (int t = 0; t <= FEEDS; t++) {
+        for (int t = 1; t <= FEEDS; t++) {
             gone = gone && kernel_look(world_node(w, i)->kernel, s->tasklets[t], &view) != STINT_OK;
         }
     }
-    s->ended = gone;
-    return gone || s->fault != NULL;
+    s->ended = gone && s->result.seen == s->numbers;
+    return s->ended || s->fault != NULL;
 }
 
 static void
@@ -180,7 +180,8 @@ run(uint64_t seed, bool verbose)
     uint32_t capacity = prng_below(&random, 2) == 0 ? 0 : 1 + (uint32_t)prng_below(&random, 8);
     mill_Sum sum = { .capacity = capacity, .expect = (uint64_t)count * FEEDS };
     memcpy(sum.name, "sum", 4);
-    s.expect = (uint64_t)count * (count + 1) / 2 * FEEDS;
+    s.numbers = sum.expect;
+    s.total = (uint64_t)count * (count + 1) / 2 * FEEDS;
     s.tasklets[0] = spawn(s.w, 0, "Sum", mill_Sum_fields, &sum);
     if (!world_until(s.w, has_inbox, &s, 60000 * WORLD_MS)) {
         world_free(s.w);
@@ -202,6 +203,9 @@ run(uint64_t seed, bool verbose)
     const char *fault = s.fault;
     if (fault == NULL && !s.ended) {
         fault = "not over within a minute after the faults stopped";
+    }
+    if (fault == NULL && s.result.total != s.total) {
+        fault = "the total is wrong";
     }
     if (fault == NULL && s.result.disorder != 0) {
         fault = "values of one sender came out of order, twice or not at all";
