@@ -364,6 +364,20 @@ outlet_confirm(struct kernel *k, struct outlet *o, uint64_t number, enum stint_s
     o->done = number > o->done ? number : o->done;
 }
 
+/* The tasklet waits with a send for room in the window, and there is some again: the send joins it and the tasklet goes
+ * on. Half a window at a time, so that a stream does not stop for each answer. */
+static void
+outlet_unblock(struct kernel *k, struct outlet *o)
+{
+    bool waits = o->blocking && o->op == KERNEL_SEND && o->buffered && !o->cancelling;
+    struct stint_span bytes;
+    if (waits && o->window <= KERNEL_WINDOW / 2 &&
+        relation_encode(k, o->type, o->tasklet->value, &bytes) == STINT_OK &&
+        outlet_append(k, o, o->last, bytes, false) == STINT_OK) {
+        outlet_wake(k, o, STINT_OK, (struct stint_span){ NULL, 0 });
+    }
+}
+
 /* An outlet that may change now, or NULL. */
 static struct outlet *
 outlet_awaiting(struct kernel *k, struct stint_id tid, struct stint_id cid)
@@ -397,6 +411,7 @@ kernel_done(struct kernel *k, const struct kernel_done *done)
         bool wrong = done->status == STINT_OK && o->op == KERNEL_RECEIVE && done->type_hash != o->type_hash;
         outlet_wake(k, o, wrong ? STINT_TYPE_MISMATCH : done->status, done->value);
     }
+    outlet_unblock(k, o);
     outlet_check_end(k, o);
 }
 

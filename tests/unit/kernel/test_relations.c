@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Operations on channels of another kernel: each once, in order, through repeats, deadlines, kills and freezes. */
+#include "remote.h"
+
+static void
+test_a_value_crosses_a_rendezvous(void **state)
+{
+    (void)state;
+    net_begin(1);
+    struct stint_id c = net_channel(0, 0);
+    net_producer(1, c, 0, 3, -1);
+    net_settle();
+    assert_int_equal(net.produced, 0); /* nobody has taken it */
+    struct kernel_channel_view view;
+    assert_int_equal(kernel_look_channel(net.kernels[0], c, &view), STINT_OK);
+    assert_int_equal(view.senders, 1);
+    net_consumer(2, c, -1);
+    net_settle();
+    assert_int_equal(net.produced, 3);
+    assert_int_equal(net_check_received(1), 3);
+    /* The producer has ended, so nothing of it is remembered. */
+    assert_int_equal(kernel_look_channel(net.kernels[0], c, &view), STINT_OK);
+    assert_int_equal(view.relations, 1);
+    assert_int_equal(view.receivers, 1);
+    net_end();
+}
+
+static void
+test_a_buffer_takes_values_without_a_receiver(void **state)
+{
+    (void)state;
+    net_begin(2);
+    struct stint_id c = net_channel(0, 4);
+    net_producer(1, c, 0, 200, -1);
+    net_settle();
+    /* The first told that there is a buffer, a window followed; four are in the buffer, one is pending there. */
+    struct kernel_channel_view view;
+    assert_int_equal(kernel_look_channel(net.kernels[0], c, &view), STINT_OK);
+    assert_int_equal(view.count, 4);
+    assert_int_equal(view.senders, 1);
+    assert_int_equal(net.produced, 1 + KERNEL_WINDOW);
+    net_consumer(0, c, -1);
+    net_settle();
+    assert_int_equal(net.produced, 200);
+    assert_int_equal(net_check_received(1), 200);
+    net_end();
+}
+
+static void
+test_a_deadline_waits_for_the_answer(void **state)
+{
+    (void)state;
+    net_begin(3);
+    struct stint_id c = net_channel(0, 0);
+    struct stint_id tid = net_consumer(1, c, 10);
+    net_settle();
+    net.now_ms = 50;
+    net_settle();
+    struct kernel_tasklet_view view;
+    assert_int_equal(kernel_look(net.kernels[1], tid, &view), STINT_OK);
+    assert_int_equal(view.state, KERNEL_IS_BLOCKED); /* it has tried again */
+    assert_true(view.remote);
+    assert_int_equal(view.deadline_ns, 60000000);
+    net_producer(2, c, 0, 1, -1);
+    net_settle();
+    assert_int_equal(net_check_received(1), 1);
+    net_end();
+}
+
+static void
+test_a_kill_does_not_wait(void **state)
+{
+    (void)state;
+    net_begin(4);
+    struct stint_id c = net_channel(0, 0);
+    struct stint_id tid = net_consumer(1, c, -1);
+    net_settle();
+    assert_int_equal(kernel_kill(net.kernels[1], tid, true), STINT_OK);
+    kernel_run(net.kernels[1], 1);
+    assert_false(kernel_has_tasklet(net.kernels[1], tid));
+    net_settle();
+    struct kernel_channel_view view;
+    assert_int_equal(kernel_look_channel(net.kernels[0], c, &view), STINT_OK);
+    assert_int_equal(view.receivers, 0);
+    assert_int_equal(view.relations, 0);
+    struct kernel_counters counters;
+    kernel_count(net.kernels[1], &counters);
+    assert_int_equal(counters.outlets, 0);
+    net_end();
+}
+
+static void
+test_a_wrong_type_is_told(void **state)
+{
+    (void)state;
+    net_begin(5);
+    struct stint_id c = { { 0 } };
+    assert_int_equal(kernel_channel_create(net.kernels[0], kernel_find_type(net.kernels[0], "stint.Empty"), 0, NULL, &c),
+        STINT_OK);
+    net_producer(1, c, 0, 1, -1);
+    net_settle();
+    assert_int_equal(net.last_error, STINT_TYPE_MISMATCH);
+    assert_non_null(strstr(net.last_text, "producer 0 stops at 0 (remote.Producer:"));
+    net_end();
+}
+
+static void
+test_a_channel_that_is_nowhere_is_lost(void **state)
+{
+    (void)state;
+    net_begin(6);
+    net_producer(1, (struct stint_id){ { 9 } }, 0, 1, -1);
+    net_settle();
+    assert_int_equal(net.last_error, STINT_CHANNEL_LOST);
+    net_producer(1, (struct stint_id){ { 0 } }, 0, 1, -1);
+    net_settle();
+    assert_int_equal(net.last_error, STINT_INVALID);
+    net_end();
+}
+
+static void
+test_closing_tells_those_elsewhere(void **state)
+{
+    (void)state;
+    net_begin(7);
+    struct stint_id c = net_channel(0, 0);
+    net_consumer(1, c, -1);
+    net_settle();
+    assert_int_equal(kernel_channel_close(net.kernels[0], c, true), STINT_OK);
+    net_settle();
+    assert_int_equal(net.last_error, STINT_END_OF_SEQUENCE);
+    assert_false(kernel_has_channel(net.kernels[0], c));
+    net_end();
+}
+
+static void
+test_a_dead_nodes_offers_are_passed_over_and_expire(void **state)
+{
+    (void)state;
+    net_begin(8);
+    struct stint_id c = net_channel(0, 0);
+    net_consumer(1, c, -1);
+    net_settle();
+    kernel_node_gone(net.kernels[0], (struct kernel_place){ { { 2 } }, 1 });
+    net_producer(2, c, 0, 1, -1);
+    net_settle();
+    struct kernel_channel_view view;
+    assert_int_equal(kernel_look_channel(net.kernels[0], c, &view), STINT_OK);
+    assert_int_equal(view.senders, 1);
+    assert_int_equal(view.receivers, 0);
+    assert_int_equal(view.relations, 2);
+    net.now_ms = 61000;
+    net_settle();
+    assert_int_equal(kernel_look_channel(net.kernels[0], c, &view), STINT_OK);
+    assert_int_equal(view.relations, 1);
+    net_end();
+}
+
+static void
+test_an_orphan_comes_back_to_its_place(void **state)
+{
+    (void)state;
+    net_begin(9);
+    struct stint_id c = net_channel(0, 0);
+    struct stint_id tid = net_consumer(1, c, -1);
+    net_settle();
+    kernel_node_gone(net.kernels[0], (struct kernel_place){ { { 2 } }, 1 });
+    net_producer(2, c, 0, 1, -1);
+    net_settle();
+    assert_int_equal(net.received_count, 0);
+    kernel_reoffer(net.kernels[1], tid); /* as if it had been adopted elsewhere */
+    net_settle();
+    assert_int_equal(net_check_received(1), 1);
+    assert_int_equal(net.produced, 1);
+    net_end();
+}
+
+static void
+test_freezing_keeps_places_and_deadlines(void **state)
+{
+    (void)state;
+    net_begin(10);
+    struct stint_id c = net_channel(0, 0);
+    struct stint_id first = net_consumer(0, c, 100);
+    struct stint_id second = net_consumer(0, c, -1);
+    net_settle();
+    assert_int_equal(kernel_freeze(net.kernels[0], first), STINT_OK);
+    assert_int_equal(kernel_freeze(net.kernels[0], first), STINT_BUSY);
+    assert_int_equal(kernel_kill(net.kernels[0], first, true), STINT_BUSY);
+    struct stint_id tid;
+    enum kernel_op op;
+    uint32_t cursor = 0;
+    assert_true(kernel_each_waiter(net.kernels[0], c, &cursor, &tid, &op));
+    assert_true(id_equal(tid, first) && op == KERNEL_RECEIVE);
+    assert_true(kernel_each_waiter(net.kernels[0], c, &cursor, &tid, &op));
+    assert_true(id_equal(tid, second));
+    assert_false(kernel_each_waiter(net.kernels[0], c, &cursor, &tid, &op));
+    net.now_ms = 60;
+    net_settle();
+    assert_int_equal(kernel_thaw(net.kernels[0], first, 3), STINT_OK);
+    struct kernel_tasklet_view view;
+    assert_int_equal(kernel_look(net.kernels[0], first, &view), STINT_OK);
+    assert_int_equal(view.deadline_ns, 160000000);
+    assert_int_equal(view.epoch, 3);
+    net_producer(1, c, 0, 2, -1);
+    net_settle();
+    assert_int_equal(net_check_received(1), 2);
+    net_end();
+}
+
+static void
+test_a_frozen_owner_takes_its_channel_along(void **state)
+{
+    (void)state;
+    net_begin(11);
+    remote_Owner owner = { 0 };
+    struct stint_id tid = net_spawn(0, "Owner", &remote_Owner_msg, &owner, KERNEL_PAUSED);
+    assert_int_equal(kernel_kill(net.kernels[0], tid, false), STINT_OK);
+    net_settle();
+    assert_false(kernel_has_tasklet(net.kernels[0], tid));
+    remote_Named named = { .name = "inbox" };
+    tid = net_spawn(0, "Named", &remote_Named_msg, &named, 0);
+    net_settle();
+    struct kernel_channel_view view;
+    uint32_t cursor = 0;
+    assert_true(kernel_each_channel(net.kernels[0], &cursor, &view));
+    assert_string_equal(view.name, "inbox");
+    assert_int_equal(view.receivers, 1);
+    assert_int_equal(kernel_freeze(net.kernels[0], tid), STINT_OK);
+    struct kernel_offer offer = { .cid = view.id, .tid = { { 5 } }, .number = 1, .op = KERNEL_SEND };
+    assert_int_equal(kernel_offer(net.kernels[0], &offer), STINT_BUSY);
+    assert_int_equal(kernel_discard(net.kernels[0], tid), STINT_OK);
+    assert_int_equal(kernel_offer(net.kernels[0], &offer), STINT_NOT_HERE);
+    assert_int_equal(kernel_effect_count(net.kernels[0]), 0);
+    net_end();
+}
+
+static void
+test_a_name_that_is_taken(void **state)
+{
+    (void)state;
+    net_begin(12);
+    net.naming = STINT_EXISTS;
+    remote_Named named = { .name = "inbox" };
+    net_spawn(0, "Named", &remote_Named_msg, &named, 0);
+    net_settle();
+    assert_int_equal(net.last_error, STINT_EXISTS);
+    struct kernel_counters counters;
+    kernel_count(net.kernels[0], &counters);
+    assert_int_equal(counters.channels, 0);
+    snprintf(named.name, sizeof named.name, "not a name");
+    net_spawn(0, "Named", &remote_Named_msg, &named, 0);
+    net_settle();
+    assert_int_equal(net.last_error, STINT_INVALID);
+    net_end();
+}
+
+static void
+test_hostile_offers_change_nothing(void **state)
+{
+    (void)state;
+    net_begin(13);
+    struct stint_id c = net_channel(0, 1);
+    struct kernel *k = net.kernels[0];
+    struct kernel_place place = { { { 2 } }, 1 };
+    uint8_t rubbish[4] = { 0xff, 0xff, 0xff, 0xff };
+    struct kernel_offer offer = { .cid = c, .tid = { { 5 } }, .number = 0, .op = KERNEL_SEND, .place = place };
+    assert_int_equal(kernel_offer(k, &offer), STINT_INVALID);
+    offer.number = UINT64_MAX;
+    assert_int_equal(kernel_offer(k, &offer), STINT_OK); /* a gap: told once */
+    assert_int_equal(kernel_offer(k, &offer), STINT_OK);
+    uint32_t count;
+    const struct kernel_effect *effects = kernel_effects(k, &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(effects[0].kind, KERNEL_REFUSE);
+    assert_int_equal(effects[0].number, 0);
+    offer.number = 1;
+    offer.type_hash = 1;
+    assert_int_equal(kernel_offer(k, &offer), STINT_OK);
+    offer.number = 2;
+    offer.value = (struct stint_span){ rubbish, sizeof rubbish };
+    effects = kernel_effects(k, &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(effects[0].status, STINT_TYPE_MISMATCH);
+    offer.type_hash = effects[0].type_hash;
+    assert_int_equal(kernel_offer(k, &offer), STINT_OK);
+    offer.op = (enum kernel_op)77;
+    offer.number = 3;
+    assert_int_equal(kernel_offer(k, &offer), STINT_OK);
+    effects = kernel_effects(k, &count);
+    assert_int_equal(count, 2);
+    assert_int_equal(effects[0].status, STINT_INVALID);
+    assert_int_equal(effects[1].status, STINT_INVALID);
+    kernel_done(k, &(struct kernel_done){ .tid = { { 1 } }, .cid = c, .number = 1 });
+    kernel_refused(k, (struct stint_id){ { 1 } }, c, 7);
+    kernel_named(k, (struct stint_id){ { 1 } }, c, STINT_EXISTS);
+    assert_int_equal(kernel_fin(k, c, (struct stint_id){ { 6 } }, 9), STINT_OK);
+    net_end();
+}
+
+/* Freezes a tasklet for a while, as a move that fails does. */
+static void
+freeze_and_thaw(int at, struct stint_id tid, uint64_t *epoch)
+{
+    if (kernel_has_tasklet(net.kernels[at], tid) && kernel_freeze(net.kernels[at], tid) == STINT_OK) {
+        for (uint64_t i = prng_below(&net.prng, 30); i > 0; i--) {
+            net_step();
+        }
+        *epoch += 2;
+        assert_int_equal(kernel_thaw(net.kernels[at], tid, *epoch), STINT_OK);
+    }
+}
+
+/* Each item came once, and each consumer got those of a producer in their order. */
+static void
+check_each_once(uint32_t producers, uint32_t count)
+{
+    bool came[16][64] = { { false } };
+    uint32_t next[8][16] = { { 0 } };
+    for (uint32_t i = 0; i < net.received_count; i++) {
+        const remote_Item *item = &net.received[i];
+        uint32_t *due = &next[net.receivers[i]][item->sender];
+        assert_true(item->sender < producers && item->number < count);
+        assert_false(came[item->sender][item->number]);
+        came[item->sender][item->number] = true;
+        assert_true(item->number >= *due);
+        *due = item->number + 1;
+    }
+}
+
+/* Producers and consumers on all kernels, one channel, everything that may happen to them. */
+static void
+storm(uint64_t seed)
+{
+    enum { PRODUCERS = 5, TASKLETS = 8, COUNT = 60 };
+    net_begin(seed);
+    net.duplicates = (uint32_t)prng_below(&net.prng, 3) * 15;
+    uint32_t capacity = (uint32_t)prng_below(&net.prng, 3) * (uint32_t)prng_below(&net.prng, 20);
+    struct stint_id c = net_channel(0, capacity);
+    struct stint_id tids[TASKLETS];
+    uint64_t epochs[TASKLETS];
+    int at[TASKLETS];
+    for (uint32_t i = 0; i < TASKLETS; i++) {
+        int32_t within = prng_below(&net.prng, 2) == 0 ? -1 : (int32_t)prng_below(&net.prng, 50) + 1;
+        at[i] = (int)prng_below(&net.prng, KERNELS);
+        epochs[i] = 1;
+        remote_Consumer consumer = { .from = net_handle(c), .receiver = i - PRODUCERS, .within = within };
+        tids[i] = i < PRODUCERS ? net_producer(at[i], c, i, COUNT, within)
+                                : net_spawn(at[i], "Consumer", &remote_Consumer_msg, &consumer, 0);
+    }
+    for (int round = 0; round < 20000 && net.received_count < PRODUCERS * COUNT; round++) {
+        net_step();
+        if (prng_below(&net.prng, 20) == 0) {
+            uint64_t i = prng_below(&net.prng, TASKLETS);
+            freeze_and_thaw(at[i], tids[i], &epochs[i]);
+        }
+        if (prng_below(&net.prng, 5) == 0) {
+            net.now_ms += prng_below(&net.prng, 30);
+        }
+    }
+    assert_int_equal(net.received_count, PRODUCERS * COUNT);
+    net.now_ms += 1000;
+    for (int i = 0; i < 3000; i++) {
+        net_step();
+    }
+    assert_int_equal(net.produced, PRODUCERS * COUNT);
+    assert_int_equal(net.received_count, PRODUCERS * COUNT);
+    check_each_once(PRODUCERS, COUNT);
+    net_end();
+}
+
+static void
+test_storms(void **state)
+{
+    (void)state;
+    uint64_t seed = test_seed("relations");
+    for (uint64_t i = 0; i < 150; i++) {
+        storm(seed + i);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_value_crosses_a_rendezvous),
+        cmocka_unit_test(test_a_buffer_takes_values_without_a_receiver),
+        cmocka_unit_test(test_a_deadline_waits_for_the_answer),
+        cmocka_unit_test(test_a_kill_does_not_wait),
+        cmocka_unit_test(test_a_wrong_type_is_told),
+        cmocka_unit_test(test_a_channel_that_is_nowhere_is_lost),
+        cmocka_unit_test(test_closing_tells_those_elsewhere),
+        cmocka_unit_test(test_a_dead_nodes_offers_are_passed_over_and_expire),
+        cmocka_unit_test(test_an_orphan_comes_back_to_its_place),
+        cmocka_unit_test(test_freezing_keeps_places_and_deadlines),
+        cmocka_unit_test(test_a_frozen_owner_takes_its_channel_along),
+        cmocka_unit_test(test_a_name_that_is_taken),
+        cmocka_unit_test(test_hostile_offers_change_nothing),
+        cmocka_unit_test(test_storms),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
