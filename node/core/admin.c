@@ -56,7 +56,7 @@ free_ask(struct node *n, struct ask *ask)
 static void
 sweep(struct node *n)
 {
-    LIST_EACH (&n->admin->ended, link) {
+    LIST_EACH (link, &n->admin->ended) {
         free_ask(n, STINT_CONTAINER_OF(link, struct ask, link));
     }
 }
@@ -91,7 +91,7 @@ admin_fini(struct node *n)
     if (m == NULL) {
         return;
     }
-    LIST_EACH (&m->asks, link) {
+    LIST_EACH (link, &m->asks) {
         struct ask *ask = STINT_CONTAINER_OF(link, struct ask, link);
         ask->gone = true;
         retire(n, ask);
@@ -485,7 +485,7 @@ admin_view(struct node *n, const struct view *old, const struct view *next)
 void
 admin_conn_closed(struct node *n, uint64_t conn)
 {
-    LIST_EACH (&n->admin->asks, link) {
+    LIST_EACH (link, &n->admin->asks) {
         struct ask *ask = STINT_CONTAINER_OF(link, struct ask, link);
         if (ask->conn != conn) {
             continue;

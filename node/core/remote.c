@@ -436,13 +436,17 @@ refuse_received(struct node *n, const struct arrival *a)
         }
         return;
     }
-    if (a->envelope.status == STINT_NOT_HERE) {
-        struct directory_place place;
-        if (directory_lookup(n->directory, cid, &place, n->now_ns) && id_equal(place.node.id, a->from.id)) {
-            route_wrong(n, cid, place.epoch);
+    struct directory_place place;
+    bool known = directory_lookup(n->directory, cid, &place, n->now_ns) && !place.ended;
+    if (a->envelope.status == STINT_NOT_HERE && known) {
+        if (!id_equal(place.node.id, a->from.id)) { /* it was told where the channel went */
+            kernel_reoffer(n->kernel, tid);
+            admin_reoffer(n, tid);
+            return;
         }
+        route_wrong(n, cid, place.epoch);
     }
-    retry_later(n, cid);
+    retry_later(n, tid);
 }
 
 void

@@ -16,6 +16,7 @@
 #include "base/panic.h"
 #include "base/span.h"
 #include "core/node.h"
+#include "kernel/code.h"
 #include "mill.pb.h"
 #include "world.h"
 
@@ -160,6 +161,31 @@ draw_faults(struct prng *random)
     return f;
 }
 
+/* What everybody waits for: printed when a run gets stuck. */
+static void
+describe(struct story *s)
+{
+    for (int i = 0; i < world_count(s->w); i++) {
+        const struct node *n = world_node(s->w, i);
+        struct kernel_tasklet_view t;
+        struct kernel_channel_view c;
+        uint32_t cursor = 0;
+        while (kernel_each_tasklet(n->kernel, &cursor, &t)) {
+            char id[STINT_ID_TEXT_SIZE], channel[STINT_ID_TEXT_SIZE];
+            printf("%s: tasklet %.8s %s state %d at %s, channel %.8s %s, epoch %llu, moves %u\n", n->name,
+                   stint_id_text(t.id, id), t.code->name, (int)t.state, t.label, stint_id_text(t.channel, channel),
+                   t.remote ? "elsewhere" : "here", (unsigned long long)t.epoch, t.moves);
+        }
+        cursor = 0;
+        while (kernel_each_channel(n->kernel, &cursor, &c)) {
+            char id[STINT_ID_TEXT_SIZE];
+            printf("%s: channel %.8s capacity %u count %u senders %u receivers %u relations %u%s\n", n->name,
+                   stint_id_text(c.id, id), c.capacity, c.count, c.senders, c.receivers, c.relations,
+                   c.frozen ? " frozen" : "");
+        }
+    }
+}
+
 static const char *
 run(uint64_t seed, bool verbose)
 {
@@ -209,6 +235,9 @@ run(uint64_t seed, bool verbose)
     }
     if (fault == NULL && s.result.disorder != 0) {
         fault = "values of one sender came out of order, twice or not at all";
+    }
+    if (fault != NULL) {
+        describe(&s);
     }
     if (verbose || fault != NULL) {
         printf("seen %llu of %llu, disorder %llu, %llu frames, %llu dropped\n", (unsigned long long)s.result.seen,
