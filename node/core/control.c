@@ -258,7 +258,8 @@ install(struct node *n)
                  (unsigned long long)n->self.inc, (unsigned long long)next->number);
         outbox_simple(&n->outbox, NODE_READY);
     }
-    if (n->phase == PHASE_MEMBER && me != NULL && me->state == stint_MEMBER_DRAINING) {
+    if (n->phase == PHASE_MEMBER && me != NULL && me->state == stint_MEMBER_DRAINING &&
+        drain_progress(n->drain).state == DRAIN_OFF) { /* one under way keeps its targets and rate */
         mover_drain(n, NULL, 0, 0);
     }
     n->report_due = n->now_ns;

@@ -242,8 +242,8 @@ void remote_resync(struct node *n, struct stint_id peer);
 void remote_send_offer(struct node *n, const struct kernel_offer *offer, bool cancel);
 /* The channel left this node while that tasklet had something pending in it: it offers there. */
 void remote_moved(struct node *n, struct stint_id tid, struct node_ref place, const struct directory_place *where);
-/* What this tasklet has outstanding is offered again after a short pause. */
-void remote_again(struct node *n, struct stint_id tid);
+/* What this tasklet has outstanding with this channel is offered again after a short pause. */
+void remote_again(struct node *n, struct stint_id tid, struct stint_id cid);
 void remote_tick(struct node *n);
 uint64_t remote_deadline(const struct node *n);
 

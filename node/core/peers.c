@@ -275,7 +275,7 @@ loop_back(struct node *n, const struct envelope *envelope, struct stint_span bod
 {
     struct looped *l = mem_alloc(n->mem, sizeof *l + body.size);
     if (l == NULL) {
-        remote_again(n, envelope->source);
+        remote_again(n, envelope->source, envelope->target);
         return;
     }
     l->envelope = *envelope;

@@ -9,7 +9,7 @@
  *   KILL            to the tasklet's host
  *
  * Nothing here remembers an operation: the kernel of the tasklet does, and offers again whenever a route was wrong. The only
- * memory is a list of tasklets that offer again after a pause (`retries`), each once.
+ * memory is a list of pairs of tasklet and channel that are offered again after a pause (`retries`), each once.
  */
 #include <string.h>
 
@@ -27,7 +27,7 @@
 
 struct retry {
     struct heap_item item;
-    struct stint_id tid;
+    struct stint_id key, tid, cid;
 };
 
 struct naming {
@@ -35,7 +35,7 @@ struct naming {
 };
 
 struct remote {
-    struct table retries; /* by tasklet (or by participant of a request) */
+    struct table retries; /* by pair_id; the tasklet may be the participant of a request */
     struct heap due;
     uint64_t tie;
     struct table namings; /* by token */
@@ -66,9 +66,7 @@ remote_fini(struct node *n)
     }
     struct retry *retry;
     while ((retry = table_first(&r->retries)) != NULL) {
-        (void)table_remove(&r->retries, retry->tid);
-        heap_remove(&r->due, &retry->item);
-        mem_free(n->mem, retry, sizeof *retry);
+        free_retry(n, retry);
     }
     struct table_cursor cursor = { 0 };
     struct stint_id key;
@@ -86,23 +84,40 @@ remote_fini(struct node *n)
 
 /* ---- offering again after a pause ---- */
 
+static struct stint_id
+pair_id(struct stint_id tid, struct stint_id cid)
+{
+    for (size_t i = 0; i < sizeof tid.bytes; i++) {
+        tid.bytes[i] ^= cid.bytes[i];
+    }
+    return tid;
+}
+
 static void
-retry_later(struct node *n, struct stint_id tid)
+free_retry(struct node *n, struct retry *retry)
+{
+    (void)table_remove(&n->remote->retries, retry->key);
+    heap_remove(&n->remote->due, &retry->item);
+    mem_free(n->mem, retry, sizeof *retry);
+}
+
+void
+remote_again(struct node *n, struct stint_id tid, struct stint_id cid)
 {
     struct remote *r = n->remote;
-    if (table_find(&r->retries, tid) != NULL || table_count(&r->retries) >= RETRIES_MAX) {
+    struct stint_id key = pair_id(tid, cid);
+    if (table_find(&r->retries, key) != NULL || table_count(&r->retries) >= RETRIES_MAX) {
         return;
     }
     struct retry *retry = mem_zalloc(n->mem, sizeof *retry);
     if (retry == NULL) {
         return;
     }
-    retry->tid = tid;
-    if (table_insert(&r->retries, tid, retry) != STINT_OK) {
+    *retry = (struct retry){ .key = key, .tid = tid, .cid = cid };
+    if (table_insert(&r->retries, key, retry) != STINT_OK) {
         mem_free(n->mem, retry, sizeof *retry);
     } else if (heap_insert(&r->due, &retry->item, n->now_ns + RETRY_NS, r->tie++) != STINT_OK) {
-        (void)table_remove(&r->retries, tid);
-        mem_free(n->mem, retry, sizeof *retry);
+        free_retry(n, retry);
     }
 }
 
@@ -113,11 +128,9 @@ remote_tick(struct node *n)
     struct heap_item *item;
     while ((item = heap_first(&r->due)) != NULL && item->key <= n->now_ns) {
         struct retry *retry = STINT_CONTAINER_OF(item, struct retry, item);
-        heap_remove(&r->due, item);
-        (void)table_remove(&r->retries, retry->tid);
-        kernel_reoffer(n->kernel, retry->tid);
+        kernel_reoffer_one(n->kernel, retry->tid, retry->cid);
         admin_reoffer(n, retry->tid);
-        mem_free(n->mem, retry, sizeof *retry);
+        free_retry(n, retry);
     }
 }
 
@@ -440,13 +453,13 @@ refuse_received(struct node *n, const struct arrival *a)
     bool known = directory_lookup(n->directory, cid, &place, n->now_ns) && !place.ended;
     if (a->envelope.status == STINT_NOT_HERE && known) {
         if (!id_equal(place.node.id, a->from.id)) { /* it was told where the channel went */
-            kernel_reoffer(n->kernel, tid);
+            kernel_reoffer_one(n->kernel, tid, cid);
             admin_reoffer(n, tid);
             return;
         }
         route_wrong(n, cid, place.epoch);
     }
-    retry_later(n, tid);
+    remote_again(n, tid, cid);
 }
 
 void
@@ -492,12 +505,6 @@ remote_receive(struct node *n, const struct arrival *a)
     }
 }
 
-void
-remote_again(struct node *n, struct stint_id tid)
-{
-    retry_later(n, tid);
-}
-
 /* Nobody has the target. */
 void
 remote_lost(struct node *n, const struct envelope *envelope)
@@ -518,7 +525,7 @@ reoffer_outstanding(struct node *n)
     uint32_t cursor = 0;
     struct stint_id cid, tid;
     while (kernel_outstanding(n->kernel, &cursor, &cid, &tid)) {
-        retry_later(n, tid);
+        remote_again(n, tid, cid);
     }
 }
 

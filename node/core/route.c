@@ -341,7 +341,7 @@ route_send(struct node *n, stint_LocateKind kind, const struct envelope *envelop
         h = mem_alloc(n->mem, sizeof *h + body.size);
     }
     if (h == NULL) { /* the room that sent it offers again after a while */
-        remote_again(n, envelope->source);
+        remote_again(n, envelope->source, envelope->target);
         if (s != NULL && fresh) {
             start_if_fresh(n, s, true);
         }

@@ -100,8 +100,12 @@ struct channel *
 channel_resolve(struct kernel *k, stint_Channel *handle)
 {
     if (handle->slot < k->channels.fresh) {
-        struct channel *ch = slab_at(&k->channels, handle->slot);
-        if (ch->type != NULL && memcmp(ch->id.bytes, handle->id, sizeof ch->id.bytes) == 0) {
+        struct channel *ch = SLAB_AT(&k->channels, handle->slot, struct channel);
+        uint64_t has[2];
+        uint64_t wanted[2];
+        memcpy(has, ch->id.bytes, sizeof has);
+        memcpy(wanted, handle->id, sizeof wanted);
+        if (ch->type != NULL && ((has[0] ^ wanted[0]) | (has[1] ^ wanted[1])) == 0) {
             return ch;
         }
     }
@@ -140,12 +144,6 @@ channel_set_name(struct kernel *k, struct channel *ch, const char *name)
     extra->name = copy;
     extra->name_size = size;
     return STINT_OK;
-}
-
-uint32_t
-channel_count(const struct channel *ch)
-{
-    return ch->extra == NULL ? 0 : ch->extra->count;
 }
 
 void *
@@ -191,53 +189,16 @@ channel_store(struct kernel *k, struct channel *ch, const void *value)
         return STINT_NO_MEMORY;
     }
     ch->extra->count++;
-    memcpy(channel_value_at(ch, count), value, ch->type->size);
+    channel_copy(channel_value_at(ch, count), value, ch->type->size);
     return STINT_OK;
 }
 
 void
 channel_take(struct channel *ch, void *value)
 {
-    memcpy(value, channel_value_at(ch, 0), ch->type->size);
+    channel_copy(value, channel_value_at(ch, 0), ch->type->size);
     ch->extra->first = (ch->extra->first + 1) & (ch->extra->room - 1);
     ch->extra->count--;
-}
-
-void
-channel_enqueue(struct channel *ch, struct waiter *w, int direction)
-{
-    STINT_ASSERT(w->next == NULL);
-    w->direction = (int8_t)direction;
-    w->next = &ch->queue;
-    w->prev = ch->queue.prev;
-    ch->queue.prev->next = w;
-    ch->queue.prev = w;
-    if (!w->orphan) {
-        ch->balance += direction;
-    }
-}
-
-void
-channel_dequeue(struct channel *ch, struct waiter *w)
-{
-    STINT_ASSERT(w->next != NULL);
-    w->prev->next = w->next;
-    w->next->prev = w->prev;
-    w->next = NULL;
-    w->prev = NULL;
-    if (!w->orphan) {
-        ch->balance -= w->direction;
-    }
-}
-
-struct waiter *
-channel_first(const struct channel *ch)
-{
-    struct waiter *w = ch->queue.next;
-    while (w->kind != WAITER_HEAD && w->orphan) {
-        w = w->next;
-    }
-    return w->kind == WAITER_HEAD ? NULL : w;
 }
 
 /* The first that can be served and waits in that direction. Only after a revival there may be some in both. */

@@ -7,6 +7,9 @@
 #ifndef STINT_KERNEL_CHANNEL_H
 #define STINT_KERNEL_CHANNEL_H
 
+#include <string.h>
+
+#include "base/panic.h"
 #include "kernel/tasklet.h"
 
 struct relation;
@@ -80,8 +83,7 @@ void channel_check_end(struct kernel *k, struct channel *ch);
 /* What an operation gets that would have to wait in a closed channel. */
 enum stint_status channel_refusal(const struct channel *ch, int direction);
 
-/* Values in the buffer, and one of them: 0 is the oldest. */
-uint32_t channel_count(const struct channel *ch);
+/* One of the values in the buffer: 0 is the oldest. */
 void *channel_value_at(const struct channel *ch, uint32_t index);
 
 /* Appends a copy of a value. STINT_FULL at the capacity, STINT_NO_MEMORY. */
@@ -89,13 +91,6 @@ STINT_MUST_USE enum stint_status channel_store(struct kernel *k, struct channel 
 
 /* Takes the oldest value out of the buffer, which is not empty. */
 void channel_take(struct channel *ch, void *value);
-
-/* Puts a waiter at the end of the queue (or takes it out) and keeps the balance. */
-void channel_enqueue(struct channel *ch, struct waiter *w, int direction);
-void channel_dequeue(struct channel *ch, struct waiter *w);
-
-/* The first waiter that can be served, or NULL. */
-struct waiter *channel_first(const struct channel *ch);
 
 /* After something changed (a value taken, a waiter revived): moves values of waiting senders into the buffer, and
  * of buffer and senders to waiting receivers, as far as they go. */
@@ -108,5 +103,64 @@ void channel_drained(struct kernel *k, struct channel *ch);
  * be NULL) is what it receives. */
 void channel_finish(struct kernel *k, struct channel *ch, struct waiter *w, enum stint_status status,
     const void *value);
+
+/* ---- what is small and on the path of every exchange ---- */
+
+/* Values in the buffer. */
+static inline uint32_t
+channel_count(const struct channel *ch)
+{
+    return ch->extra == NULL ? 0 : ch->extra->count;
+}
+
+/* Most messages that are sent very often are small. */
+static inline void
+channel_copy(void *to, const void *from, uint32_t size)
+{
+    if (size == 8) {
+        memcpy(to, from, 8);
+    } else {
+        memcpy(to, from, size);
+    }
+}
+
+/* Puts a waiter at the end of the queue (or takes it out) and keeps the balance. */
+static inline void
+channel_enqueue(struct channel *ch, struct waiter *w, int direction)
+{
+    STINT_ASSERT(w->next == NULL);
+    w->direction = (int8_t)direction;
+    w->next = &ch->queue;
+    w->prev = ch->queue.prev;
+    ch->queue.prev->next = w;
+    ch->queue.prev = w;
+    if (!w->orphan) {
+        ch->balance += direction;
+    }
+}
+
+static inline void
+channel_dequeue(struct channel *ch, struct waiter *w)
+{
+    STINT_ASSERT(w->next != NULL);
+    w->prev->next = w->next;
+    w->next->prev = w->prev;
+    w->next = NULL;
+    w->prev = NULL;
+    if (!w->orphan) {
+        ch->balance -= w->direction;
+    }
+}
+
+/* The first waiter that can be served, or NULL. */
+static inline struct waiter *
+channel_first(const struct channel *ch)
+{
+    struct waiter *w = ch->queue.next;
+    while (w->kind != WAITER_HEAD && w->orphan) {
+        w = w->next;
+    }
+    return w->kind == WAITER_HEAD ? NULL : w;
+}
 
 #endif

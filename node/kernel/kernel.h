@@ -255,6 +255,8 @@ void kernel_refused(struct kernel *k, struct stint_id tid, struct stint_id cid, 
 
 /* Offers again all that the tasklet has outstanding (its offers may be lost), or that any tasklet here has with cid. */
 void kernel_reoffer(struct kernel *k, struct stint_id tid);
+/* The same for what one tasklet, perhaps ended since, has outstanding with one channel. */
+void kernel_reoffer_one(struct kernel *k, struct stint_id tid, struct stint_id cid);
 void kernel_reoffer_channel(struct kernel *k, struct stint_id cid);
 
 /* No host has cid any more: what is outstanding with it fails with STINT_CHANNEL_LOST. */

@@ -17,6 +17,7 @@
 #define KERNEL_NAME_MAX 63u              /* characters of a channel's name */
 #define KERNEL_ERROR_TEXT_MAX 120u       /* bytes of an error's text, terminator included */
 #define KERNEL_LOG_TEXT_MAX 256u         /* bytes of a line of stint_log(), terminator included */
+#define KERNEL_UNINDEXED 2048u           /* tasklets are entered into the table of ids so many at a time */
 #define KERNEL_MODULES_MAX 256u
 #define KERNEL_POINTS_MAX 4096u          /* resume points of one code */
 #define KERNEL_NODES_MAX 256u            /* what stint_nodes() can know */

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/heap.h"
 #include "base/list.h"
+#include "base/panic.h"
 #include "base/prng.h"
 #include "kernel/code.h"
 #include "kernel/effect.h"
@@ -38,6 +39,8 @@ struct kernel {
     struct slab outlets;  /* struct outlet */
     struct slab relations; /* struct relation */
     struct index tasklets_by_id;
+    uint32_t unindexed[KERNEL_UNINDEXED]; /* places of tasklets that may not be in the index yet */
+    uint32_t unindexed_count;
     struct index channels_by_id;
     struct index outlets_by_key;
     struct index relations_by_key;
@@ -75,5 +78,47 @@ void kernel_ask_move(struct kernel *k, const struct tasklet *t);
 
 /* Fires what is due: timers of tasklets, orphans' ends. */
 void kernel_expire(struct kernel *k);
+
+/* ---- the run ring: circular, `head` is the current one or the next to run ---- */
+
+/* Puts a tasklet at the end of the ring, which is before the head. */
+static inline void
+ring_append(struct kernel *k, struct tasklet *t)
+{
+    STINT_ASSERT(t->wait.next == NULL);
+    if (k->head == NULL) {
+        t->wait.next = &t->wait;
+        t->wait.prev = &t->wait;
+        k->head = t;
+    } else {
+        struct waiter *head = &k->head->wait;
+        t->wait.next = head;
+        t->wait.prev = head->prev;
+        head->prev->next = &t->wait;
+        head->prev = &t->wait;
+    }
+    t->flags |= TASKLET_IN_RING;
+    k->runcount++;
+}
+
+/* Takes it out; if it was the head the next one is. */
+static inline void
+ring_remove(struct kernel *k, struct tasklet *t)
+{
+    STINT_ASSERT((t->flags & TASKLET_IN_RING) != 0);
+    if (t->wait.next == &t->wait) {
+        k->head = NULL;
+    } else {
+        t->wait.prev->next = t->wait.next;
+        t->wait.next->prev = t->wait.prev;
+        if (k->head == t) {
+            k->head = tasklet_of_waiter(t->wait.next);
+        }
+    }
+    t->wait.next = NULL;
+    t->wait.prev = NULL;
+    t->flags &= (uint16_t)~TASKLET_IN_RING;
+    k->runcount--;
+}
 
 #endif

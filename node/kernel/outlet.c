@@ -471,6 +471,15 @@ outstanding_at(const struct kernel *k, uint32_t place)
 }
 
 void
+kernel_reoffer_one(struct kernel *k, struct stint_id tid, struct stint_id cid)
+{
+    struct outlet *o = outlet_find(k, tid, cid);
+    if (o != NULL && (o->tasklet == NULL || (o->tasklet->flags & TASKLET_FROZEN) == 0)) {
+        outlet_reoffer(k, o, 0);
+    }
+}
+
+void
 kernel_reoffer_channel(struct kernel *k, struct stint_id cid)
 {
     for (uint32_t i = 0; i < k->outlets.fresh; i++) {

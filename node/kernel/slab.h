@@ -35,6 +35,15 @@ void *slab_new(struct slab *s, uint32_t *place);
 /* Gives an object back. It is zeroed but for its first 4 bytes. */
 void slab_free(struct slab *s, void *object, uint32_t place);
 
+/* The same with the object's size known to the compiler. */
+#define SLAB_AT(s, place, T) ((T *)(void *)slab_at_sized((s), (place), (uint32_t)sizeof(T)))
+
+static inline void *
+slab_at_sized(const struct slab *s, uint32_t place, uint32_t size)
+{
+    return s->pages[place >> s->shift] + (size_t)(place & ((1u << s->shift) - 1)) * size;
+}
+
 /* The object at a place that has been used once (free ones included); place < s->fresh. */
 static inline void *
 slab_at(const struct slab *s, uint32_t place)

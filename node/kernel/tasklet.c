@@ -13,44 +13,6 @@
 #include "kernel/machine.h"
 #include "kernel/relation.h"
 
-void
-ring_append(struct kernel *k, struct tasklet *t)
-{
-    STINT_ASSERT(t->wait.next == NULL);
-    if (k->head == NULL) {
-        t->wait.next = &t->wait;
-        t->wait.prev = &t->wait;
-        k->head = t;
-    } else {
-        struct waiter *head = &k->head->wait;
-        t->wait.next = head;
-        t->wait.prev = head->prev;
-        head->prev->next = &t->wait;
-        head->prev = &t->wait;
-    }
-    t->flags |= TASKLET_IN_RING;
-    k->runcount++;
-}
-
-void
-ring_remove(struct kernel *k, struct tasklet *t)
-{
-    STINT_ASSERT((t->flags & TASKLET_IN_RING) != 0);
-    if (t->wait.next == &t->wait) {
-        k->head = NULL;
-    } else {
-        t->wait.prev->next = t->wait.next;
-        t->wait.next->prev = t->wait.prev;
-        if (k->head == t) {
-            k->head = tasklet_of_waiter(t->wait.next);
-        }
-    }
-    t->wait.next = NULL;
-    t->wait.prev = NULL;
-    t->flags &= (uint16_t)~TASKLET_IN_RING;
-    k->runcount--;
-}
-
 struct tasklet *
 tasklet_new(struct kernel *k, struct stint_id id)
 {
@@ -65,10 +27,11 @@ tasklet_new(struct kernel *k, struct stint_id id)
     t->epoch = 1;
     t->wait.kind = WAITER_TASKLET;
     t->since_ns = k->now_ns;
-    if (index_insert(&k->tasklets_by_id, &t->by_id) != STINT_OK) {
+    if (k->unindexed_count == KERNEL_UNINDEXED && !index_all(k)) {
         slab_free(&k->tasklets, t, slot);
         return NULL;
     }
+    k->unindexed[k->unindexed_count++] = slot;
     return t;
 }
 
@@ -76,6 +39,12 @@ struct tasklet *
 tasklet_find(const struct kernel *k, struct stint_id id)
 {
     struct index_link *link = index_find(&k->tasklets_by_id, id.bytes);
+    for (uint32_t i = 0; link == NULL && i < k->unindexed_count; i++) {
+        struct tasklet *t = slab_at(&k->tasklets, k->unindexed[i]);
+        if (t->state != 0 && id_equal(t->id, id)) {
+            return t;
+        }
+    }
     return link == NULL ? NULL : STINT_CONTAINER_OF(link, struct tasklet, by_id);
 }
 

@@ -60,6 +60,7 @@ enum tasklet_flags {
     TASKLET_FIRST_TURN = 1 << 5, /* has not given up its first turn yet */
     TASKLET_BLOCK_TRAP = 1 << 6,
     TASKLET_IN_RING = 1 << 7,
+    TASKLET_INDEXED = 1 << 9, /* in kernel.tasklets_by_id */
     TASKLET_WANTS_VALUE = 1 << 8 /* PAUSED in STINT_PAUSE_FOR: `value` is where to put a `type` */
 };
 
@@ -109,13 +110,13 @@ struct tasklet {
     uint32_t owned_count;
 };
 
-/* A tasklet in state PAUSED, epoch 1, without frames, entered under `id`. NULL: STINT_LIMIT or memory. `id` must be free. */
+/* A tasklet in state PAUSED, epoch 1, without frames, known by `id`. NULL: STINT_LIMIT or memory. `id` must be free. */
 struct tasklet *tasklet_new(struct kernel *k, struct stint_id id);
 
 /* Takes it out of everything (chain, timer, table), frees faults and frames. Its channels and outlets must be gone. */
 void tasklet_free(struct kernel *k, struct tasklet *t);
 
-/* By id, or NULL. */
+/* By id, or NULL. Enters those into the table of ids that are not in it yet, which nobody can see. */
 struct tasklet *tasklet_find(const struct kernel *k, struct stint_id id);
 
 /* Its extra part, made if it has none; NULL when memory is short. */
@@ -139,10 +140,6 @@ void tasklet_stop_timer(struct kernel *k, struct tasklet *t);
 
 /* Kills, as KL-1 to KL-6 say: delivers STINT_KILLED at the next run. With `at_once` it becomes the head of the ring. */
 void tasklet_kill(struct kernel *k, struct tasklet *t, bool at_once);
-
-/* The ring: insert is at the end, i.e. before the head. */
-void ring_append(struct kernel *k, struct tasklet *t);
-void ring_remove(struct kernel *k, struct tasklet *t);
 
 static inline struct tasklet *
 tasklet_of_waiter(struct waiter *w)
