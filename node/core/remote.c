@@ -57,6 +57,14 @@ remote_init(struct node *n)
     return STINT_OK;
 }
 
+static void
+free_retry(struct node *n, struct retry *retry)
+{
+    (void)table_remove(&n->remote->retries, retry->key);
+    heap_remove(&n->remote->due, &retry->item);
+    mem_free(n->mem, retry, sizeof *retry);
+}
+
 void
 remote_fini(struct node *n)
 {
@@ -91,14 +99,6 @@ pair_id(struct stint_id tid, struct stint_id cid)
         tid.bytes[i] ^= cid.bytes[i];
     }
     return tid;
-}
-
-static void
-free_retry(struct node *n, struct retry *retry)
-{
-    (void)table_remove(&n->remote->retries, retry->key);
-    heap_remove(&n->remote->due, &retry->item);
-    mem_free(n->mem, retry, sizeof *retry);
 }
 
 void
