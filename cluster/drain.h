@@ -77,7 +77,7 @@ void drain_end(struct drain *d, bool complete, uint64_t remaining, uint64_t now_
 void drain_finished(struct drain *d, struct stint_id tasklet, bool moved, enum stint_status status, const char *why,
                     uint64_t now_ns);
 
-/* When the next pass is due; UINT64_MAX when off or empty. */
+/* When the next pass is due; UINT64_MAX when off. An empty node is looked at once a second, for what arrives late. */
 uint64_t drain_deadline(const struct drain *d);
 struct drain_progress drain_progress(const struct drain *d);
 
