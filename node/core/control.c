@@ -542,8 +542,7 @@ left(struct node *n, uint64_t token, const stint_StoreReply *reply)
     if (reply->status != STINT_OK) {
         node_log(n, NODE_LOG_WARN, "left without the authority's agreement: %s", reply->detail);
     }
-    peers_flush(n);
-    node_exit(n, n->exit_status, "left the cluster");
+    node_exit(n, STINT_OK, "left the cluster");
 }
 
 void

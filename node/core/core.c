@@ -182,9 +182,9 @@ node_exit(struct node *n, enum stint_status status, const char *why)
         return;
     }
     n->phase = PHASE_ENDED;
+    n->exit_status = status;
+    text_copy(n->exit_text, sizeof n->exit_text, why);
     peers_close_all(n);
-    peers_flush(n);
-    outbox_exit(&n->outbox, status, why);
 }
 
 void
@@ -381,6 +381,10 @@ node_step(struct node *n, const struct node_event *event)
     settle(n);
     if (kernel_is_broken(n->kernel)) {
         node_fence(n, "memory ran out where nothing could be undone");
+        peers_flush(n);
+    }
+    if (n->phase == PHASE_ENDED) { /* after the last frames */
+        outbox_exit(&n->outbox, n->exit_status, n->exit_text);
     }
     n->tick_due = node_deadline(n);
 }

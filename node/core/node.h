@@ -94,7 +94,8 @@ struct node {
     bool unsettled; /* the last step left something to be settled */
     bool stop_requested;
     uint64_t stop_deadline;
-    enum stint_status exit_status;
+    enum stint_status exit_status; /* when ENDED */
+    char exit_text[OUTBOX_TEXT_MAX];
 };
 
 /* ---- core.c ---- */

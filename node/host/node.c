@@ -75,6 +75,7 @@ stint_node_create(const struct stint_node_options *options, struct stint_node **
         stint_node_destroy(n);
         return status;
     }
+    error[0] = '\0'; /* of an attempt that was made good */
     *node = n;
     return STINT_OK;
 }

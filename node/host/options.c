@@ -53,6 +53,11 @@ take_endpoints(struct reading *r, struct host_options *out, const struct stint_n
         !take_text(r, "advertise", in->advertise, out->advertise, sizeof out->advertise)) {
         return false;
     }
+    if (!link_listen_valid(out->listen)) {
+        (void)text_format(r->error, r->error_size,
+                          "listen: '%s' is not of the form tcp://HOST:PORT", out->listen);
+        return false;
+    }
     if (out->advertise[0] != '\0' && !link_endpoint_valid(out->advertise)) {
         return refuse(r, "advertise", "not of the form tcp://HOST:PORT");
     }

@@ -31,16 +31,6 @@ exchange_fail(struct kernel *k, enum stint_status status)
     return false;
 }
 
-static inline void
-copy_value(void *to, const void *from, uint32_t size)
-{
-    if (size == 8) {
-        memcpy(to, from, 8);
-    } else {
-        memcpy(to, from, size);
-    }
-}
-
 /* Whether the operation may take place here and now. */
 static bool
 is_local(const struct kernel *k, const struct tasklet *t, const struct channel *ch)
@@ -182,7 +172,7 @@ exchange_send(struct stint_context *ctx, stint_Channel *handle, const struct sti
         struct waiter *w = channel_first(ch);
         if (w->kind == WAITER_TASKLET) {
             struct tasklet *partner = tasklet_of_waiter(w);
-            copy_value(partner->value, value, type->size);
+            channel_copy(partner->value, value, type->size);
             channel_dequeue(ch, w);
             return who_runs(k, ch, partner, partner->scratch != 0 ? WAKE_VALUE : 0, +1);
         }
@@ -206,8 +196,19 @@ exchange_send(struct stint_context *ctx, stint_Channel *handle, const struct sti
 static bool
 receive_buffered(struct kernel *k, struct channel *ch, void *value)
 {
+    struct waiter *w = ch->balance > 0 && channel_count(ch) == ch->capacity ? channel_first(ch) : NULL;
     channel_take(ch, value);
-    channel_drained(k, ch);
+    if (w != NULL && w->kind == WAITER_TASKLET) {
+        /* The buffer is full and a local sender waits: its value follows. There is room, so this cannot fail. */
+        struct tasklet *partner = tasklet_of_waiter(w);
+        enum stint_status status = channel_store(k, ch, partner->value);
+        STINT_ASSERT(status == STINT_OK);
+        channel_dequeue(ch, w);
+        partner->on.channel = NULL;
+        tasklet_ready(k, partner, 0);
+    } else {
+        channel_drained(k, ch);
+    }
     if ((ch->flags & CHANNEL_WOKEN) != 0) {
         channel_check_end(k, ch);
     }
@@ -236,7 +237,7 @@ exchange_receive(struct stint_context *ctx, stint_Channel *handle, const struct 
         struct waiter *w = channel_first(ch);
         if (w->kind == WAITER_TASKLET) {
             struct tasklet *partner = tasklet_of_waiter(w);
-            copy_value(value, partner->value, type->size);
+            channel_copy(value, partner->value, type->size);
             channel_dequeue(ch, w);
             return who_runs(k, ch, partner, 0, -1);
         }

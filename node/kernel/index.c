@@ -81,6 +81,15 @@ index_grow(struct index *ix)
 }
 
 enum stint_status
+index_prepare(struct index *ix)
+{
+    if (ix->buckets == NULL) {
+        index_grow(ix);
+    }
+    return ix->buckets == NULL ? STINT_NO_MEMORY : STINT_OK;
+}
+
+enum stint_status
 index_insert(struct index *ix, struct index_link *link)
 {
     if (ix->buckets == NULL || ix->count > ix->mask) {

@@ -28,6 +28,9 @@ struct index {
 void index_init(struct index *ix, struct mem *m, uint64_t seed, size_t key_at, size_t link_at, uint32_t key_size);
 void index_fini(struct index *ix);
 
+/* Allocates the first buckets, so that no later insert can fail. STINT_NO_MEMORY. */
+STINT_MUST_USE enum stint_status index_prepare(struct index *ix);
+
 /* Puts in an object whose key is not there. STINT_NO_MEMORY only if the table has no buckets at all yet. */
 STINT_MUST_USE enum stint_status index_insert(struct index *ix, struct index_link *link);
 

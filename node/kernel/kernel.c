@@ -27,7 +27,7 @@ kernel_init_tables(struct kernel *k, const struct kernel_config *config)
     slab_init(&k->channels, k->mem, sizeof(struct channel), channels);
     slab_init(&k->outlets, k->mem, sizeof(struct outlet), KERNEL_OBJECTS_MAX);
     slab_init(&k->relations, k->mem, sizeof(struct relation), KERNEL_OBJECTS_MAX);
-    index_init(&k->tasklets_by_id, k->mem, seed, offsetof(struct tasklet, id), offsetof(struct tasklet, by_id), 16);
+    index_init(&k->ids->index, k->mem, seed, offsetof(struct tasklet, id), offsetof(struct tasklet, by_id), 16);
     index_init(&k->channels_by_id, k->mem, seed, offsetof(struct channel, id), offsetof(struct channel, by_id), 16);
     index_init(&k->outlets_by_key, k->mem, seed, offsetof(struct outlet, tid), offsetof(struct outlet, by_key), 32);
     index_init(&k->relations_by_key, k->mem, seed, offsetof(struct relation, cid),
@@ -40,13 +40,16 @@ kernel_new(const struct kernel_config *config)
 {
     struct kernel *k = mem_zalloc(config->mem, sizeof *k);
     uint8_t *scratch = mem_alloc(config->mem, KERNEL_VALUE_MAX);
-    if (k == NULL || scratch == NULL) {
+    struct tasklet_ids *ids = mem_zalloc(config->mem, sizeof *ids);
+    if (k == NULL || scratch == NULL || ids == NULL) {
+        mem_free(config->mem, ids, sizeof *ids);
         mem_free(config->mem, scratch, KERNEL_VALUE_MAX);
         mem_free(config->mem, k, sizeof *k);
         return NULL;
     }
     k->mem = config->mem;
     k->scratch = scratch;
+    k->ids = ids;
     k->here = config->here;
     k->context.api = kernel_api();
     prng_init(&k->prng, config->seed);
@@ -57,6 +60,10 @@ kernel_new(const struct kernel_config *config)
     buf_init(&k->encoded, k->mem, TYPE_SIZE_MAX);
     list_init(&k->orphans);
     k->watchers = (struct waiter){ .next = &k->watchers, .prev = &k->watchers, .kind = WAITER_HEAD };
+    if (index_prepare(&k->ids->index) != STINT_OK) {
+        kernel_free(k);
+        return NULL;
+    }
     return k;
 }
 
@@ -76,7 +83,7 @@ kernel_free_objects(struct kernel *k)
             channel_dequeue(t->on.channel, &t->wait);
         }
         t->wait.next = NULL;
-        t->flags = 0;
+        t->flags &= TASKLET_INDEXED;
     }
     for (uint32_t i = 0; i < k->channels.fresh; i++) {
         struct channel *ch = slab_at(&k->channels, i);
@@ -105,7 +112,7 @@ kernel_free(struct kernel *k)
     slab_fini(&k->channels);
     slab_fini(&k->outlets);
     slab_fini(&k->relations);
-    index_fini(&k->tasklets_by_id);
+    index_fini(&k->ids->index);
     index_fini(&k->channels_by_id);
     index_fini(&k->outlets_by_key);
     index_fini(&k->relations_by_key);
@@ -115,6 +122,7 @@ kernel_free(struct kernel *k)
     effects_fini(&k->effects);
     buf_fini(&k->encoded);
     mem_free(k->mem, k->scratch, KERNEL_VALUE_MAX);
+    mem_free(k->mem, k->ids, sizeof *k->ids);
     mem_free(k->mem, k, sizeof *k);
 }
 

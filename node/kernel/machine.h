@@ -16,6 +16,16 @@
 #include "kernel/stack.h"
 #include "kernel/tasklet.h"
 
+/*
+ * Tasklets by id. Most end without anybody having asked for them by id, so they are entered late: when somebody asks, or
+ * when `waiting` is full. A place in it may have been freed or used again since.
+ */
+struct tasklet_ids {
+    struct index index;
+    uint32_t count;
+    uint32_t waiting[KERNEL_UNINDEXED];
+};
+
 struct kernel {
     struct stint_context context; /* first: frames see the kernel through it */
     struct tasklet *head;         /* of the run ring; the current one during a turn */
@@ -38,9 +48,7 @@ struct kernel {
     struct slab extras;   /* struct tasklet_extra */
     struct slab outlets;  /* struct outlet */
     struct slab relations; /* struct relation */
-    struct index tasklets_by_id;
-    uint32_t unindexed[KERNEL_UNINDEXED]; /* places of tasklets that may not be in the index yet */
-    uint32_t unindexed_count;
+    struct tasklet_ids *ids;
     struct index channels_by_id;
     struct index outlets_by_key;
     struct index relations_by_key;

@@ -13,6 +13,22 @@
 #include "kernel/machine.h"
 #include "kernel/relation.h"
 
+/* Enters all tasklets that wait for it and are still alive into the table of ids. */
+static void
+index_all(const struct kernel *k)
+{
+    struct tasklet_ids *ids = k->ids;
+    for (uint32_t i = 0; i < ids->count; i++) {
+        struct tasklet *t = SLAB_AT(&k->tasklets, ids->waiting[i], struct tasklet);
+        if (t->state != 0 && (t->flags & TASKLET_INDEXED) == 0) {
+            t->flags |= TASKLET_INDEXED;
+            enum stint_status status = index_insert(&ids->index, &t->by_id);
+            STINT_ASSERT(status == STINT_OK);
+        }
+    }
+    ids->count = 0;
+}
+
 struct tasklet *
 tasklet_new(struct kernel *k, struct stint_id id)
 {
@@ -27,24 +43,18 @@ tasklet_new(struct kernel *k, struct stint_id id)
     t->epoch = 1;
     t->wait.kind = WAITER_TASKLET;
     t->since_ns = k->now_ns;
-    if (k->unindexed_count == KERNEL_UNINDEXED && !index_all(k)) {
-        slab_free(&k->tasklets, t, slot);
-        return NULL;
+    if (k->ids->count == KERNEL_UNINDEXED) {
+        index_all(k);
     }
-    k->unindexed[k->unindexed_count++] = slot;
+    k->ids->waiting[k->ids->count++] = slot;
     return t;
 }
 
 struct tasklet *
 tasklet_find(const struct kernel *k, struct stint_id id)
 {
-    struct index_link *link = index_find(&k->tasklets_by_id, id.bytes);
-    for (uint32_t i = 0; link == NULL && i < k->unindexed_count; i++) {
-        struct tasklet *t = slab_at(&k->tasklets, k->unindexed[i]);
-        if (t->state != 0 && id_equal(t->id, id)) {
-            return t;
-        }
-    }
+    index_all(k);
+    struct index_link *link = index_find(&k->ids->index, id.bytes);
     return link == NULL ? NULL : STINT_CONTAINER_OF(link, struct tasklet, by_id);
 }
 
@@ -171,7 +181,9 @@ tasklet_free(struct kernel *k, struct tasklet *t)
         k->system_count--;
     }
     stack_free(&k->stacks, t->stack, t->stack_size);
-    index_remove(&k->tasklets_by_id, &t->by_id);
+    if ((t->flags & TASKLET_INDEXED) != 0) {
+        index_remove(&k->ids->index, &t->by_id);
+    }
     slab_free(&k->tasklets, t, t->slot);
 }
 

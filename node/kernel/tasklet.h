@@ -60,7 +60,7 @@ enum tasklet_flags {
     TASKLET_FIRST_TURN = 1 << 5, /* has not given up its first turn yet */
     TASKLET_BLOCK_TRAP = 1 << 6,
     TASKLET_IN_RING = 1 << 7,
-    TASKLET_INDEXED = 1 << 9, /* in kernel.tasklets_by_id */
+    TASKLET_INDEXED = 1 << 9, /* in kernel.ids */
     TASKLET_WANTS_VALUE = 1 << 8 /* PAUSED in STINT_PAUSE_FOR: `value` is where to put a `type` */
 };
 

@@ -128,8 +128,10 @@ uint64_t link_deadline(const struct link_net *net);
 
 void link_get_stats(const struct link_net *net, struct link_stats *stats);
 
-/* Whether a text has the form of an endpoint that can be connected to: tcp://host:port. */
+/* Whether a text has the form of an endpoint that can be connected to, tcp://host:port, or listened on, where the host may
+ * be `*` and the port `*` or 0. NULL has not. */
 bool link_endpoint_valid(const char *endpoint);
+bool link_listen_valid(const char *endpoint);
 
 enum {
     LINK_INBOUND_DEFAULT = 4096,

@@ -400,3 +400,9 @@ link_endpoint_valid(const char *endpoint)
 {
     return socket_endpoint_valid(endpoint, false);
 }
+
+bool
+link_listen_valid(const char *endpoint)
+{
+    return socket_endpoint_valid(endpoint, true);
+}

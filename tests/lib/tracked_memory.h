@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory for tests: malloc behind an allocator handle that checks every size it is given back, counts what is alive, and
- * fails at a chosen call. And the seed of a random test: printed first, repeated with STINT_TEST_SEED=N.
+ * Memory for tests: malloc behind an allocator handle that checks every size it is given
+ * back, counts what is alive, and fails at a chosen call. And the seed of a random test:
+ * printed first, repeated with STINT_TEST_SEED=N.
  */
 #ifndef STINT_TESTS_TRACKED_MEMORY_H
 #define STINT_TESTS_TRACKED_MEMORY_H

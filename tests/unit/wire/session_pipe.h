@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two ends of a session over a network that loses, doubles, delays and reorders frames and breaks connections, in
- * virtual time and from one seed. The acceptor's side does what the registry of a node does: a HELLO goes to the
- * session of its key, other frames to the session of their connection.
+ * Two ends of a session over a network that loses, doubles, delays and reorders frames
+ * and breaks connections, in virtual time and from one seed. The acceptor's side does
+ * what the registry of a node does: a HELLO goes to the session of its key, other frames
+ * to the session of their connection.
  */
 #ifndef STINT_TESTS_SESSION_PIPE_H
 #define STINT_TESTS_SESSION_PIPE_H
@@ -195,7 +196,8 @@ pipe_connect(struct pipe *p)
     pipe_drain(p);
 }
 
-/* The connection breaks. With `stragglers` what is on its way still arrives at the acceptor, late. */
+/* The connection breaks. With `stragglers` what is on its way still arrives at the
+ * acceptor, late. */
 static inline void
 pipe_break(struct pipe *p, bool stragglers)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a session promises once it is open: in order, each exactly once, never beyond the credit, within its memory,
- * whatever the network does.
+ * What a session promises once it is open: in order, each exactly once, never beyond the
+ * credit, within its memory, whatever the network does.
  */
 #include "session_pipe.h"
 
@@ -220,8 +220,9 @@ storm(uint64_t seed, bool with_windows)
 }
 
 /*
- * Handshakes on a bad network. A session that the acceptor gave up before it was ever open is closed at the initiator
- * too, and nothing of it was delivered; the next one begins anew.
+ * Handshakes on a bad network. A session that the acceptor gave up before it was ever
+ * open is closed at the initiator too, and nothing of it was delivered; the next one
+ * begins anew.
  */
 static void
 test_greeting_in_a_storm(void **state)
@@ -395,6 +396,74 @@ test_acknowledgements(void **state)
     pipe_free(p);
 }
 
+/* An acknowledgement that comes after its frames were taken for lost, before they were repeated. */
+static void
+test_late_acknowledgement(void **state)
+{
+    (void)state;
+    struct pipe *p = pipe_new(26);
+    struct envelope e = { .kind = ENVELOPE_REPLY };
+    struct session *a = p->ends[INITIATOR].session;
+    struct session *b;
+    struct stint_span frame;
+    struct stint_span batch;
+    pipe_establish(p);
+    b = p->ends[ACCEPTOR].session;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(session_send(a, &e, span_text("x")), STINT_OK);
+        session_flush(a);
+        assert_true(session_output(a, pipe_time(p), &frame));
+        assert_int_equal(session_receive(b, frame,
+                                         p->ends[INITIATOR].identity.curve_public,
+                                         pipe_time(p), &batch),
+                         STINT_OK);
+    }
+    p->now += 300 * MS;
+    session_tick(a, pipe_time(p)); /* it would repeat them now */
+    session_tick(b, pipe_time(p));
+    assert_true(session_output(b, pipe_time(p), &frame));
+    assert_int_equal(session_receive(a, frame, NULL, pipe_time(p), &batch), STINT_OK);
+    assert_true(session_is_idle(a));
+    assert_false(session_output(a, pipe_time(p), &frame));
+    assert_int_equal(session_send(a, &e, span_text("y")), STINT_OK);
+    session_flush(a);
+    assert_true(session_output(a, pipe_time(p), &frame));
+    struct frame_header h;
+    assert_true(frame_get(frame, &h));
+    assert_true(h.number == 4);
+    pipe_free(p);
+}
+
+/* Frames of another session between the same two ends are none of this one's. */
+static void
+test_frames_of_an_earlier_session(void **state)
+{
+    (void)state;
+    struct pipe *p = pipe_new(27);
+    struct envelope e = { .kind = ENVELOPE_REPLY };
+    struct stint_span frame;
+    struct stint_span batch;
+    uint8_t old[500];
+    pipe_establish(p);
+    assert_int_equal(session_send(p->ends[INITIATOR].session, &e, span_text("old")),
+                     STINT_OK);
+    session_flush(p->ends[INITIATOR].session);
+    assert_true(session_output(p->ends[INITIATOR].session, pipe_time(p), &frame));
+    size_t size = frame.size;
+    memcpy(old, frame.data, size);
+    session_free(p->ends[INITIATOR].session);
+    pipe_open(p);
+    pipe_establish(p);
+    struct session *b = p->ends[ACCEPTOR].session;
+    assert_int_equal(session_receive(b, span_of(old, size),
+                                     p->ends[INITIATOR].identity.curve_public,
+                                     pipe_time(p), &batch),
+                     STINT_OK);
+    assert_int_equal(batch.size, 0);
+    assert_int_equal(session_state(b), SESSION_OPEN);
+    pipe_free(p);
+}
+
 /* Without memory an envelope is refused or a session not made; never half of it. */
 static void
 test_without_memory(void **state)
@@ -460,6 +529,8 @@ main(void)
         cmocka_unit_test(test_room_is_a_promise),
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_acknowledgements),
+        cmocka_unit_test(test_late_acknowledgement),
+        cmocka_unit_test(test_frames_of_an_earlier_session),
         cmocka_unit_test(test_without_memory),
         cmocka_unit_test(test_reconnects_without_loss_of_frames),
     };

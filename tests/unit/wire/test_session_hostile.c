@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hostile bytes: frames of real sessions, damaged in every way that comes to mind. Whatever arrives, nothing is
- * read or written where it should not be (the sanitizers watch), what is delivered is well-formed, memory stays within
- * its bound, and a session that ends says why.
+ * Hostile bytes: frames of real sessions, damaged in every way that comes to mind.
+ * Whatever arrives, nothing is read or written where it should not be (the sanitizers
+ * watch), what is delivered is well-formed, memory stays within its bound, and a session
+ * that ends says why.
  */
 #include "session_pipe.h"
 
