@@ -23,6 +23,7 @@ struct item {
     uint32_t target; /* in flight: index of the target */
     uint32_t retry_ms;
     uint64_t retry_ns;
+    uint64_t seen; /* number of the last pass that met it */
 };
 
 struct drain {
@@ -39,6 +40,7 @@ struct drain {
     uint32_t in_flight;
     uint32_t stuck_items;
     uint64_t due_ns;
+    uint64_t pass;
     uint64_t started; /* in this pass */
     uint64_t pass_stuck;
     struct drain_progress progress;
@@ -146,6 +148,7 @@ drain_begin(struct drain *d, const struct drain_target *targets, uint32_t count,
             d->targets[d->target_count++] = targets[i];
         }
     }
+    d->pass++;
     d->started = 0;
     d->pass_stuck = 0;
     d->progress.why[0] = '\0';
@@ -216,6 +219,7 @@ defer(struct drain *d, struct stint_id tasklet, uint64_t now_ns)
         d->in_flight--;
         d->stuck_items++; /* at most as many over the bound as can be in flight */
     }
+    item->seen = d->pass;
     uint32_t doubled = item->retry_ms * 2 < RETRY_MAX_MS ? item->retry_ms * 2 : RETRY_MAX_MS;
     item->retry_ms = item->retry_ms == 0 ? RETRY_MIN_MS : doubled;
     item->retry_ns = now_ns + item->retry_ms * MS_NS;
@@ -259,9 +263,12 @@ bool
 drain_consider(struct drain *d, struct stint_id tasklet, enum stint_status status, const char *why, uint64_t now_ns,
                struct node_ref *to)
 {
-    const struct item *item = table_find(&d->items, tasklet);
+    struct item *item = table_find(&d->items, tasklet);
     if (d->state == DRAIN_OFF || (item != NULL && item->in_flight)) {
         return false;
+    }
+    if (item != NULL) {
+        item->seen = d->pass;
     }
     if (status != STINT_OK) {
         note_stuck(d, tasklet, status, why);
@@ -308,11 +315,29 @@ drain_refused(struct drain *d, struct stint_id tasklet, enum stint_status status
     note_stuck(d, tasklet, status, why);
 }
 
+/* After a whole walk: what was not met is not here any more. */
+static void
+forget_unseen(struct drain *d)
+{
+    struct table_cursor cursor = { 0 };
+    struct stint_id tasklet;
+    void *value;
+    while (table_each(&d->items, &cursor, &tasklet, &value)) {
+        const struct item *item = value;
+        if (!item->in_flight && item->seen != d->pass) {
+            item_drop(d, tasklet);
+        }
+    }
+}
+
 void
 drain_end(struct drain *d, bool complete, uint64_t remaining, uint64_t now_ns)
 {
     if (d->state == DRAIN_OFF) {
         return;
+    }
+    if (complete) {
+        forget_unseen(d);
     }
     struct drain_progress *p = &d->progress;
     p->remaining = remaining;

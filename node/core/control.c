@@ -25,6 +25,7 @@
 #define REPORT_NS (UINT64_C(1000) * 1000000)
 #define REPORT_FAST_NS (UINT64_C(300) * 1000000)
 #define LEAVE_TIMEOUT_MS 3000
+#define JOINING_MISSES 15
 
 /* A question to the authority that has no answer yet. */
 struct store_call {
@@ -630,6 +631,23 @@ vote(struct node *n, struct node_ref peer, bool withdraw)
     control_store(n, &request, 5000, NULL, 0);
 }
 
+/* Whether this node may have an opinion of that one: a node that is still joining answers late, and gets more time. */
+static bool
+may_vote(const struct node *n, struct node_ref peer)
+{
+    const struct member *m = view_member(n->view, peer);
+    if (!node_is_serving(n) || m == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; m->state == stint_MemberState_MEMBER_JOINING && i < n->detector.watched_count; i++) {
+        const struct detector_watch *watch = &n->detector.watched[i];
+        if (node_ref_equal(watch->peer, peer) && watch->misses < JOINING_MISSES) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool
 settle_detector(struct node *n)
 {
@@ -639,7 +657,7 @@ settle_detector(struct node *n)
         any = true;
         if (effect.kind == DETECTOR_PROBE) {
             send_probe(n, effect.peer.id, false, n->now_ns);
-        } else if (node_is_serving(n)) {
+        } else if (may_vote(n, effect.peer)) {
             vote(n, effect.peer, effect.kind == DETECTOR_BACK);
         }
     }

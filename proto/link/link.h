@@ -69,8 +69,10 @@ struct link_stats {
 STINT_MUST_USE enum stint_status link_open(struct link_net **out, const struct link_config *config,
                                            char *error, size_t error_size);
 
-/* Closes all; frames that did not leave yet are dropped. Blocks on no peer, unless link_linger allowed
- * it. NULL is allowed. */
+/*
+ * Closes all; frames that did not leave yet are dropped. Blocks on no peer longer than link_linger
+ * allowed, or the half second of links that were just disconnected. NULL is allowed.
+ */
 void link_close(struct link_net *net);
 
 /* Lets link_close wait up to so long for frames that were taken but did not leave yet: for last words. */
@@ -89,8 +91,9 @@ STINT_MUST_USE enum stint_status link_connect(struct link_net *net, uint64_t lin
                                               const uint8_t server_key[LINK_KEY_SIZE]);
 
 /*
- * Forgets a link, without a LINK_DOWN. Later frames of an inbound peer that goes on sending are
- * dropped (ZeroMQ cannot cut it off). Unknown numbers are ignored.
+ * Forgets a link, without a LINK_DOWN. What link_send took before still leaves, if the peer takes it
+ * within half a second. Later frames of an inbound peer that goes on sending are dropped (ZeroMQ
+ * cannot cut it off). Unknown numbers are ignored.
  */
 void link_disconnect(struct link_net *net, uint64_t link);
 

@@ -64,6 +64,8 @@ struct link_net {
     char endpoint[LINK_ENDPOINT_SIZE];
 };
 
+enum { LINK_LAST_WORDS_MS = 500 }; /* for frames of a link that was disconnected */
+
 /* What asking a socket gave. */
 enum source_answer {
     SOURCE_EMPTY,   /* nothing there; its descriptor is armed again */

@@ -163,27 +163,18 @@ link_close(struct link_net *net)
     mem_free(net->mem, net, sizeof *net);
 }
 
-void
-link_linger(struct link_net *net, uint32_t timeout_ms)
-{
-    int value = timeout_ms > LINK_LINGER_MAX_MS ? LINK_LINGER_MAX_MS : (int)timeout_ms;
-    struct table_cursor cursor = { 0 };
-    void *o;
-    if (net->router.socket != NULL) {
-        (void)zmq_setsockopt(net->router.socket, ZMQ_LINGER, &value, sizeof value);
-    }
-    while (table_each(&net->outbound, &cursor, NULL, &o)) {
-        void *dealer = ((struct outbound *)o)->data.socket;
-        if (dealer != NULL) {
-            (void)zmq_setsockopt(dealer, ZMQ_LINGER, &value, sizeof value);
-        }
-    }
-}
-
 const char *
 link_endpoint(const struct link_net *net)
 {
     return net->endpoint;
+}
+
+static void
+set_linger(void *socket, int timeout_ms)
+{
+    if (socket != NULL) {
+        (void)zmq_setsockopt(socket, ZMQ_LINGER, &timeout_ms, sizeof timeout_ms);
+    }
 }
 
 void
@@ -198,7 +189,20 @@ link_disconnect(struct link_net *net, uint64_t link)
     }
     struct outbound *o = table_remove(&net->outbound, id_of_u64(link));
     if (o != NULL) {
+        set_linger(o->data.socket, LINK_LAST_WORDS_MS);
         outbound_free(net, o);
+    }
+}
+
+void
+link_linger(struct link_net *net, uint32_t timeout_ms)
+{
+    int value = timeout_ms > LINK_LINGER_MAX_MS ? LINK_LINGER_MAX_MS : (int)timeout_ms;
+    struct table_cursor cursor = { 0 };
+    void *o;
+    set_linger(net->router.socket, value);
+    while (table_each(&net->outbound, &cursor, NULL, &o)) {
+        set_linger(((struct outbound *)o)->data.socket, value);
     }
 }
 

@@ -304,6 +304,27 @@ test_an_outbound_link_can_be_closed_and_its_number_used_again(void **state)
 }
 
 static void
+test_last_words_arrive(void **state)
+{
+    struct pair *p = *state;
+    struct link_event event;
+    for (int i = 0; i < 50; i++) {
+        connect_up(p);
+        net_send(p->client, 7, "bye");
+        link_disconnect(p->client, 7);
+        event = net_expect(p->server, NULL, LINK_RECEIVED, 0);
+        assert_bytes(&event, "bye");
+    }
+    connect_up(p);
+    net_send(p->client, 7, "bye");
+    link_linger(p->client, 1000);
+    link_close(p->client);
+    p->client = NULL;
+    event = net_expect(p->server, NULL, LINK_RECEIVED, 0);
+    assert_bytes(&event, "bye");
+}
+
+static void
 test_sizes_outside_the_bounds_are_refused_before_sending(void **state)
 {
     struct pair *p = *state;
@@ -428,6 +449,7 @@ main(void)
         TEST(test_a_peer_that_left_is_down_at_the_next_send),
         TEST(test_a_disconnected_inbound_link_is_heard_no_more),
         TEST(test_an_outbound_link_can_be_closed_and_its_number_used_again),
+        TEST(test_last_words_arrive),
         TEST(test_sizes_outside_the_bounds_are_refused_before_sending),
         TEST(test_nameless_and_many_part_messages_are_dropped),
         TEST(test_a_client_without_encryption_gets_nowhere),

@@ -464,6 +464,127 @@ test_frames_of_an_earlier_session(void **state)
     pipe_free(p);
 }
 
+/* Sends one frame of one envelope from a to b, if the credit allows it. */
+static bool
+pass_frame(struct pipe *p, uint64_t *number)
+{
+    struct session *a = p->ends[INITIATOR].session;
+    struct envelope e = { .kind = ENVELOPE_REPLY };
+    struct stint_span frame;
+    struct stint_span batch;
+    struct frame_header h;
+    if (session_is_idle(a)) {
+        assert_int_equal(session_send(a, &e, span_text("x")), STINT_OK);
+        session_flush(a);
+    }
+    if (!session_output(a, pipe_time(p), &frame)) {
+        return false;
+    }
+    assert_int_equal(frame_kind(frame), FRAME_DATA);
+    assert_true(frame_get(frame, &h));
+    *number = h.number;
+    assert_int_equal(session_receive(p->ends[ACCEPTOR].session, frame,
+                                     p->ends[INITIATOR].identity.curve_public,
+                                     pipe_time(p), &batch),
+                     STINT_OK);
+    assert_true(batch.size != 0);
+    return true;
+}
+
+/* Once the first window is used up, a small one binds; and a lost grant is asked for. */
+static void
+test_small_window(void **state)
+{
+    (void)state;
+    struct pipe *p = pipe_new(28);
+    struct stint_span frame;
+    struct stint_span batch;
+    uint64_t number = 0;
+    pipe_establish(p);
+    struct session *a = p->ends[INITIATOR].session;
+    struct session *b = p->ends[ACCEPTOR].session;
+    session_set_window(b, 1, LIMIT_FRAME);
+    while (number < LIMIT_SESSION_FRAMES) {
+        assert_true(pass_frame(p, &number));
+        p->now += MS;
+        session_tick(b, pipe_time(p));
+        while (session_output(b, pipe_time(p), &frame)) {
+            assert_int_equal(session_receive(a, frame, NULL, pipe_time(p), &batch),
+                             STINT_OK);
+        }
+    }
+    assert_true(pass_frame(p, &number)); /* 1025, the one that the window is for */
+    struct envelope e = { .kind = ENVELOPE_REPLY };
+    assert_int_equal(session_send(a, &e, span_text("blocked")), STINT_OK);
+    session_flush(a);
+    assert_false(session_output(a, pipe_time(p), &frame));
+
+    /* The acknowledgement of 1025 gets lost, and with it the next grant: 1025 is
+     * repeated, and the answer to that brings both. */
+    p->now += 2 * MS;
+    session_tick(b, pipe_time(p));
+    assert_true(session_output(b, pipe_time(p), &frame));
+    p->now += 300 * MS;
+    session_tick(a, pipe_time(p));
+    assert_true(session_output(a, pipe_time(p), &frame));
+    assert_int_equal(session_receive(b, frame, p->ends[INITIATOR].identity.curve_public,
+                                     pipe_time(p), &batch),
+                     STINT_OK);
+    assert_int_equal(batch.size, 0);
+    assert_true(
+        session_output(b, pipe_time(p), &frame)); /* at once: the last was lost */
+    assert_int_equal(frame_kind(frame), FRAME_ACK);
+    assert_int_equal(session_receive(a, frame, NULL, pipe_time(p), &batch), STINT_OK);
+    assert_true(session_output(a, pipe_time(p), &frame));
+    assert_int_equal(frame_kind(frame), FRAME_DATA);
+    pipe_free(p);
+}
+
+/* Acknowledged but not granted: a credit that got lost is asked for with a PING. */
+static void
+test_lost_grant(void **state)
+{
+    (void)state;
+    struct pipe *p = pipe_new(29);
+    struct stint_span frame;
+    struct stint_span batch;
+    uint64_t number = 0;
+    pipe_establish(p);
+    struct session *a = p->ends[INITIATOR].session;
+    struct session *b = p->ends[ACCEPTOR].session;
+    session_set_window(b, 1, LIMIT_FRAME);
+    while (number < LIMIT_SESSION_FRAMES) {
+        assert_true(pass_frame(p, &number));
+        p->now += MS;
+        session_tick(b, pipe_time(p));
+        while (session_output(b, pipe_time(p), &frame)) {
+            uint8_t copy[200];
+            struct frame_header h;
+            memcpy(copy, frame.data, frame.size);
+            assert_true(frame_get(frame, &h));
+            h.credit_frame = LIMIT_SESSION_FRAMES; /* as if it had granted no more */
+            frame_put(copy, frame_kind(frame), frame.size, &h);
+            assert_int_equal(session_receive(a, span_of(copy, frame.size), NULL,
+                                             pipe_time(p), &batch),
+                             STINT_OK);
+        }
+    }
+    assert_true(session_is_idle(a));
+    assert_false(pass_frame(p, &number));
+    p->now += 250 * MS;
+    session_tick(a, pipe_time(p));
+    assert_true(session_output(a, pipe_time(p), &frame));
+    assert_int_equal(frame_kind(frame), FRAME_PING);
+    assert_int_equal(session_receive(b, frame, p->ends[INITIATOR].identity.curve_public,
+                                     pipe_time(p), &batch),
+                     STINT_OK);
+    assert_true(session_output(b, pipe_time(p), &frame));
+    assert_int_equal(session_receive(a, frame, NULL, pipe_time(p), &batch), STINT_OK);
+    assert_true(session_output(a, pipe_time(p), &frame));
+    assert_int_equal(frame_kind(frame), FRAME_DATA);
+    pipe_free(p);
+}
+
 /* Without memory an envelope is refused or a session not made; never half of it. */
 static void
 test_without_memory(void **state)
@@ -531,6 +652,8 @@ main(void)
         cmocka_unit_test(test_acknowledgements),
         cmocka_unit_test(test_late_acknowledgement),
         cmocka_unit_test(test_frames_of_an_earlier_session),
+        cmocka_unit_test(test_small_window),
+        cmocka_unit_test(test_lost_grant),
         cmocka_unit_test(test_without_memory),
         cmocka_unit_test(test_reconnects_without_loss_of_frames),
     };

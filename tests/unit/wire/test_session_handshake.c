@@ -299,6 +299,85 @@ test_replayed_welcome(void **state)
     pipe_free(p);
 }
 
+static enum stint_status
+rebind(struct pipe *p, struct stint_span hello)
+{
+    return session_rebind(p->ends[ACCEPTOR].session, hello,
+                          p->ends[INITIATOR].identity.curve_public, pipe_time(p),
+                          &p->refusal);
+}
+
+/* A HELLO may come twice, late, or changed. */
+static void
+test_repeated_hello(void **state)
+{
+    (void)state;
+    struct pipe *p = pipe_new(15);
+    uint8_t first[FRAME_GREETING_MAX];
+    uint8_t second[FRAME_GREETING_MAX];
+    stint_Hello h;
+    struct stint_span frame;
+    pipe_establish(p);
+    struct session *b = p->ends[ACCEPTOR].session;
+    struct stint_span hello1 = hello_of(p, &h, first, sizeof first);
+    assert_int_equal(rebind(p, hello1), STINT_OK);
+    assert_int_equal(session_state(b), SESSION_GREETING);
+    assert_true(session_output(b, pipe_time(p), &frame));
+    assert_int_equal(frame_kind(frame), FRAME_WELCOME);
+    assert_false(session_output(b, pipe_time(p), &frame));
+    assert_int_equal(rebind(p, hello1), STINT_OK); /* the WELCOME was lost */
+    assert_true(session_output(b, pipe_time(p), &frame));
+    assert_int_equal(frame_kind(frame), FRAME_WELCOME);
+
+    struct stint_span hello2 = hello_of(p, &h, second, sizeof second);
+    assert_int_equal(rebind(p, hello2), STINT_OK);
+    assert_int_equal(rebind(p, hello1), STINT_EXISTS); /* late, over the old link */
+    h.challenge[0] ^= 1;
+    size_t size =
+        frame_put_message(first, sizeof first, FRAME_HELLO, stint_Hello_fields, &h);
+    assert_int_equal(rebind(p, span_of(first, size)), STINT_BAD_FRAME);
+    h.attempt++;
+    h.position.next = 9;
+    size = frame_put_message(first, sizeof first, FRAME_HELLO, stint_Hello_fields, &h);
+    assert_int_equal(rebind(p, span_of(first, size)), STINT_CONFLICT);
+    h.position.next = 1;
+    h.incarnation++;
+    size = frame_put_message(first, sizeof first, FRAME_HELLO, stint_Hello_fields, &h);
+    assert_int_equal(rebind(p, span_of(first, size)), STINT_NOT_FOUND);
+    assert_int_equal(session_state(b), SESSION_GREETING); /* refusals change nothing */
+    pipe_run(p, 3100 * MS); /* nobody confirms: it waits for the next link, but lives */
+    assert_int_equal(session_state(b), SESSION_WAITING);
+    pipe_free(p);
+}
+
+static void
+lose_first_confirm(void *arg, int from, struct stint_span frame)
+{
+    struct pipe *p = arg;
+    if (from == INITIATOR && frame_kind(frame) == FRAME_CONFIRM) {
+        p->loss = 1000;
+        p->watch = NULL;
+    }
+}
+
+/* A lost CONFIRM is repeated when the WELCOME is, long before the silence is noticed. */
+static void
+test_lost_confirm(void **state)
+{
+    (void)state;
+    struct pipe *p = pipe_new(16);
+    p->watch = lose_first_confirm;
+    p->arg = p;
+    pipe_connect(p);
+    pipe_run(p, 100 * MS);
+    assert_int_equal(pipe_state(p, INITIATOR), SESSION_OPEN);
+    assert_int_equal(pipe_state(p, ACCEPTOR), SESSION_GREETING);
+    p->loss = 0;
+    pipe_run(p, 150 * MS);
+    assert_int_equal(pipe_state(p, ACCEPTOR), SESSION_OPEN);
+    pipe_free(p);
+}
+
 /* Frames from a key that is not the peer's are dropped, and do no harm. */
 static void
 test_foreign_key_is_dropped(void **state)
@@ -321,7 +400,8 @@ test_foreign_key_is_dropped(void **state)
     pipe_free(p);
 }
 
-/* The acceptor forgot the session: the initiator learns it by greeting, even without a broken link. */
+/* The acceptor forgot the session: the initiator learns it by greeting, even without a
+ * broken link. */
 static void
 test_forgotten_session(void **state)
 {
@@ -372,6 +452,8 @@ main(void)
         cmocka_unit_test(test_initiator_refuses),
         cmocka_unit_test(test_confirm_must_be_signed),
         cmocka_unit_test(test_replayed_welcome),
+        cmocka_unit_test(test_repeated_hello),
+        cmocka_unit_test(test_lost_confirm),
         cmocka_unit_test(test_foreign_key_is_dropped),
         cmocka_unit_test(test_forgotten_session),
         cmocka_unit_test(test_reset_text_is_cleaned),

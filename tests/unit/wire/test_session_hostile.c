@@ -306,6 +306,9 @@ test_lies_about_credit(void **state)
         session_flush(a);
         assert_true(session_output(a, pipe_time(p), &frame));
         memcpy(copy, frame.data, frame.size);
+        /* b has a frame too, closed but never sent: it cannot have been received. */
+        assert_int_equal(session_send(b, &e, span_text("abc")), STINT_OK);
+        session_flush(b);
         assert_true(frame_get(frame, &h));
         h.number = lie == 0 ? LIMIT_SESSION_FRAMES + 1 : lie == 1 ? 0 : h.number;
         h.next = lie == 2 ? 2 : h.next;
