@@ -345,6 +345,7 @@ test_repeated_hello(void **state)
     size = frame_put_message(first, sizeof first, FRAME_HELLO, stint_Hello_fields, &h);
     assert_int_equal(rebind(p, span_of(first, size)), STINT_NOT_FOUND);
     assert_int_equal(session_state(b), SESSION_GREETING); /* refusals change nothing */
+    p->connection = 0;
     pipe_run(p, 3100 * MS); /* nobody confirms: it waits for the next link, but lives */
     assert_int_equal(session_state(b), SESSION_WAITING);
     pipe_free(p);
