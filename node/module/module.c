@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/text.h"
+#include "module/elf_file.h"
 
 enum { NAME_MAX_SIZE = 63, CODES_MAX = 32, ENTRIES_MAX = 1 << 20 };
 
@@ -54,6 +55,10 @@ check_path(const struct opening *o)
     }
     if (!S_ISREG(st.st_mode)) {
         return refuse(o, STINT_IO, "is not a file; give the path of a file made by stint_add_module");
+    }
+    const char *problem = elf_file_problem(o->path);
+    if (problem != NULL) {
+        return refuse(o, STINT_IO, "%s; build it with stint_add_module on this machine, or copy it again", problem);
     }
     return STINT_OK;
 }
@@ -146,7 +151,7 @@ module_open(const char *path, struct module_file *file, char *error, size_t erro
     }
     void *handle = dlopen(o.path, RTLD_NOW | RTLD_LOCAL);
     if (handle == NULL) {
-        return refuse(&o, STINT_IO, "cannot be loaded: %s; build it with stint_add_module for this machine",
+        return refuse(&o, STINT_IO, "cannot be loaded: %s; build it with stint_add_module on this machine",
             loader_error(o.path));
     }
     st = find_module(&o, handle, &file->module);
