@@ -281,7 +281,8 @@ consider_view(struct node *n)
     case VIEW_FENCED:
         if (n->phase == PHASE_LEAVING) {
             view_copy(n->view, n->next);
-            break; /* that is what was asked for */
+            node_exit(n, STINT_OK, "left the cluster"); /* as asked; the answer may be lost with its session */
+            break;
         }
         node_fence(n, "the cluster's view no longer has this node");
         break;
