@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Nodes, the cluster, moves and channels of admin.h: one request each. */
-#include <string.h>
-
-#include "base/span.h"
 #include "base/text.h"
 #include "client/admin_internal.h"
 
@@ -85,57 +82,12 @@ stint_admin_nodes(struct stint_client *client, uint32_t timeout_ms, struct stint
     return admin_run(client, admin_ask(client, stint_Verb_VERB_NODE_LIST, timeout_ms), list);
 }
 
-/* Nodes that a text may mean: by name, or by the beginning of an id. */
-struct node_match {
-    const char *text;
-    uint32_t by_name, by_id;
-    bool names; /* keep the one by name */
-};
-
-static bool
-match_node(void *arg, const struct record *record)
-{
-    struct node_match *match = arg;
-    stint_NodeInfo info = stint_NodeInfo_init_zero;
-    if (record->kind != (uint32_t)stint_ItemKind_ITEM_NODE || !client_item_decode(record->item, stint_NodeInfo_fields, &info)) {
-        return false;
-    }
-    char hex[STINT_ID_TEXT_SIZE];
-    struct stint_id id = { { 0 } };
-    memcpy(id.bytes, info.id.bytes, info.id.size == sizeof id.bytes ? sizeof id.bytes : 0);
-    bool named = strcmp(info.name, match->text) == 0;
-    bool begins = strncmp(stint_id_text(id, hex), match->text, strlen(match->text)) == 0;
-    match->by_name += named ? 1 : 0;
-    match->by_id += begins ? 1 : 0;
-    return match->names ? named : named || begins;
-}
-
 enum stint_status
 stint_admin_node(struct stint_client *client, const char *node, uint32_t timeout_ms, struct stint_list **list)
 {
     struct stint_call *call = admin_ask(client, stint_Verb_VERB_NODE_LIST, timeout_ms);
-    /* All are asked for: whether a prefix means one of them only the whole list can tell. */
-    if (call != NULL && (node == NULL || node[0] == '\0')) {
-        client_call_finish(call, STINT_INVALID, "a node must be named");
-    }
-    enum stint_status status = admin_run(client, call, list);
-    if (status != STINT_OK) {
-        return status;
-    }
-    struct node_match match = { .text = node };
-    list_filter(*list, match_node, &match);
-    if (match.by_name != 0) {
-        match.names = true;
-        list_filter(*list, match_node, &match);
-        return STINT_OK;
-    }
-    if (match.by_id == 1) {
-        return STINT_OK;
-    }
-    stint_list_free(*list);
-    *list = NULL;
-    return match.by_id == 0 ? client_fail(client, STINT_NOT_FOUND, "there is no node %.64s", node)
-                            : client_fail(client, STINT_AMBIGUOUS, "several nodes' ids begin with %.64s", node);
+    admin_target(call, node, "node");
+    return admin_run(client, call, list);
 }
 
 enum stint_status

@@ -159,7 +159,7 @@ need_encoded(struct stint_call *call)
     if (status == STINT_LIMIT && call->name_count == CLIENT_CALL_NAMES) {
         text_format(error, sizeof error, "more than %d different channels by name; give their ids", CLIENT_CALL_NAMES);
     }
-    client_call_finish(call, status == STINT_NOT_FOUND || status == STINT_AMBIGUOUS ? STINT_INVALID : status, error);
+    client_call_finish(call, status, error);
     return false;
 }
 

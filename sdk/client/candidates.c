@@ -123,6 +123,24 @@ candidates_refuse(struct candidates *c, enum stint_status status)
     }
 }
 
+bool
+candidates_handshake_failed(struct candidates *c)
+{
+    if (c->current >= c->count || ++c->list[c->current].handshakes < CLIENT_HANDSHAKES) {
+        return false;
+    }
+    candidates_refuse(c, STINT_WRONG_CLUSTER);
+    return true;
+}
+
+void
+candidates_handshake_fine(struct candidates *c)
+{
+    if (c->current < c->count) {
+        c->list[c->current].handshakes = 0;
+    }
+}
+
 enum stint_status
 candidates_all_refuse(const struct candidates *c)
 {

@@ -17,6 +17,7 @@ struct candidate {
     bool member; /* of the newest view */
     bool tried;  /* in this round */
     enum stint_status refused; /* in this round; STINT_OK: not */
+    uint32_t handshakes;       /* that failed in a row */
 };
 
 struct candidates {
@@ -40,6 +41,13 @@ const char *candidates_next(struct candidates *c, struct prng *random, bool in_o
 
 /* The one chosen last refuses this client. */
 void candidates_refuse(struct candidates *c, enum stint_status status);
+
+/*
+ * The encrypted handshake with the one chosen last failed. By chance that happens when its node ends just then; time after time it means
+ * that the keys do not fit: then it counts as refused, and this is true.
+ */
+bool candidates_handshake_failed(struct candidates *c);
+void candidates_handshake_fine(struct candidates *c);
 
 /* How many are left to try in this round. */
 uint32_t candidates_left(const struct candidates *c);

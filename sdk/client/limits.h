@@ -18,6 +18,7 @@ enum {
     CLIENT_RESUME_MS = 700,   /* for a broken link to come back before another node is asked */
     CLIENT_BACKOFF_MIN_MS = 100,
     CLIENT_BACKOFF_MAX_MS = 5000,
+    CLIENT_HANDSHAKES = 3,    /* failed in a row: the keys do not fit */
     CLIENT_SILENCE_MS = 8000, /* of a node that owes an answer */
     CLIENT_VIEW_MS = 60000,   /* the view is asked for again */
 

@@ -93,22 +93,6 @@ list_of_call(struct stint_call *call)
     return list;
 }
 
-void
-list_filter(struct stint_list *list, bool (*keep)(void *arg, const struct record *record), void *arg)
-{
-    struct record record;
-    size_t at = 0;
-    size_t kept = 0;
-    for (size_t from = 0; record_next(&list->records, &at, &record); from = at) {
-        if (keep(arg, &record)) {
-            memmove(list->records.data + kept, list->records.data + from, at - from);
-            kept += at - from;
-        }
-    }
-    list->records.size = kept;
-    list->at = 0;
-}
-
 size_t
 list_encode(const pb_msgdesc_t *desc, const void *item, uint8_t *out, size_t size)
 {

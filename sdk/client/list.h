@@ -36,7 +36,4 @@ struct stint_list *list_of_call(struct stint_call *call);
 /* Encodes an item of the project's own protos into `out`, which has its size; gives the size taken. */
 size_t list_encode(const pb_msgdesc_t *desc, const void *item, uint8_t *out, size_t size);
 
-/* Keeps only the records at which `keep` says true. */
-void list_filter(struct stint_list *list, bool (*keep)(void *arg, const struct record *record), void *arg);
-
 #endif

@@ -269,6 +269,7 @@ client_machine_link_up(struct client_machine *m, uint64_t link, struct session_t
         return;
     }
     m->link_up = true;
+    candidates_handshake_fine(&m->candidates);
     if (m->session == NULL) {
         greet(m, time);
     } else {
@@ -293,7 +294,9 @@ client_machine_link_down(struct client_machine *m, uint64_t link, const char *wh
     } else if (m->phase == MACHINE_RESUMING) {
         session_link_down(m->session);
     } else if (m->phase == MACHINE_SEEKING || m->phase == MACHINE_GREETING) {
-        fail_attempt(m, STINT_UNREACHABLE, text, time);
+        /* Encryption alone refuses those of another cluster, and its refusal has no more words than this. */
+        bool keys = strncmp(text, "the handshake failed", 20) == 0 && candidates_handshake_failed(&m->candidates);
+        fail_attempt(m, keys ? STINT_WRONG_CLUSTER : STINT_UNREACHABLE, text, time);
     }
 }
 

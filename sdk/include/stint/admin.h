@@ -327,7 +327,7 @@ STINT_API STINT_MUST_USE enum stint_status stint_admin_modules(struct stint_clie
 
 /* ---- tasklets ---- */
 
-/* STINT_OK also when nodes did not answer in time: stint_list_note says which, and the list is truncated. */
+/* STINT_PARTIAL: some nodes did not answer; stint_list_note says which. So with all lists that are gathered from the nodes. */
 STINT_API STINT_MUST_USE enum stint_status stint_admin_tasklets(struct stint_client *client, const struct stint_query *query,
                                                                 uint32_t timeout_ms, struct stint_list **list);
 
