@@ -57,7 +57,7 @@ static struct world {
     bool tries;
 } world;
 
-static void
+static inline void
 world_log(const char *text, const char *suffix)
 {
     size_t used = strlen(world.log);
@@ -69,7 +69,7 @@ world_log(const char *text, const char *suffix)
     assert_true((size_t)snprintf(world.log + used, room, "%s%s", text, suffix) < room);
 }
 
-static const char *
+static inline const char *
 world_script(const char *name)
 {
     for (const struct script *s = world.scripts; s->name != NULL; s++) {
@@ -83,7 +83,7 @@ world_script(const char *name)
     return "";
 }
 
-static struct stint_id
+static inline struct stint_id
 world_id(const char *name)
 {
     for (int i = world.actors - 1; i >= 0; i--) {
@@ -120,7 +120,7 @@ world_add(const char *name, actor_Actor *actor)
 }
 
 /* The next word of the script into op and arg; false at the end. */
-static bool
+static inline bool
 actor_next(actor_Actor *self)
 {
     const char *text = self->script + self->at;
@@ -136,7 +136,7 @@ actor_next(actor_Actor *self)
     return true;
 }
 
-static bool
+static inline bool
 actor_is(const actor_Actor *self, const char *op)
 {
     return strcmp(self->op, op) == 0;
@@ -151,7 +151,7 @@ actor_within(void)
 }
 
 /* Words about channels that do not suspend. */
-static bool
+static inline bool
 actor_channel_word(struct stint_context *ctx, actor_Actor *self)
 {
     stint_Channel *ch = world_channel(self->arg);
@@ -183,7 +183,7 @@ actor_channel_word(struct stint_context *ctx, actor_Actor *self)
 }
 
 /* Words about tasklets that do not suspend; the outcome is logged when it is an error. */
-static bool
+static inline bool
 actor_tasklet_word(struct stint_context *ctx, actor_Actor *self)
 {
     enum stint_status status = STINT_OK;
@@ -212,7 +212,7 @@ actor_tasklet_word(struct stint_context *ctx, actor_Actor *self)
 }
 
 /* Words that do neither. */
-static void
+static inline void
 actor_other_word(struct stint_context *ctx, actor_Actor *self)
 {
     char text[24];
@@ -292,7 +292,7 @@ again:
 STINT_MODULE_AS(actor_module, actor, "1.0.0", actor_Actor)
 
 /* A kernel with the module and an actor "main" that is about to run. */
-static void
+static inline void
 world_begin(const struct script *scripts)
 {
     char error[200];
@@ -317,7 +317,7 @@ world_begin(const struct script *scripts)
         kernel_spawn(world.k, code, (struct stint_span){ bytes, stream.bytes_written }, 0, id), STINT_OK);
 }
 
-static void
+static inline void
 world_run(void)
 {
     for (int i = 0; i < 10000 && kernel_runnable(world.k); i++) {
@@ -326,7 +326,7 @@ world_run(void)
     assert_false(kernel_runnable(world.k));
 }
 
-static void
+static inline void
 world_end(void)
 {
     kernel_free(world.k);
@@ -341,7 +341,7 @@ struct golden {
     const char *order;
 };
 
-static void
+static inline void
 world_check(const struct golden *row)
 {
     world_begin(row->scripts);

@@ -108,7 +108,7 @@ STINT_FRAME(remote_Named)
 
 STINT_MODULE_AS(remote_module, remote, "1.0.0", remote_Producer, remote_Consumer, remote_Owner, remote_Named)
 
-static void
+static inline void
 net_begin(uint64_t seed)
 {
     char error[200];
@@ -127,7 +127,7 @@ net_begin(uint64_t seed)
     }
 }
 
-static void
+static inline void
 net_end(void)
 {
     LIST_EACH (link, &net.messages) {
@@ -140,7 +140,7 @@ net_end(void)
     assert_int_equal(net.mem.used, 0);
 }
 
-static struct stint_id
+static inline struct stint_id
 net_spawn(int at, const char *name, const pb_msgdesc_t *fields, const void *locals, uint32_t flags)
 {
     const struct code *code;
@@ -154,7 +154,7 @@ net_spawn(int at, const char *name, const pb_msgdesc_t *fields, const void *loca
     return id;
 }
 
-static struct stint_id
+static inline struct stint_id
 net_channel(int at, uint32_t capacity)
 {
     struct stint_id id = { { 0 } };
@@ -172,21 +172,21 @@ net_handle(struct stint_id cid)
     return handle;
 }
 
-static struct stint_id
+static inline struct stint_id
 net_producer(int at, struct stint_id cid, uint32_t sender, uint32_t count, int32_t within)
 {
     remote_Producer p = { .to = net_handle(cid), .sender = sender, .count = count, .within = within };
     return net_spawn(at, "Producer", &remote_Producer_msg, &p, 0);
 }
 
-static struct stint_id
+static inline struct stint_id
 net_consumer(int at, struct stint_id cid, int32_t within)
 {
     remote_Consumer c = { .from = net_handle(cid), .within = within };
     return net_spawn(at, "Consumer", &remote_Consumer_msg, &c, 0);
 }
 
-static void
+static inline void
 net_post(int from, const struct kernel_effect *effect)
 {
     struct message *m = malloc(sizeof *m);
@@ -202,7 +202,7 @@ net_post(int from, const struct kernel_effect *effect)
 }
 
 /* What the node does with an effect of its kernel. */
-static void
+static inline void
 net_take(int from, const struct kernel_effect *effect)
 {
     switch (effect->kind) {
@@ -291,7 +291,7 @@ net_deliver(const struct message *m)
 }
 
 /* Delivers the message at a random place that is the first of its pair of kernels. */
-static void
+static inline void
 net_deliver_one(void)
 {
     uint64_t count = 0;
@@ -346,7 +346,7 @@ net_step(void)
 }
 
 /* Until nothing moves any more; deadlines do not pass. */
-static void
+static inline void
 net_settle(void)
 {
     int quiet = 0;
@@ -357,7 +357,7 @@ net_settle(void)
 }
 
 /* Each sender's items came in order, each once, from 0 on; returns how many in all. */
-static uint32_t
+static inline uint32_t
 net_check_received(uint32_t senders)
 {
     uint32_t next[16] = { 0 };
