@@ -155,10 +155,17 @@ was_late(struct detector *d, uint64_t now_ns)
     d->round_ns = now_ns + interval_ns(d);
 }
 
+/* More likely this node is cut off, or slow, than that most of the others have died in one moment. */
+static bool
+most_fail(const struct detector *d)
+{
+    return d->round_misses >= 2 && 2 * d->round_misses > d->watched_count;
+}
+
 static void
 end_round(struct detector *d, uint64_t now_ns)
 {
-    if (d->round_misses >= 2 && 2 * d->round_misses > d->watched_count) {
+    if (most_fail(d)) {
         d->health = d->health < DETECTOR_HEALTH_MAX ? d->health + 1 : d->health;
     } else if (d->round_misses == 0 && d->health > 1) {
         d->health--;
@@ -174,6 +181,9 @@ watch_tick(struct detector *d, struct detector_watch *w, uint64_t now_ns)
         w->waiting = false;
         w->misses++;
         d->round_misses++;
+        if (most_fail(d)) {
+            end_round(d, now_ns);
+        }
         uint64_t next_ns = w->sent_ns + interval_ns(d);
         w->due_ns = next_ns > now_ns ? next_ns : now_ns;
         if (w->misses >= d->config.misses && !w->suspected) {

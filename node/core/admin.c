@@ -235,7 +235,7 @@ ask_end_page(struct node *n, struct ask *ask, enum stint_status status, const ch
     text_copy(head.detail, sizeof head.detail,
               detail[0] == 0 && status != STINT_OK ? stint_strerror(status) : detail);
     send_reply(n, ask, &head, span_of(NULL, 0), span_of(NULL, 0));
-    retry_end(n, ask);
+    retry_end(n, ask, status != STINT_NOT_HERE);
     retire(n, ask);
 }
 

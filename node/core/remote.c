@@ -430,13 +430,20 @@ done_received(struct node *n, const struct arrival *a)
                                      .kind = stint_LocateKind_LOCATE_CHANNEL,
                                      .node = a->from,
                                      .epoch = a->envelope.epoch };
-    if (!id_equal(a->from.id, n->self.id)) {
+    if (a->envelope.hops == 0 && !id_equal(a->from.id, n->self.id)) {
         (void)directory_learn(n->directory, &place, n->now_ns);
     }
     if (admin_operation_done(n, &done)) {
         return;
     }
-    kernel_done(n->kernel, &done);
+    /* The host may forget the result with the channel itself, so it follows a tasklet that is on its way. */
+    if (mover_is_away(n, done.tid) && mover_hold(n, a)) {
+        return;
+    }
+    if (!kernel_has_tasklet(n->kernel, done.tid)) {
+        misrouted(n, a);
+    }
+    kernel_done(n->kernel, &done); /* an ended tasklet's sends are confirmed too */
 }
 
 static void

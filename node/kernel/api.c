@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The functions that frames call through stint_context (send and receive are in exchange.c). Begin functions set the
- * outcome in ctx->wake and answer whether the frame unwinds; where they change the ring they leave `head` at
- * whoever runs next.
+ * The functions that frames call through stint_context (send and receive are in exchange.c).
+ * Begin functions set the outcome in ctx->wake and answer whether the frame unwinds; where they
+ * change the ring they leave `head` at whoever runs next.
  */
 #include <string.h>
 
@@ -22,7 +22,8 @@ begin(struct stint_context *ctx)
 }
 
 static bool
-api_call(struct stint_context *ctx, const struct stint_code *definition, const void *locals, uint32_t size)
+api_call(struct stint_context *ctx, const struct stint_code *definition, const void *locals,
+    uint32_t size)
 {
     struct kernel *k = begin(ctx);
     const struct code *code = registry_code(&k->registry, definition);
@@ -137,7 +138,8 @@ api_kill(struct stint_context *ctx, struct stint_id id, bool pending)
     struct kernel *k = begin(ctx);
     struct tasklet *t = tasklet_find(k, id);
     if (t == NULL) {
-        /* It has ended, or lives elsewhere: who knows is the cluster. Killing what has ended is a success. */
+        /* It has ended, or lives elsewhere: who knows is the cluster. Killing what has ended is a
+         * success. */
         struct kernel_effect *effect = effect_new(k, KERNEL_KILL);
         if (effect != NULL) {
             effect->tid = id;
@@ -159,8 +161,8 @@ api_kill(struct stint_context *ctx, struct stint_id id, bool pending)
 
 /* A channel for the running tasklet, its handle filled in. */
 static enum stint_status
-make_channel(struct kernel *k, stint_Channel *handle, const struct stint_type *type, uint32_t capacity,
-    struct tasklet *owner, struct channel **made)
+make_channel(struct kernel *k, stint_Channel *handle, const struct stint_type *type,
+    uint32_t capacity, struct tasklet *owner, struct channel **made)
 {
     *made = NULL;
     if (registry_type(&k->registry, type) == NULL) {
@@ -181,8 +183,8 @@ make_channel(struct kernel *k, stint_Channel *handle, const struct stint_type *t
 }
 
 static bool
-api_channel_open(struct stint_context *ctx, stint_Channel *handle, const char *name, const struct stint_type *type,
-    uint32_t capacity)
+api_channel_open(struct stint_context *ctx, stint_Channel *handle, const char *name,
+    const struct stint_type *type, uint32_t capacity)
 {
     struct kernel *k = begin(ctx);
     struct tasklet *t = k->current;
@@ -292,14 +294,15 @@ api_result(struct stint_context *ctx, const struct stint_code *definition)
 {
     struct kernel *k = kernel_of(ctx);
     struct frame *above = (struct frame *)(void *)frame_end(k->current->top);
-    /* Asking for a result where none is, or for another code's, is an error of the module's author. */
+    /* Asking for a result where none is, or for another code's, is an error of the module's
+     * author. */
     STINT_ASSERT(k->result_valid && above->code->definition == definition);
     return frame_locals(above);
 }
 
 static enum stint_status
-api_spawn(struct stint_context *ctx, const struct stint_code *definition, const void *locals, uint32_t size, bool paused,
-    struct stint_id *id)
+api_spawn(struct stint_context *ctx, const struct stint_code *definition, const void *locals,
+    uint32_t size, bool paused, struct stint_id *id)
 {
     struct kernel *k = kernel_of(ctx);
     const struct code *code = registry_code(&k->registry, definition);
@@ -318,7 +321,8 @@ api_spawn(struct stint_context *ctx, const struct stint_code *definition, const 
 }
 
 static enum stint_status
-api_insert(struct stint_context *ctx, struct stint_id id, const struct stint_type *type, const void *value)
+api_insert(struct stint_context *ctx, struct stint_id id, const struct stint_type *type,
+    const void *value)
 {
     struct kernel *k = kernel_of(ctx);
     struct tasklet *t = tasklet_find(k, id);
@@ -395,8 +399,8 @@ api_describe(struct stint_context *ctx, struct stint_id id, struct stint_tasklet
 }
 
 static enum stint_status
-api_channel_new(struct stint_context *ctx, stint_Channel *handle, const struct stint_type *type, uint32_t capacity,
-    bool owned)
+api_channel_new(struct stint_context *ctx, stint_Channel *handle, const struct stint_type *type,
+    uint32_t capacity, bool owned)
 {
     struct kernel *k = kernel_of(ctx);
     struct channel *ch;
@@ -439,13 +443,14 @@ api_channel_reopen(struct stint_context *ctx, stint_Channel *handle)
     if (ch == NULL) {
         return STINT_NOT_HERE;
     }
-    ch->flags &= (uint16_t)~(CHANNEL_CLOSING | CHANNEL_WOKEN);
+    ch->flags &= (uint16_t) ~(CHANNEL_CLOSING | CHANNEL_WOKEN);
     return STINT_OK;
 }
 
 /* A preference of 2 and a schedule_all of -1 leave that as it is. */
 static enum stint_status
-api_channel_prefer(struct stint_context *ctx, stint_Channel *handle, int preference, int schedule_all)
+api_channel_prefer(struct stint_context *ctx, stint_Channel *handle, int preference,
+    int schedule_all)
 {
     struct channel *ch = local_channel(kernel_of(ctx), handle);
     if (ch == NULL) {
@@ -460,7 +465,8 @@ api_channel_prefer(struct stint_context *ctx, stint_Channel *handle, int prefere
 }
 
 static enum stint_status
-api_channel_describe(struct stint_context *ctx, stint_Channel *handle, struct stint_channel_info *info)
+api_channel_describe(struct stint_context *ctx, stint_Channel *handle,
+    struct stint_channel_info *info)
 {
     struct channel *ch = channel_resolve(kernel_of(ctx), handle);
     *info = (struct stint_channel_info){ 0 };
@@ -476,7 +482,8 @@ api_channel_describe(struct stint_context *ctx, stint_Channel *handle, struct st
     info->preference = ch->preference;
     info->schedule_all = ch->schedule_all;
     if (first != NULL) {
-        info->first = first->kind == WAITER_TASKLET ? tasklet_of_waiter(first)->id : relation_of_waiter(first)->tid;
+        info->first = first->kind == WAITER_TASKLET ? tasklet_of_waiter(first)->id
+                                                    : relation_of_waiter(first)->tid;
     }
     return STINT_OK;
 }
@@ -552,7 +559,8 @@ api_error_text(struct stint_context *ctx)
     struct kernel *k = kernel_of(ctx);
     const struct tasklet *t = k->current;
     const struct frame *f = t->top;
-    if (f->error != 0 && (ctx->status == STINT_OK || ctx->status == (enum stint_status)f->error)) {
+    if (f->error != 0 &&
+        (ctx->status == STINT_OK || ctx->status == (enum stint_status)f->error)) {
         return fault_describe(k, t, f->depth, (enum stint_status)f->error);
     }
     return fault_describe(k, t, FAULT_TRAVELS, ctx->status);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Channels but for the exchange of two running tasklets (exchange.c): their life, their buffer, their queue, and what
- * must happen when something other than a local operation changed them.
+ * Channels but for the exchange of two running tasklets (exchange.c): their life, their buffer,
+ * their queue, and what must happen when something other than a local operation changed them.
  */
 #include "kernel/channel.h"
 
@@ -16,15 +16,17 @@
 bool
 channel_too_large(const struct stint_type *type, uint32_t capacity)
 {
-    return capacity > KERNEL_CAPACITY_MAX || (uint64_t)capacity * FRAME_ALIGN(type->size) > KERNEL_BUFFER_MAX;
+    return capacity > KERNEL_CAPACITY_MAX ||
+           (uint64_t)capacity * FRAME_ALIGN(type->size) > KERNEL_BUFFER_MAX;
 }
 
 struct channel *
-channel_new(struct kernel *k, struct stint_id id, const struct stint_type *type, uint32_t capacity,
-    struct tasklet *owner)
+channel_new(struct kernel *k, struct stint_id id, const struct stint_type *type,
+    uint32_t capacity, struct tasklet *owner)
 {
     uint32_t slot;
-    if (channel_too_large(type, capacity) || (owner != NULL && owner->owned_count >= KERNEL_OWNED_MAX)) {
+    if (channel_too_large(type, capacity) ||
+        (owner != NULL && owner->owned_count >= KERNEL_OWNED_MAX)) {
         return NULL;
     }
     struct channel *ch = slab_new(&k->channels, &slot);
@@ -151,7 +153,8 @@ channel_value_at(const struct channel *ch, uint32_t index)
 {
     const struct channel_extra *extra = ch->extra;
     STINT_ASSERT(extra != NULL && index < extra->count);
-    return extra->buffer + (size_t)((extra->first + index) & (extra->room - 1)) * value_stride(ch);
+    return extra->buffer +
+           (size_t)((extra->first + index) & (extra->room - 1)) * value_stride(ch);
 }
 
 /* Twice the room, the oldest value first. The room is a power of two. */
@@ -201,7 +204,8 @@ channel_take(struct channel *ch, void *value)
     ch->extra->count--;
 }
 
-/* The first that can be served and waits in that direction. Only after a revival there may be some in both. */
+/* The first that can be served and waits in that direction. Only after a revival there may be
+ * some in both. */
 static struct waiter *
 first_towards(const struct channel *ch, int direction)
 {
@@ -220,7 +224,8 @@ waiter_value(struct waiter *w)
 }
 
 void
-channel_finish(struct kernel *k, struct channel *ch, struct waiter *w, enum stint_status status, const void *value)
+channel_finish(struct kernel *k, struct channel *ch, struct waiter *w, enum stint_status status,
+    const void *value)
 {
     if (w->kind == WAITER_FOREIGN) {
         relation_complete(k, relation_of_waiter(w), status, value);
@@ -236,8 +241,8 @@ channel_finish(struct kernel *k, struct channel *ch, struct waiter *w, enum stin
     tasklet_ready(k, t, wake);
 }
 
-/* One step of settling; false: there is nothing to do. A sender's value is copied before the sender is finished, for a
- * relation frees it then. */
+/* One step of settling; false: there is nothing to do. A sender's value is copied before the
+ * sender is finished, for a relation frees it then. */
 static bool
 settle_once(struct kernel *k, struct channel *ch)
 {
@@ -289,7 +294,8 @@ channel_drained(struct kernel *k, struct channel *ch)
 enum stint_status
 channel_refusal(const struct channel *ch, int direction)
 {
-    return direction < 0 && (ch->flags & CHANNEL_WOKEN) != 0 ? STINT_END_OF_SEQUENCE : STINT_CLOSED;
+    return direction < 0 && (ch->flags & CHANNEL_WOKEN) != 0 ? STINT_END_OF_SEQUENCE
+                                                             : STINT_CLOSED;
 }
 
 /* Ends the wait of all, orphans too: their results are kept for when they ask. */
@@ -317,8 +323,8 @@ channel_close(struct kernel *k, struct channel *ch, bool wake)
 void
 channel_check_end(struct kernel *k, struct channel *ch)
 {
-    bool over = (ch->flags & CHANNEL_WOKEN) != 0 && ch->owner == NULL && ch->queue.next->kind == WAITER_HEAD &&
-        channel_count(ch) == 0;
+    bool over = (ch->flags & CHANNEL_WOKEN) != 0 && ch->owner == NULL &&
+                ch->queue.next->kind == WAITER_HEAD && channel_count(ch) == 0;
     if (over) {
         channel_end(k, ch);
     }
@@ -329,7 +335,8 @@ channel_end(struct kernel *k, struct channel *ch)
 {
     ch->flags |= CHANNEL_CLOSING | CHANNEL_WOKEN;
     wake_all(k, ch);
-    const char *name = ch->extra == NULL || ch->extra->name == NULL ? NULL : effect_text(k, ch->extra->name);
+    const char *name =
+        ch->extra == NULL || ch->extra->name == NULL ? NULL : effect_text(k, ch->extra->name);
     struct kernel_effect *effect = effect_new(k, KERNEL_CHANNEL_GONE);
     if (effect != NULL) {
         effect->cid = ch->id;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Channels of this kernel: a queue of waiters, and with a capacity a buffer of values. All waiters that can be served wait
- * in one direction; `balance` is their number, positive for senders. Orphans keep their places in the queue but are
- * neither counted nor served, so they alone may wait in the other direction.
+ * Channels of this kernel: a queue of waiters, and with a capacity a buffer of values. All
+ * waiters that can be served wait in one direction; `balance` is their number, positive for
+ * senders. Orphans keep their places in the queue but are neither counted nor served, so they
+ * alone may wait in the other direction.
  */
 #ifndef STINT_KERNEL_CHANNEL_H
 #define STINT_KERNEL_CHANNEL_H
@@ -16,17 +17,19 @@ struct relation;
 
 enum channel_flags {
     CHANNEL_CLOSING = 1 << 0,
-    CHANNEL_WOKEN = 1 << 1,  /* closed with wake: later receivers get the end of the sequence too */
-    CHANNEL_AWAY = 1 << 2,   /* its owner is frozen: local operations go out as offers, offers are refused as busy */
-    CHANNEL_NAMING = 1 << 3  /* its name is not confirmed yet */
+    CHANNEL_WOKEN =
+        1 << 1,            /* closed with wake: later receivers get the end of the sequence too */
+    CHANNEL_AWAY = 1 << 2, /* its owner is frozen: local operations go out as offers, offers are
+                              refused as busy */
+    CHANNEL_NAMING = 1 << 3 /* its name is not confirmed yet */
 };
 
 /* What a rendezvous without a name and without dealings with other nodes does not have. */
 struct channel_extra {
-    char *name;      /* NULL or allocated with name_size bytes */
+    char *name; /* NULL or allocated with name_size bytes */
     uint32_t name_size;
     uint32_t relation_count;
-    uint32_t starved; /* relations that wait for the buffer to drain */
+    uint32_t starved;           /* relations that wait for the buffer to drain */
     struct relation *relations; /* chained by next_of_channel, newest first */
     uint8_t *buffer;            /* `room` values of type->size bytes rounded up to 8; a ring */
     uint32_t room;
@@ -50,9 +53,10 @@ struct channel {
     uint16_t flags; /* enum channel_flags */
 };
 
-/* A channel entered under `id`; with an owner it is put into its list. NULL: memory or limits. `id` must be free. */
-struct channel *channel_new(struct kernel *k, struct stint_id id, const struct stint_type *type, uint32_t capacity,
-    struct tasklet *owner);
+/* A channel entered under `id`; with an owner it is put into its list. NULL: memory or limits.
+ * `id` must be free. */
+struct channel *channel_new(struct kernel *k, struct stint_id id, const struct stint_type *type,
+    uint32_t capacity, struct tasklet *owner);
 
 /* Whether a channel of that capacity would be over a limit. */
 bool channel_too_large(const struct stint_type *type, uint32_t capacity);
@@ -63,15 +67,18 @@ void channel_free(struct kernel *k, struct channel *ch);
 /* By id, or NULL. */
 struct channel *channel_find(const struct kernel *k, struct stint_id id);
 
-/* The channel of a handle, by its hint if that is right, else by its id; then the hint is put right. NULL: not here. */
+/* The channel of a handle, by its hint if that is right, else by its id; then the hint is put
+ * right. NULL: not here. */
 struct channel *channel_resolve(struct kernel *k, stint_Channel *handle);
 
 struct channel_extra *channel_need_extra(struct kernel *k, struct channel *ch);
 
 /* STINT_INVALID, STINT_NO_MEMORY. */
-STINT_MUST_USE enum stint_status channel_set_name(struct kernel *k, struct channel *ch, const char *name);
+STINT_MUST_USE enum stint_status channel_set_name(struct kernel *k, struct channel *ch,
+    const char *name);
 
-/* As stint_channel_close(). A shared channel that is closed and has nothing left ends here: `ch` may be gone. */
+/* As stint_channel_close(). A shared channel that is closed and has nothing left ends here: `ch`
+ * may be gone. */
 void channel_close(struct kernel *k, struct channel *ch, bool wake);
 
 /* Its end: closes with wake, tells (CHANNEL_GONE, results to those elsewhere) and frees. */
@@ -87,22 +94,24 @@ enum stint_status channel_refusal(const struct channel *ch, int direction);
 void *channel_value_at(const struct channel *ch, uint32_t index);
 
 /* Appends a copy of a value. STINT_FULL at the capacity, STINT_NO_MEMORY. */
-STINT_MUST_USE enum stint_status channel_store(struct kernel *k, struct channel *ch, const void *value);
+STINT_MUST_USE enum stint_status channel_store(struct kernel *k, struct channel *ch,
+    const void *value);
 
 /* Takes the oldest value out of the buffer, which is not empty. */
 void channel_take(struct channel *ch, void *value);
 
-/* After something changed (a value taken, a waiter revived): moves values of waiting senders into the buffer, and
- * of buffer and senders to waiting receivers, as far as they go. */
+/* After something changed (a value taken, a waiter revived): moves values of waiting senders into
+ * the buffer, and of buffer and senders to waiting receivers, as far as they go. */
 void channel_settle(struct kernel *k, struct channel *ch);
 
-/* A value was taken out of the buffer: waiting senders follow, those elsewhere are asked for more. */
+/* A value was taken out of the buffer: waiting senders follow, those elsewhere are asked for
+ * more. */
 void channel_drained(struct kernel *k, struct channel *ch);
 
-/* Ends the wait of a waiter that is out of the queue: a tasklet becomes ready, a relation gets its result. `value` (may
- * be NULL) is what it receives. */
-void channel_finish(struct kernel *k, struct channel *ch, struct waiter *w, enum stint_status status,
-    const void *value);
+/* Ends the wait of a waiter that is out of the queue: a tasklet becomes ready, a relation gets
+ * its result. `value` (may be NULL) is what it receives. */
+void channel_finish(struct kernel *k, struct channel *ch, struct waiter *w,
+    enum stint_status status, const void *value);
 
 /* ---- what is small and on the path of every exchange ---- */
 

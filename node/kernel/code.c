@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Registration is all or nothing: entries are appended, and taken back when something further on is wrong. Several
- * modules may be linked into one program and then share the linker's sections; so a module takes those points whose
- * function is that of one of its codes, and types that are known already (the same description) are left alone.
+ * Registration is all or nothing: entries are appended, and taken back when something further on
+ * is wrong. Several modules may be linked into one program and then share the linker's sections;
+ * so a module takes those points whose function is that of one of its codes, and types that are
+ * known already (the same description) are left alone.
  */
 #include "kernel/code.h"
 
@@ -190,7 +191,8 @@ add_type(struct registry *r, const struct stint_type *type, char *error, size_t 
     }
     const struct known_type *first = registry_find_type(r, type->name);
     if (first != NULL && !type_same(first->type, type)) {
-        text_format(error, error_size, "message %s: another module has a message of that name with other fields",
+        text_format(error, error_size,
+            "message %s: another module has a message of that name with other fields",
             first->name);
         return STINT_CONFLICT;
     }
@@ -215,20 +217,23 @@ static bool
 point_is_of(const struct stint_point *point, const char *name)
 {
     size_t prefix = sizeof execute_prefix - 1;
-    return strncmp(point->function, execute_prefix, prefix) == 0 && strcmp(point->function + prefix, name) == 0;
+    return strncmp(point->function, execute_prefix, prefix) == 0 &&
+           strcmp(point->function + prefix, name) == 0;
 }
 
-/* Collects the code's points and sorts them by line (the linker's order means nothing; few, so by insertion). */
+/* Collects the code's points and sorts them by line (the linker's order means nothing; few, so by
+ * insertion). */
 static enum stint_status
-collect_points(struct registry *r, const struct stint_module *m, struct code *code, char *error, size_t error_size)
+collect_points(struct registry *r, const struct stint_module *m, struct code *code, char *error,
+    size_t error_size)
 {
     uint32_t count = 0;
     for (const struct stint_point *const *p = m->points; p < m->points_end; p++) {
         count += point_is_of(*p, code->definition->name);
     }
     if (count > KERNEL_POINTS_MAX) {
-        text_format(error, error_size, "code %s has %u resume points, at most %u are possible", code->name, count,
-            KERNEL_POINTS_MAX);
+        text_format(error, error_size, "code %s has %u resume points, at most %u are possible",
+            code->name, count, KERNEL_POINTS_MAX);
         return STINT_LIMIT;
     }
     if (count == 0) {
@@ -267,13 +272,14 @@ name_code(struct code *code, const struct stint_module *m)
     char shown[TYPE_NAME_SIZE];
     type_show_name(code->definition->name, shown);
     size_t prefix = strlen(m->name);
-    bool own = strncmp(shown, m->name, prefix) == 0 && shown[prefix] == '.' && shown[prefix + 1] != 0;
+    bool own =
+        strncmp(shown, m->name, prefix) == 0 && shown[prefix] == '.' && shown[prefix + 1] != 0;
     text_copy(code->name, sizeof code->name, own ? shown + prefix + 1 : shown);
 }
 
 static enum stint_status
-check_code(struct registry *r, const struct stint_module *m, const struct stint_code *definition, char *error,
-    size_t error_size)
+check_code(struct registry *r, const struct stint_module *m, const struct stint_code *definition,
+    char *error, size_t error_size)
 {
     if (definition->execute == NULL || definition->locals == NULL || definition->file == NULL) {
         text_format(error, error_size, "code %s is incomplete", definition->name);
@@ -284,22 +290,23 @@ check_code(struct registry *r, const struct stint_module *m, const struct stint_
             definition->locals->name);
         return STINT_INVALID;
     }
-    if (registry_code_slowly(r, definition) != NULL || registry_find_code(r, m->name, definition->name) != NULL) {
+    if (registry_code_slowly(r, definition) != NULL ||
+        registry_find_code(r, m->name, definition->name) != NULL) {
         text_format(error, error_size, "code %s is registered already", definition->name);
         return STINT_EXISTS;
     }
     enum stint_status status = add_type(r, definition->locals, error, error_size);
     if (status == STINT_OK && definition->locals->size > KERNEL_LOCALS_MAX) {
-        text_format(error, error_size, "code %s has %u bytes of locals, at most %u are possible", definition->name,
-            definition->locals->size, KERNEL_LOCALS_MAX);
+        text_format(error, error_size, "code %s has %u bytes of locals, at most %u are possible",
+            definition->name, definition->locals->size, KERNEL_LOCALS_MAX);
         return STINT_LIMIT;
     }
     return status;
 }
 
 static enum stint_status
-add_code(struct registry *r, struct module *module, const struct stint_code *definition, char *error,
-    size_t error_size)
+add_code(struct registry *r, struct module *module, const struct stint_code *definition,
+    char *error, size_t error_size)
 {
     const struct stint_module *m = module->definition;
     enum stint_status status = check_code(r, m, definition, error, error_size);
@@ -332,7 +339,8 @@ add_code(struct registry *r, struct module *module, const struct stint_code *def
         return status;
     }
     code->locals_hash = type_hash(code->locals);
-    code->fingerprint = type_fingerprint(code->locals_hash, code->points, code->point_count, definition->mark);
+    code->fingerprint =
+        type_fingerprint(code->locals_hash, code->points, code->point_count, definition->mark);
     r->codes[r->code_count++] = code;
     module->code_count++;
     return STINT_OK;
@@ -342,12 +350,14 @@ static enum stint_status
 check_module(struct registry *r, const struct stint_module *m, char *error, size_t error_size)
 {
     if (m->abi != STINT_ABI || m->size != sizeof *m) {
-        text_format(error, error_size, "the module is built for ABI %u, this node has ABI %u", m->abi, STINT_ABI);
+        text_format(error, error_size, "the module is built for ABI %u, this node has ABI %u",
+            m->abi, STINT_ABI);
         return STINT_BAD_VERSION;
     }
     if (!text_is_name(m->name, KERNEL_NAME_MAX) || m->version == NULL ||
         !text_is_printable(m->version, KERNEL_NAME_MAX)) {
-        text_format(error, error_size, "the module's name or version is not a name of at most %u characters",
+        text_format(error, error_size,
+            "the module's name or version is not a name of at most %u characters",
             KERNEL_NAME_MAX);
         return STINT_INVALID;
     }

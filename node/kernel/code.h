@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The registry: modules, their codes with resume points in order, and message types with their hashes. Filled by
- * kernel_add_module(), never emptied. What frames give us are pointers to a module's own const descriptions; the registry
- * finds its entry for one in a small cache keyed by the pointer, so a call or spawn of a registered code costs a
- * compare, and one of an unregistered code is refused.
+ * The registry: modules, their codes with resume points in order, and message types with their
+ * hashes. Filled by kernel_add_module(), never emptied. What frames give us are pointers to a
+ * module's own const descriptions; the registry finds its entry for one in a small cache keyed by
+ * the pointer, so a call or spawn of a registered code costs a compare, and one of an
+ * unregistered code is refused.
  */
 #ifndef STINT_KERNEL_CODE_H
 #define STINT_KERNEL_CODE_H
@@ -28,7 +29,8 @@ struct code {
     uint64_t locals_hash; /* type_hash(locals) */
     uint64_t fingerprint; /* type_fingerprint() */
     const struct module *module;
-    const struct stint_point **points; /* by line; the place is the resume index of a pickle, minus 1 */
+    const struct stint_point *
+        *points; /* by line; the place is the resume index of a pickle, minus 1 */
     uint32_t point_count;
     char name[TYPE_NAME_SIZE]; /* as shown */
 };
@@ -41,7 +43,8 @@ struct module {
 
 struct known_type {
     const struct stint_type *type;
-    const struct known_type *canonical; /* the first of that name; two modules may bring one message each */
+    const struct known_type
+        *canonical; /* the first of that name; two modules may bring one message each */
     uint64_t hash;
     char name[TYPE_NAME_SIZE]; /* as shown */
 };
@@ -56,7 +59,8 @@ struct registry {
     uint32_t module_count, module_capacity;
     uint32_t code_count, code_capacity;
     uint32_t type_count, type_capacity;
-    struct table by_definition; /* pointers of descriptions, as ids, to struct code or struct known_type */
+    struct table
+        by_definition; /* pointers of descriptions, as ids, to struct code or struct known_type */
     struct code *code_cache[CODE_CACHE];
     struct known_type *type_cache[CODE_CACHE];
 };
@@ -65,10 +69,11 @@ void registry_init(struct registry *r, struct mem *m, uint64_t seed);
 void registry_fini(struct registry *r);
 
 /* See kernel_add_module(). */
-STINT_MUST_USE enum stint_status registry_add(struct registry *r, const struct stint_module *module, char *error,
-    size_t error_size);
+STINT_MUST_USE enum stint_status registry_add(struct registry *r,
+    const struct stint_module *module, char *error, size_t error_size);
 
-/* The entry of a description that a frame named, or NULL if it is not registered. The first two look into the cache. */
+/* The entry of a description that a frame named, or NULL if it is not registered. The first two
+ * look into the cache. */
 struct code *registry_code_slowly(struct registry *r, const struct stint_code *definition);
 struct known_type *registry_type_slowly(struct registry *r, const struct stint_type *type);
 
@@ -82,7 +87,8 @@ static inline struct code *
 registry_code(struct registry *r, const struct stint_code *definition)
 {
     struct code *code = r->code_cache[registry_place(definition)];
-    return code != NULL && code->definition == definition ? code : registry_code_slowly(r, definition);
+    return code != NULL && code->definition == definition ? code
+                                                          : registry_code_slowly(r, definition);
 }
 
 static inline struct known_type *
@@ -103,7 +109,8 @@ struct known_type *registry_find_type(const struct registry *r, const char *name
 /* The place of the resume point at `line`, or POINT_NONE. */
 uint32_t code_point_at(const struct code *code, uint32_t line);
 
-/* The place of the only point labelled `label`; POINT_NONE if there is none or more than one (*count tells). */
+/* The place of the only point labelled `label`; POINT_NONE if there is none or more than one
+ * (*count tells). */
 uint32_t code_point_labelled(const struct code *code, const char *label, uint32_t *count);
 
 #endif

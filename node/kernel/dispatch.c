@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The dispatcher: takes the top frame of the tasklet at the ring's head, executes it, does what it says, until the
- * tasklet gives up its turn. The C stack is at its base between any two frames.
+ * The dispatcher: takes the top frame of the tasklet at the ring's head, executes it, does what
+ * it says, until the tasklet gives up its turn. The C stack is at its base between any two
+ * frames.
  *
- * Errors travel by two steps. A frame that answers RAISED is entered once more at its except section, if it has
- * one and is not in it; if it raises again (or has none) it is taken off, and the frame below goes on at its call with
- * the status as the call's outcome: its macro raises, or with TRY hands it over.
+ * Errors travel by two steps. A frame that answers RAISED is entered once more at its except
+ * section, if it has one and is not in it; if it raises again (or has none) it is taken off, and
+ * the frame below goes on at its call with the status as the call's outcome: its macro raises, or
+ * with TRY hands it over.
  */
 #include "base/panic.h"
 #include "kernel/machine.h"
@@ -94,10 +96,12 @@ frame_raised(struct kernel *k, struct tasklet *t, enum stint_outcome outcome)
 {
     for (;;) {
         struct frame *f = t->top;
-        enum stint_status status = k->context.status == STINT_OK ? STINT_ERROR : k->context.status;
+        enum stint_status status =
+            k->context.status == STINT_OK ? STINT_ERROR : k->context.status;
         if (outcome == STINT_NO_POINT) {
             status = STINT_INCOMPATIBLE;
-            fault_raise(k, t, status, "the frame has no resume point of its line (does one stand in a switch?)");
+            fault_raise(k, t, status,
+                "the frame has no resume point of its line (does one stand in a switch?)");
         } else if (fault_of(t, FAULT_TRAVELS) == NULL && status != STINT_KILLED) {
             fault_raise(k, t, status, NULL);
         }
@@ -128,7 +132,8 @@ frame_raised(struct kernel *k, struct tasklet *t, enum stint_outcome outcome)
     }
 }
 
-/* A frame that has not begun does not begin when the tasklet is killed or its caller's wait failed. */
+/* A frame that has not begun does not begin when the tasklet is killed or its caller's wait
+ * failed. */
 static bool
 ends_before_start(const struct kernel *k, const struct tasklet *t)
 {

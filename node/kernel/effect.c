@@ -78,8 +78,8 @@ effect_new(struct kernel *k, enum kernel_effect_kind kind)
     struct effect_batch *batch = &k->effects.filling;
     if (batch->count == batch->capacity) {
         uint32_t capacity = batch->capacity == 0 ? EFFECT_FIRST : batch->capacity * 2;
-        struct kernel_effect *items = mem_resize(k->mem, batch->items, batch->capacity * sizeof *items,
-            capacity * sizeof *items);
+        struct kernel_effect *items = mem_resize(k->mem, batch->items,
+            batch->capacity * sizeof *items, capacity * sizeof *items);
         if (items == NULL) {
             k->broken = true;
             return NULL;
@@ -92,7 +92,8 @@ effect_new(struct kernel *k, enum kernel_effect_kind kind)
     return effect;
 }
 
-/* Room for `size` bytes that live as long as the batch; NULL, and the kernel is broken, when memory is short. */
+/* Room for `size` bytes that live as long as the batch; NULL, and the kernel is broken, when
+ * memory is short. */
 static uint8_t *
 effect_room(struct kernel *k, size_t size)
 {
@@ -131,12 +132,14 @@ effect_bytes(struct kernel *k, struct stint_span bytes)
 const char *
 effect_text(struct kernel *k, const char *text)
 {
-    struct stint_span copy = effect_bytes(k, (struct stint_span){ (const uint8_t *)text, strlen(text) + 1 });
+    struct stint_span copy =
+        effect_bytes(k, (struct stint_span){ (const uint8_t *)text, strlen(text) + 1 });
     return copy.data == NULL ? "" : (const char *)copy.data;
 }
 
 enum stint_status
-effect_value(struct kernel *k, const struct stint_type *type, const void *value, struct stint_span *bytes)
+effect_value(struct kernel *k, const struct stint_type *type, const void *value,
+    struct stint_span *bytes)
 {
     *bytes = (struct stint_span){ NULL, 0 };
     buf_reset(&k->encoded);

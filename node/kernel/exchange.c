@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Send and receive of the running tasklet: the path that everything waits for. With a partner in the queue the value is
- * copied once, from locals to locals, and the table of CONFORMANCE a.3 decides who runs; with room in the buffer it is
- * copied there; else the tasklet blocks. Whatever is not local, or not in order with what the tasklet has
- * outstanding, goes the long way (outlet.c).
+ * Send and receive of the running tasklet: the path that everything waits for. With a partner in
+ * the queue the value is copied once, from locals to locals, and the table of CONFORMANCE a.3
+ * decides who runs; with room in the buffer it is copied there; else the tasklet blocks. Whatever
+ * is not local, or not in order with what the tasklet has outstanding, goes the long way
+ * (outlet.c).
  */
 #include "kernel/exchange.h"
 
@@ -12,8 +13,9 @@
 #include "base/panic.h"
 #include "kernel/relation.h"
 
-/* The operation is over: the frame goes on at once. A turn's budget is the exception: the tasklet then stays at the head
- * of the ring and goes on in its next turn, so nothing that can be seen changes. */
+/* The operation is over: the frame goes on at once. A turn's budget is the exception: the tasklet
+ * then stays at the head of the ring and goes on in its next turn, so nothing that can be seen
+ * changes. */
 static bool
 goes_on(struct kernel *k)
 {
@@ -45,9 +47,11 @@ is_local(const struct kernel *k, const struct tasklet *t, const struct channel *
     return o == NULL || (o->window == 0 && o->failed == STINT_OK);
 }
 
-/* After an exchange with a local partner, which is out of the queue: who runs. Returns whether the actor unwinds. */
+/* After an exchange with a local partner, which is out of the queue: who runs. Returns whether
+ * the actor unwinds. */
 static bool
-who_runs(struct kernel *k, const struct channel *ch, struct tasklet *partner, uint32_t wake, int direction)
+who_runs(struct kernel *k, const struct channel *ch, struct tasklet *partner, uint32_t wake,
+    int direction)
 {
     if (partner->extra != NULL) {
         tasklet_stop_timer(k, partner);
@@ -81,9 +85,11 @@ who_runs(struct kernel *k, const struct channel *ch, struct tasklet *partner, ui
     return goes_on(k);
 }
 
-/* The value of a blocked operation: in the frames if it is there, else in the scratch above them. */
+/* The value of a blocked operation: in the frames if it is there, else in the scratch above them.
+ */
 static bool
-place_value(struct kernel *k, struct tasklet *t, const struct stint_type *type, void *value, int direction)
+place_value(struct kernel *k, struct tasklet *t, const struct stint_type *type, void *value,
+    int direction)
 {
     t->type = type;
     t->scratch = 0;
@@ -97,13 +103,14 @@ place_value(struct kernel *k, struct tasklet *t, const struct stint_type *type, 
 }
 
 bool
-exchange_wait(struct kernel *k, struct tasklet *t, const struct stint_type *type, void *value, int direction,
-    int64_t timeout_ms)
+exchange_wait(struct kernel *k, struct tasklet *t, const struct stint_type *type, void *value,
+    int direction, int64_t timeout_ms)
 {
     if (!place_value(k, t, type, value, direction)) {
         return false;
     }
-    if (timeout_ms >= 0 && tasklet_set_timer(k, t, exchange_deadline(k, (uint64_t)timeout_ms)) != STINT_OK) {
+    if (timeout_ms >= 0 &&
+        tasklet_set_timer(k, t, exchange_deadline(k, (uint64_t)timeout_ms)) != STINT_OK) {
         t->scratch = 0;
         return false;
     }
@@ -121,7 +128,8 @@ exchange_deadline(const struct kernel *k, uint64_t ms)
 
 /* Nobody is there to exchange with: CH-5, in its order. */
 static bool
-block(struct kernel *k, struct channel *ch, struct tasklet *t, void *value, int direction, int64_t timeout_ms)
+block(struct kernel *k, struct channel *ch, struct tasklet *t, void *value, int direction,
+    int64_t timeout_ms)
 {
     if ((t->flags & TASKLET_BLOCK_TRAP) != 0) {
         return exchange_fail(k, STINT_BLOCKED);
@@ -142,8 +150,8 @@ block(struct kernel *k, struct channel *ch, struct tasklet *t, void *value, int 
 }
 
 static bool
-elsewhere(struct kernel *k, struct tasklet *t, const stint_Channel *handle, const struct stint_type *type, void *value,
-    int direction, int64_t timeout_ms)
+elsewhere(struct kernel *k, struct tasklet *t, const stint_Channel *handle,
+    const struct stint_type *type, void *value, int direction, int64_t timeout_ms)
 {
     uint32_t wake = 0;
     bool blocks = outlet_begin(k, t, handle, type, value, direction, timeout_ms, &wake);
@@ -152,8 +160,8 @@ elsewhere(struct kernel *k, struct tasklet *t, const stint_Channel *handle, cons
 }
 
 bool
-exchange_send(struct stint_context *ctx, stint_Channel *handle, const struct stint_type *type, const void *value,
-    int64_t timeout_ms)
+exchange_send(struct stint_context *ctx, stint_Channel *handle, const struct stint_type *type,
+    const void *value, int64_t timeout_ms)
 {
     struct kernel *k = kernel_of(ctx);
     struct tasklet *t = k->current;
@@ -185,7 +193,8 @@ exchange_send(struct stint_context *ctx, stint_Channel *handle, const struct sti
         relation_complete_bytes(k, relation_of_waiter(w), STINT_OK, bytes);
         return goes_on(k);
     }
-    if (ch->capacity > 0 && (ch->flags & CHANNEL_CLOSING) == 0 && channel_count(ch) < ch->capacity) {
+    if (ch->capacity > 0 && (ch->flags & CHANNEL_CLOSING) == 0 &&
+        channel_count(ch) < ch->capacity) {
         enum stint_status status = channel_store(k, ch, value);
         return status == STINT_OK ? goes_on(k) : exchange_fail(k, status);
     }
@@ -196,10 +205,12 @@ exchange_send(struct stint_context *ctx, stint_Channel *handle, const struct sti
 static bool
 receive_buffered(struct kernel *k, struct channel *ch, void *value)
 {
-    struct waiter *w = ch->balance > 0 && channel_count(ch) == ch->capacity ? channel_first(ch) : NULL;
+    struct waiter *w =
+        ch->balance > 0 && channel_count(ch) == ch->capacity ? channel_first(ch) : NULL;
     channel_take(ch, value);
     if (w != NULL && w->kind == WAITER_TASKLET) {
-        /* The buffer is full and a local sender waits: its value follows. There is room, so this cannot fail. */
+        /* The buffer is full and a local sender waits: its value follows. There is room, so this
+         * cannot fail. */
         struct tasklet *partner = tasklet_of_waiter(w);
         enum stint_status status = channel_store(k, ch, partner->value);
         STINT_ASSERT(status == STINT_OK);
@@ -216,8 +227,8 @@ receive_buffered(struct kernel *k, struct channel *ch, void *value)
 }
 
 bool
-exchange_receive(struct stint_context *ctx, stint_Channel *handle, const struct stint_type *type, void *value,
-    int64_t timeout_ms)
+exchange_receive(struct stint_context *ctx, stint_Channel *handle, const struct stint_type *type,
+    void *value, int64_t timeout_ms)
 {
     struct kernel *k = kernel_of(ctx);
     struct tasklet *t = k->current;

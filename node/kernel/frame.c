@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The first frame of a tasklet gets a stack that just holds it; each further growth at least doubles, so a deep chain of
- * calls costs amortised constant time and an idle tasklet no slack.
+ * The first frame of a tasklet gets a stack that just holds it; each further growth at least
+ * doubles, so a deep chain of calls costs amortised constant time and an idle tasklet no slack.
  */
 #include "kernel/frame.h"
 
@@ -79,7 +79,7 @@ frame_push(struct kernel *k, struct tasklet *t, const struct code *code, const v
     }
     /* Locals given from the own stack would be freed by growing: remember them as an offset. */
     bool own = t->stack != NULL && (const uint8_t *)locals >= t->stack &&
-        (const uint8_t *)locals < t->stack + t->stack_size;
+               (const uint8_t *)locals < t->stack + t->stack_size;
     ptrdiff_t at = own ? (const uint8_t *)locals - t->stack : 0;
     enum stint_status status = frame_reserve(k, t, used + frame_size(code));
     if (status != STINT_OK) {
@@ -118,7 +118,7 @@ frame_scratch(struct kernel *k, struct tasklet *t, const void *from, uint32_t si
     STINT_ASSERT(t->top != NULL);
     uint32_t used = frames_bytes(t);
     bool own = from != NULL && (const uint8_t *)from >= t->stack &&
-        (const uint8_t *)from < t->stack + t->stack_size;
+               (const uint8_t *)from < t->stack + t->stack_size;
     ptrdiff_t at = own ? (const uint8_t *)from - t->stack : 0;
     if (frame_reserve(k, t, used + FRAME_ALIGN(size)) != STINT_OK) {
         return NULL;
@@ -136,7 +136,7 @@ frame_holds(const struct tasklet *t, const void *p, uint32_t size)
 {
     const uint8_t *byte = p;
     return t->top != NULL && byte >= t->stack && byte < frame_end(t->top) &&
-        size <= (size_t)(frame_end(t->top) - byte);
+           size <= (size_t)(frame_end(t->top) - byte);
 }
 
 void
@@ -162,7 +162,8 @@ fault_raise(struct kernel *k, struct tasklet *t, enum stint_status status, const
     fault->origin[0] = 0;
     if (f != NULL) {
         fault->line = k->context.resume;
-        text_format(fault->origin, sizeof fault->origin, "%s.%s", f->code->module->definition->name, f->code->name);
+        text_format(fault->origin, sizeof fault->origin, "%s.%s",
+            f->code->module->definition->name, f->code->name);
     }
     text_copy(fault->text, sizeof fault->text, text == NULL ? "" : text);
 }
@@ -187,7 +188,8 @@ fault_of(const struct tasklet *t, uint32_t depth)
 }
 
 const char *
-fault_describe(struct kernel *k, const struct tasklet *t, uint32_t depth, enum stint_status status)
+fault_describe(struct kernel *k, const struct tasklet *t, uint32_t depth,
+    enum stint_status status)
 {
     const struct fault *fault = fault_of(t, depth);
     if (fault == NULL || fault->status != status) {
@@ -198,7 +200,8 @@ fault_describe(struct kernel *k, const struct tasklet *t, uint32_t depth, enum s
     if (fault->origin[0] == 0) {
         text_copy(k->error_text, sizeof k->error_text, text);
     } else {
-        text_format(k->error_text, sizeof k->error_text, "%s (%s:%u)", text, fault->origin, fault->line);
+        text_format(k->error_text, sizeof k->error_text, "%s (%s:%u)", text, fault->origin,
+            fault->line);
     }
     return k->error_text;
 }

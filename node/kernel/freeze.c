@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Taking a tasklet out of the run so that it can be pickled, and putting it back, here or elsewhere. Places in local
- * queues are turned into those of foreign waiters and stay so: whoever is frozen goes on as one that waits for a
- * remote operation, wherever that may be. That this is done before it is known whether the move will happen changes
- * nothing that can be seen.
+ * Taking a tasklet out of the run so that it can be pickled, and putting it back, here or
+ * elsewhere. Places in local queues are turned into those of foreign waiters and stay so: whoever
+ * is frozen goes on as one that waits for a remote operation, wherever that may be. That this is
+ * done before it is known whether the move will happen changes nothing that can be seen.
  */
 #include "base/ids.h"
 #include "base/panic.h"
@@ -151,14 +151,16 @@ kernel_discard(struct kernel *k, struct stint_id tid)
         channel_free(k, t->owned);
     }
     while (t->extra != NULL && !list_is_empty(&t->extra->outlets)) {
-        outlet_free(k, STINT_CONTAINER_OF(list_first(&t->extra->outlets), struct outlet, of_tasklet));
+        outlet_free(k,
+            STINT_CONTAINER_OF(list_first(&t->extra->outlets), struct outlet, of_tasklet));
     }
     tasklet_free(k, t);
     return STINT_OK;
 }
 
 void
-kernel_move_refused(struct kernel *k, struct stint_id tid, enum stint_status status, const char *text)
+kernel_move_refused(struct kernel *k, struct stint_id tid, enum stint_status status,
+    const char *text)
 {
     struct tasklet *t = tasklet_find(k, tid);
     if (t == NULL || t->state != TASKLET_MOVING) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The hash is two rounds of multiply and fold over the key's words with a secret seed: ids are random already, the
- * seed is there for those that a peer chose.
+ * The hash is two rounds of multiply and fold over the key's words with a secret seed: ids are
+ * random already, the seed is there for those that a peer chose.
  */
 #include "kernel/index.h"
 
@@ -12,10 +12,13 @@
 enum { INDEX_FIRST = 64 };
 
 void
-index_init(struct index *ix, struct mem *m, uint64_t seed, size_t key_at, size_t link_at, uint32_t key_size)
+index_init(struct index *ix, struct mem *m, uint64_t seed, size_t key_at, size_t link_at,
+    uint32_t key_size)
 {
     STINT_ASSERT(key_size == 16 || key_size == 32);
-    *ix = (struct index){ .mem = m, .seed = seed, .key_size = key_size,
+    *ix = (struct index){ .mem = m,
+        .seed = seed,
+        .key_size = key_size,
         .key_offset = (ptrdiff_t)key_at - (ptrdiff_t)link_at };
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finds objects by a key of one or two ids that lies in the object, with 8 bytes an object: a chained hash table whose
- * links lie in the objects. (base/table.h keeps order, which costs 40 bytes more; nothing iterates over an index.)
+ * Finds objects by a key of one or two ids that lies in the object, with 8 bytes an object: a
+ * chained hash table whose links lie in the objects. (base/table.h keeps order, which costs 40
+ * bytes more; nothing iterates over an index.)
  */
 #ifndef STINT_KERNEL_INDEX_H
 #define STINT_KERNEL_INDEX_H
@@ -25,13 +26,15 @@ struct index {
 };
 
 /* `key_at` and `link_at` are offsets in the object. Allocates nothing yet. */
-void index_init(struct index *ix, struct mem *m, uint64_t seed, size_t key_at, size_t link_at, uint32_t key_size);
+void index_init(struct index *ix, struct mem *m, uint64_t seed, size_t key_at, size_t link_at,
+    uint32_t key_size);
 void index_fini(struct index *ix);
 
 /* Allocates the first buckets, so that no later insert can fail. STINT_NO_MEMORY. */
 STINT_MUST_USE enum stint_status index_prepare(struct index *ix);
 
-/* Puts in an object whose key is not there. STINT_NO_MEMORY only if the table has no buckets at all yet. */
+/* Puts in an object whose key is not there. STINT_NO_MEMORY only if the table has no buckets at
+ * all yet. */
 STINT_MUST_USE enum stint_status index_insert(struct index *ix, struct index_link *link);
 
 /* Takes an object out that is in. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kernel's life, and what the core does to tasklets and channels from outside. Looking at them is in look.c. */
+/* The kernel's life, and what the core does to tasklets and channels from outside. Looking at
+ * them is in look.c. */
 #include "kernel/kernel.h"
 
 #include <string.h>
@@ -11,8 +12,10 @@
 #include "kernel/relation.h"
 
 STINT_STATIC_ASSERT(KERNEL_VALUE_MAX == TYPE_SIZE_MAX, "every checked type fits the scratch");
-STINT_STATIC_ASSERT(KERNEL_LOCALS_MAX + sizeof(struct frame) < KERNEL_STACK_MAX, "a stack holds a frame");
-STINT_STATIC_ASSERT((KERNEL_OUTLETS_KEPT < KERNEL_OUTLETS_MAX), "outlets are recycled before they run out");
+STINT_STATIC_ASSERT(KERNEL_LOCALS_MAX + sizeof(struct frame) < KERNEL_STACK_MAX,
+    "a stack holds a frame");
+STINT_STATIC_ASSERT((KERNEL_OUTLETS_KEPT < KERNEL_OUTLETS_MAX),
+    "outlets are recycled before they run out");
 
 enum { KERNEL_OBJECTS_MAX = 1 << 24 };
 
@@ -27,9 +30,12 @@ kernel_init_tables(struct kernel *k, const struct kernel_config *config)
     slab_init(&k->channels, k->mem, sizeof(struct channel), channels);
     slab_init(&k->outlets, k->mem, sizeof(struct outlet), KERNEL_OBJECTS_MAX);
     slab_init(&k->relations, k->mem, sizeof(struct relation), KERNEL_OBJECTS_MAX);
-    index_init(&k->ids->index, k->mem, seed, offsetof(struct tasklet, id), offsetof(struct tasklet, by_id), 16);
-    index_init(&k->channels_by_id, k->mem, seed, offsetof(struct channel, id), offsetof(struct channel, by_id), 16);
-    index_init(&k->outlets_by_key, k->mem, seed, offsetof(struct outlet, tid), offsetof(struct outlet, by_key), 32);
+    index_init(&k->ids->index, k->mem, seed, offsetof(struct tasklet, id),
+        offsetof(struct tasklet, by_id), 16);
+    index_init(&k->channels_by_id, k->mem, seed, offsetof(struct channel, id),
+        offsetof(struct channel, by_id), 16);
+    index_init(&k->outlets_by_key, k->mem, seed, offsetof(struct outlet, tid),
+        offsetof(struct outlet, by_key), 32);
     index_init(&k->relations_by_key, k->mem, seed, offsetof(struct relation, cid),
         offsetof(struct relation, by_key), 32);
     registry_init(&k->registry, k->mem, seed);
@@ -59,7 +65,8 @@ kernel_new(const struct kernel_config *config)
     effects_init(&k->effects, k->mem);
     buf_init(&k->encoded, k->mem, TYPE_SIZE_MAX);
     list_init(&k->orphans);
-    k->watchers = (struct waiter){ .next = &k->watchers, .prev = &k->watchers, .kind = WAITER_HEAD };
+    k->watchers =
+        (struct waiter){ .next = &k->watchers, .prev = &k->watchers, .kind = WAITER_HEAD };
     if (index_prepare(&k->ids->index) != STINT_OK) {
         kernel_free(k);
         return NULL;
@@ -169,7 +176,8 @@ kernel_effect_count(const struct kernel *k)
 }
 
 enum stint_status
-kernel_add_module(struct kernel *k, const struct stint_module *module, char *error, size_t error_size)
+kernel_add_module(struct kernel *k, const struct stint_module *module, char *error,
+    size_t error_size)
 {
     error[0] = 0;
     return registry_add(&k->registry, module, error, error_size);
@@ -178,7 +186,8 @@ kernel_add_module(struct kernel *k, const struct stint_module *module, char *err
 /* ---- tasklets ---- */
 
 struct tasklet *
-kernel_make_tasklet(struct kernel *k, const struct code *code, const void *locals, struct stint_id id, uint32_t flags)
+kernel_make_tasklet(struct kernel *k, const struct code *code, const void *locals,
+    struct stint_id id, uint32_t flags)
 {
     struct tasklet *t = tasklet_new(k, id);
     if (t == NULL) {
@@ -205,7 +214,8 @@ kernel_make_tasklet(struct kernel *k, const struct code *code, const void *local
 }
 
 enum stint_status
-kernel_spawn(struct kernel *k, const struct code *code, struct stint_span args, uint32_t flags, struct stint_id *id)
+kernel_spawn(struct kernel *k, const struct code *code, struct stint_span args, uint32_t flags,
+    struct stint_id *id)
 {
     if (id_is_zero(*id)) {
         *id = prng_id(&k->prng);
@@ -325,8 +335,8 @@ kernel_ask_move(struct kernel *k, const struct tasklet *t)
 /* ---- channels ---- */
 
 enum stint_status
-kernel_channel_create(struct kernel *k, const struct stint_type *type, uint32_t capacity, const char *name,
-    struct stint_id *cid)
+kernel_channel_create(struct kernel *k, const struct stint_type *type, uint32_t capacity,
+    const char *name, struct stint_id *cid)
 {
     if (id_is_zero(*cid)) {
         *cid = prng_id(&k->prng);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Looking at a kernel without changing it: codes and types, tasklets, frames, channels, counters. */
+/* Looking at a kernel without changing it: codes and types, tasklets, frames, channels, counters.
+ */
 #include <string.h>
 
 #include "base/ids.h"
@@ -7,7 +8,8 @@
 #include "kernel/relation.h"
 
 enum stint_status
-kernel_find_code(const struct kernel *k, const char *module, const char *name, const struct code **code)
+kernel_find_code(const struct kernel *k, const char *module, const char *name,
+    const struct code **code)
 {
     if (registry_find_module(&k->registry, module) == NULL) {
         return STINT_UNKNOWN_MODULE;
@@ -129,10 +131,12 @@ look_at_waiting(const struct tasklet *t, struct kernel_tasklet_view *view)
 static void
 look_at(const struct kernel *k, const struct tasklet *t, struct kernel_tasklet_view *view)
 {
-    *view = (struct kernel_tasklet_view){ .id = t->id, .state = state_of(t), .deadline_ns = UINT64_MAX };
+    *view = (struct kernel_tasklet_view){ .id = t->id,
+        .state = state_of(t),
+        .deadline_ns = UINT64_MAX };
     view->code = ((const struct frame *)(const void *)t->stack)->code;
     view->flags = ((t->flags & TASKLET_PINNED) != 0 ? KERNEL_PINNED : 0u) |
-        ((t->flags & TASKLET_SYSTEM) != 0 ? KERNEL_SYSTEM : 0u);
+                  ((t->flags & TASKLET_SYSTEM) != 0 ? KERNEL_SYSTEM : 0u);
     look_at_point(t->top, &view->label, &view->file, &view->line);
     look_at_waiting(t, view);
     view->since_ns = t->since_ns;
@@ -177,7 +181,8 @@ kernel_each_tasklet(const struct kernel *k, uint32_t *cursor, struct kernel_task
 }
 
 enum stint_status
-kernel_frame(const struct kernel *k, struct stint_id tid, uint32_t index, struct kernel_frame_view *view)
+kernel_frame(const struct kernel *k, struct stint_id tid, uint32_t index,
+    struct kernel_frame_view *view)
 {
     const struct tasklet *t = tasklet_find(k, tid);
     if (t == NULL) {
@@ -236,15 +241,16 @@ kernel_each_channel(const struct kernel *k, uint32_t *cursor, struct kernel_chan
 }
 
 bool
-kernel_each_waiter(const struct kernel *k, struct stint_id cid, uint32_t *cursor, struct stint_id *tid,
-    enum kernel_op *op)
+kernel_each_waiter(const struct kernel *k, struct stint_id cid, uint32_t *cursor,
+    struct stint_id *tid, enum kernel_op *op)
 {
     const struct channel *ch = channel_find(k, cid);
     struct waiter *w = ch == NULL ? NULL : ch->queue.next;
     for (uint32_t i = 0; w != NULL && w->kind != WAITER_HEAD; i++, w = w->next) {
         if (i == *cursor) {
             (*cursor)++;
-            *tid = w->kind == WAITER_TASKLET ? tasklet_of_waiter(w)->id : relation_of_waiter(w)->tid;
+            *tid =
+                w->kind == WAITER_TASKLET ? tasklet_of_waiter(w)->id : relation_of_waiter(w)->tid;
             *op = w->direction > 0 ? KERNEL_SEND : KERNEL_RECEIVE;
             return true;
         }

@@ -17,8 +17,9 @@
 #include "kernel/tasklet.h"
 
 /*
- * Tasklets by id. Most end without anybody having asked for them by id, so they are entered late: when somebody asks, or
- * when `waiting` is full. A place in it may have been freed or used again since.
+ * Tasklets by id. Most end without anybody having asked for them by id, so they are entered late:
+ * when somebody asks, or when `waiting` is full. A place in it may have been freed or used again
+ * since.
  */
 struct tasklet_ids {
     struct index index;
@@ -32,8 +33,8 @@ struct kernel {
     struct tasklet *current;      /* NULL between turns */
     uint32_t runcount;
     bool broken;
-    bool result_valid;      /* a callee has just returned: its locals are above the top frame */
-    uint32_t budget;        /* calls and operations left in this turn */
+    bool result_valid; /* a callee has just returned: its locals are above the top frame */
+    uint32_t budget;   /* calls and operations left in this turn */
     uint64_t now_ns;
     uint64_t wall_ms;
     uint64_t steps;
@@ -43,10 +44,10 @@ struct kernel {
     uint32_t system_count;
     struct mem *mem;
     struct stack_pool stacks;
-    struct slab tasklets; /* struct tasklet */
-    struct slab channels; /* struct channel */
-    struct slab extras;   /* struct tasklet_extra */
-    struct slab outlets;  /* struct outlet */
+    struct slab tasklets;  /* struct tasklet */
+    struct slab channels;  /* struct channel */
+    struct slab extras;    /* struct tasklet_extra */
+    struct slab outlets;   /* struct outlet */
     struct slab relations; /* struct relation */
     struct tasklet_ids *ids;
     struct index channels_by_id;
@@ -76,9 +77,10 @@ kernel_of(struct stint_context *ctx)
 /* The functions of frames (api.c). */
 const struct stint_api *kernel_api(void);
 
-/* A tasklet with one frame, at the end of the ring (or KERNEL_PAUSED). NULL: limits or memory. `id` must be free. */
-struct tasklet *kernel_make_tasklet(struct kernel *k, const struct code *code, const void *locals, struct stint_id id,
-    uint32_t flags);
+/* A tasklet with one frame, at the end of the ring (or KERNEL_PAUSED). NULL: limits or memory.
+ * `id` must be free. */
+struct tasklet *kernel_make_tasklet(struct kernel *k, const struct code *code, const void *locals,
+    struct stint_id id, uint32_t flags);
 
 /* Emits the request for a channel's name, for a tasklet's move. */
 void kernel_ask_name(struct kernel *k, const struct channel *ch);

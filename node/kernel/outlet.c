@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The tasklet's side of operations on channels that are not here. What is outstanding is kept until it is confirmed, so
- * it can be offered again from wherever the tasklet is; the host sorts repeats out by their numbers.
+ * The tasklet's side of operations on channels that are not here. What is outstanding is kept
+ * until it is confirmed, so it can be offered again from wherever the tasklet is; the host sorts
+ * repeats out by their numbers.
  *
- * An outlet that has nothing outstanding is kept for its numbers. Numbers to one channel never go back: when an
- * outlet is dropped to make room, those made later begin above it, and their first offer says so (KERNEL_FIRST).
+ * An outlet that has nothing outstanding is kept for its numbers. Numbers to one channel never go
+ * back: when an outlet is dropped to make room, those made later begin above it, and their first
+ * offer says so (KERNEL_FIRST).
  */
 #include <string.h>
 
@@ -28,8 +30,8 @@ outlet_is_idle(const struct outlet *o)
 }
 
 static void
-emit(struct kernel *k, enum kernel_effect_kind kind, const struct outlet *o, uint64_t number, enum kernel_op op,
-    struct stint_span value)
+emit(struct kernel *k, enum kernel_effect_kind kind, const struct outlet *o, uint64_t number,
+    enum kernel_op op, struct stint_span value)
 {
     struct kernel_effect *effect = effect_new(k, kind);
     if (effect == NULL) {
@@ -96,13 +98,15 @@ outlet_new(struct kernel *k, struct tasklet *t, struct stint_id cid)
 }
 
 enum stint_status
-outlet_append(struct kernel *k, struct outlet *o, uint64_t number, struct stint_span bytes, bool cancel)
+outlet_append(struct kernel *k, struct outlet *o, uint64_t number, struct stint_span bytes,
+    bool cancel)
 {
     struct outlet_send *send = mem_alloc(k->mem, sizeof *send + bytes.size);
     if (send == NULL) {
         return STINT_NO_MEMORY;
     }
-    *send = (struct outlet_send){ .number = number, .size = (uint32_t)bytes.size, .cancel = cancel };
+    *send =
+        (struct outlet_send){ .number = number, .size = (uint32_t)bytes.size, .cancel = cancel };
     if (bytes.size != 0) {
         memcpy(send->bytes, bytes.data, bytes.size);
     }
@@ -207,8 +211,10 @@ outlet_reoffer(struct kernel *k, struct outlet *o, uint64_t after)
 {
     for (const struct outlet_send *send = o->first; send != NULL; send = send->next) {
         if (send->number > after) {
-            struct stint_span value = effect_bytes(k, (struct stint_span){ send->bytes, send->size });
-            emit(k, send->cancel ? KERNEL_CANCEL : KERNEL_OFFER, o, send->number, KERNEL_SEND, value);
+            struct stint_span value =
+                effect_bytes(k, (struct stint_span){ send->bytes, send->size });
+            emit(k, send->cancel ? KERNEL_CANCEL : KERNEL_OFFER, o, send->number, KERNEL_SEND,
+                value);
         }
     }
     if (o->blocking) {
@@ -218,8 +224,8 @@ outlet_reoffer(struct kernel *k, struct outlet *o, uint64_t after)
 
 /* The outlet for an operation that begins, or NULL and what is wrong. */
 static struct outlet *
-outlet_for(struct kernel *k, struct tasklet *t, const stint_Channel *handle, const struct stint_type *type,
-    uint32_t *wake)
+outlet_for(struct kernel *k, struct tasklet *t, const stint_Channel *handle,
+    const struct stint_type *type, uint32_t *wake)
 {
     struct stint_id cid;
     memcpy(cid.bytes, handle->id, sizeof cid.bytes);
@@ -236,7 +242,9 @@ outlet_for(struct kernel *k, struct tasklet *t, const stint_Channel *handle, con
         list_push_front(&t->extra->outlets, &o->of_tasklet);
     }
     if (o == NULL) {
-        *wake = t->extra != NULL && t->extra->outlet_count >= KERNEL_OUTLETS_MAX ? STINT_LIMIT : STINT_NO_MEMORY;
+        *wake = t->extra != NULL && t->extra->outlet_count >= KERNEL_OUTLETS_MAX
+                    ? STINT_LIMIT
+                    : STINT_NO_MEMORY;
         return NULL;
     }
     if (o->failed != STINT_OK) {
@@ -270,8 +278,8 @@ send_on(struct kernel *k, struct outlet *o, struct stint_span bytes, uint32_t *w
 }
 
 bool
-outlet_begin(struct kernel *k, struct tasklet *t, const stint_Channel *handle, const struct stint_type *type,
-    void *value, int direction, int64_t timeout_ms, uint32_t *wake)
+outlet_begin(struct kernel *k, struct tasklet *t, const stint_Channel *handle,
+    const struct stint_type *type, void *value, int direction, int64_t timeout_ms, uint32_t *wake)
 {
     struct outlet *o = outlet_for(k, t, handle, type, wake);
     if (o == NULL) {
@@ -364,8 +372,9 @@ outlet_confirm(struct kernel *k, struct outlet *o, uint64_t number, enum stint_s
     o->done = number > o->done ? number : o->done;
 }
 
-/* The tasklet waits with a send for room in the window, and there is some again: the send joins it and the tasklet goes
- * on. Half a window at a time, so that a stream does not stop for each answer. */
+/* The tasklet waits with a send for room in the window, and there is some again: the send joins
+ * it and the tasklet goes on. Half a window at a time, so that a stream does not stop for each
+ * answer. */
 static void
 outlet_unblock(struct kernel *k, struct outlet *o)
 {
@@ -408,7 +417,8 @@ kernel_done(struct kernel *k, const struct kernel_done *done)
     }
     outlet_confirm(k, o, done->number, done->status);
     if (o->blocking && done->number == o->last) {
-        bool wrong = done->status == STINT_OK && o->op == KERNEL_RECEIVE && done->type_hash != o->type_hash;
+        bool wrong = done->status == STINT_OK && o->op == KERNEL_RECEIVE &&
+                     done->type_hash != o->type_hash;
         outlet_wake(k, o, wrong ? STINT_TYPE_MISMATCH : done->status, done->value);
     }
     outlet_unblock(k, o);
@@ -423,7 +433,8 @@ kernel_refused(struct kernel *k, struct stint_id tid, struct stint_id cid, uint6
         return;
     }
     if (last < o->done) {
-        /* The host has forgotten what it once confirmed: what became of the rest cannot be known. */
+        /* The host has forgotten what it once confirmed: what became of the rest cannot be known.
+         */
         outlet_lose(k, o, STINT_OUTCOME_UNKNOWN);
         return;
     }
@@ -460,7 +471,8 @@ kernel_reoffer(struct kernel *k, struct stint_id tid)
     }
 }
 
-/* The outlet at a place if there is one that has something outstanding and may change, else NULL. */
+/* The outlet at a place if there is one that has something outstanding and may change, else NULL.
+ */
 static struct outlet *
 outstanding_at(const struct kernel *k, uint32_t place)
 {
@@ -502,7 +514,8 @@ kernel_channel_lost(struct kernel *k, struct stint_id cid)
 }
 
 bool
-kernel_outstanding(const struct kernel *k, uint32_t *cursor, struct stint_id *cid, struct stint_id *tid)
+kernel_outstanding(const struct kernel *k, uint32_t *cursor, struct stint_id *cid,
+    struct stint_id *tid)
 {
     while (*cursor < k->outlets.fresh) {
         const struct outlet *o = outstanding_at(k, (*cursor)++);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The channel's side of operations that come from elsewhere: each takes place at most once, in the order of its
- * numbers. The last result is kept until a later number proves that it arrived, so a lost answer is asked for by
- * offering again. What comes after a pending operation is dropped, and asked for again when that is completed.
+ * The channel's side of operations that come from elsewhere: each takes place at most once, in
+ * the order of its numbers. The last result is kept until a later number proves that it arrived,
+ * so a lost answer is asked for by offering again. What comes after a pending operation is
+ * dropped, and asked for again when that is completed.
  */
 #include "kernel/relation.h"
 
@@ -115,7 +116,8 @@ emit_refuse(struct kernel *k, const struct relation *r)
 static void
 emit_done(struct kernel *k, const struct relation *r)
 {
-    struct stint_span value = effect_bytes(k, (struct stint_span){ r->result_value, r->result_size });
+    struct stint_span value =
+        effect_bytes(k, (struct stint_span){ r->result_value, r->result_size });
     const struct known_type *known = registry_type(&k->registry, r->channel->type);
     struct kernel_effect *effect = effect_new(k, KERNEL_DONE);
     if (effect != NULL) {
@@ -133,7 +135,8 @@ emit_done(struct kernel *k, const struct relation *r)
 }
 
 enum stint_status
-relation_encode(struct kernel *k, const struct stint_type *type, const void *value, struct stint_span *bytes)
+relation_encode(struct kernel *k, const struct stint_type *type, const void *value,
+    struct stint_span *bytes)
 {
     buf_reset(&k->encoded);
     enum stint_status status = type_encode(type, value, &k->encoded);
@@ -141,8 +144,8 @@ relation_encode(struct kernel *k, const struct stint_type *type, const void *val
     return status;
 }
 
-/* What was dropped is asked for again, but not for a single free place: else each value taken would bring a window of
- * offers, all but one in vain. */
+/* What was dropped is asked for again, but not for a single free place: else each value taken
+ * would bring a window of offers, all but one in vain. */
 static void
 starve(struct kernel *k, struct relation *r)
 {
@@ -161,7 +164,8 @@ relation_feed(struct kernel *k, struct channel *ch)
     if (channel_count(ch) > ch->capacity / 2) {
         return;
     }
-    for (struct relation *r = ch->extra->relations; r != NULL && ch->extra->starved > 0; r = r->next_of_channel) {
+    for (struct relation *r = ch->extra->relations; r != NULL && ch->extra->starved > 0;
+         r = r->next_of_channel) {
         if ((r->flags & RELATION_STARVED) != 0) {
             r->flags &= (uint8_t)~RELATION_STARVED;
             ch->extra->starved--;
@@ -171,7 +175,8 @@ relation_feed(struct kernel *k, struct channel *ch)
 }
 
 void
-relation_complete_bytes(struct kernel *k, struct relation *r, enum stint_status status, struct stint_span bytes)
+relation_complete_bytes(struct kernel *k, struct relation *r, enum stint_status status,
+    struct stint_span bytes)
 {
     STINT_ASSERT(r->wait.next == NULL);
     drop_pending(k, r);
@@ -182,7 +187,8 @@ relation_complete_bytes(struct kernel *k, struct relation *r, enum stint_status 
     if (bytes.size != 0) {
         r->result_value = mem_alloc(k->mem, bytes.size);
         if (r->result_value == NULL) {
-            k->broken = true; /* the value is out of the channel and cannot be kept for a repeat */
+            k->broken =
+                true; /* the value is out of the channel and cannot be kept for a repeat */
             return;
         }
         r->result_size = (uint32_t)bytes.size;
@@ -199,7 +205,8 @@ relation_complete_bytes(struct kernel *k, struct relation *r, enum stint_status 
 }
 
 void
-relation_complete(struct kernel *k, struct relation *r, enum stint_status status, const void *value)
+relation_complete(struct kernel *k, struct relation *r, enum stint_status status,
+    const void *value)
 {
     struct stint_span bytes = { NULL, 0 };
     if (value != NULL) {
@@ -278,7 +285,8 @@ offer_receives(struct kernel *k, struct relation *r)
     }
     if (ch->balance > 0) {
         struct waiter *w = channel_first(ch);
-        const void *value = w->kind == WAITER_TASKLET ? tasklet_of_waiter(w)->value : relation_of_waiter(w)->value;
+        const void *value = w->kind == WAITER_TASKLET ? tasklet_of_waiter(w)->value
+                                                      : relation_of_waiter(w)->value;
         memcpy(k->scratch, value, ch->type->size);
         channel_dequeue(ch, w);
         channel_finish(k, ch, w, STINT_OK, NULL);
@@ -299,7 +307,8 @@ offer_begins(struct kernel *k, struct relation *r, const struct kernel_offer *of
         relation_complete(k, r, STINT_TYPE_MISMATCH, NULL);
     } else if (offer->op == KERNEL_RECEIVE) {
         offer_receives(k, r);
-    } else if (offer->op != KERNEL_SEND || type_decode(type, offer->value, k->scratch, NULL) != STINT_OK) {
+    } else if (offer->op != KERNEL_SEND ||
+               type_decode(type, offer->value, k->scratch, NULL) != STINT_OK) {
         relation_complete(k, r, STINT_INVALID, NULL);
     } else {
         offer_sends(k, r);
@@ -307,11 +316,12 @@ offer_begins(struct kernel *k, struct relation *r, const struct kernel_offer *of
 }
 
 /*
- * The relation of an offer, made if there is none and the number fits; NULL with STINT_OK: the offer is old news.
- * Repeats the last result if it is asked for, and tells a gap once.
+ * The relation of an offer, made if there is none and the number fits; NULL with STINT_OK: the
+ * offer is old news. Repeats the last result if it is asked for, and tells a gap once.
  */
 static enum stint_status
-relation_for(struct kernel *k, struct channel *ch, const struct kernel_offer *offer, struct relation **next)
+relation_for(struct kernel *k, struct channel *ch, const struct kernel_offer *offer,
+    struct relation **next)
 {
     bool first = offer->number == 1 || (offer->flags & KERNEL_FIRST) != 0;
     struct relation *r = relation_find(k, offer->cid, offer->tid);
@@ -322,8 +332,9 @@ relation_for(struct kernel *k, struct channel *ch, const struct kernel_offer *of
     if (r == NULL) {
         r = relation_new(k, ch, offer->tid);
         if (r == NULL) {
-            return ch->extra != NULL && ch->extra->relation_count >= KERNEL_RELATIONS_MAX ? STINT_LIMIT
-                                                                                          : STINT_NO_MEMORY;
+            return ch->extra != NULL && ch->extra->relation_count >= KERNEL_RELATIONS_MAX
+                       ? STINT_LIMIT
+                       : STINT_NO_MEMORY;
         }
         r->place = offer->place;
         r->epoch = offer->epoch;
@@ -433,7 +444,8 @@ kernel_node_gone(struct kernel *k, struct kernel_place place)
 {
     for (uint32_t i = 0; i < k->relations.fresh; i++) {
         struct relation *r = slab_at(&k->relations, i);
-        bool there = r->channel != NULL && id_equal(r->place.node, place.node) && r->place.inc == place.inc;
+        bool there = r->channel != NULL && id_equal(r->place.node, place.node) &&
+                     r->place.inc == place.inc;
         if (!there || list_is_linked(&r->orphaned)) {
             continue;
         }
@@ -450,14 +462,16 @@ uint64_t
 relation_deadline(const struct kernel *k)
 {
     struct list *first = list_first(&k->orphans);
-    return first == NULL ? UINT64_MAX : STINT_CONTAINER_OF(first, struct relation, orphaned)->orphan_until;
+    return first == NULL ? UINT64_MAX
+                         : STINT_CONTAINER_OF(first, struct relation, orphaned)->orphan_until;
 }
 
 void
 relation_expire(struct kernel *k)
 {
     while (relation_deadline(k) <= k->now_ns) {
-        struct relation *r = STINT_CONTAINER_OF(list_first(&k->orphans), struct relation, orphaned);
+        struct relation *r =
+            STINT_CONTAINER_OF(list_first(&k->orphans), struct relation, orphaned);
         if ((r->channel->flags & CHANNEL_AWAY) != 0) {
             /* A frozen channel does not change; its copy elsewhere counts anew. */
             list_remove(&r->orphaned);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A freed object is zeroed at once and not when it is used again: whoever looks at a place sees either an object that is
- * alive or zeroes, so a stale hint can be checked against the object itself.
+ * A freed object is zeroed at once and not when it is used again: whoever looks at a place sees
+ * either an object that is alive or zeroes, so a stale hint can be checked against the object
+ * itself.
  */
 #include "kernel/slab.h"
 
@@ -19,7 +20,11 @@ slab_init(struct slab *s, struct mem *m, uint32_t size, uint32_t limit)
     while ((size << (shift + 1)) <= SLAB_PAGE) {
         shift++;
     }
-    *s = (struct slab){ .mem = m, .size = size, .shift = shift, .limit = limit, .free = SLAB_NONE };
+    *s = (struct slab){ .mem = m,
+        .size = size,
+        .shift = shift,
+        .limit = limit,
+        .free = SLAB_NONE };
 }
 
 static size_t

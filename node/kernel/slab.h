@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Objects of one size in pages that are never given back before the end, each with a number: its place. A place finds its
- * object without hashing, and places in order are an iteration whose order comes from no address.
+ * Objects of one size in pages that are never given back before the end, each with a number: its
+ * place. A place finds its object without hashing, and places in order are an iteration whose
+ * order comes from no address.
  */
 #ifndef STINT_KERNEL_SLAB_H
 #define STINT_KERNEL_SLAB_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Classes of 64, 96, 128, 192, 256 ... bytes: half steps, because a million idle tasklets pay for every byte that their
- * stack is larger than their frames.
+ * Classes of 64, 96, 128, 192, 256 ... bytes: half steps, because a million idle tasklets pay for
+ * every byte that their stack is larger than their frames.
  */
 #include "kernel/stack.h"
 
@@ -68,7 +68,7 @@ stack_add_chunk(struct stack_pool *p)
     if (chunk == NULL) {
         return false;
     }
-    for (uint32_t class = STACK_CLASSES; class-- > 0;) {
+    for (uint32_t class = STACK_CLASSES; class -- > 0;) {
         while (p->fresh_left >= class_size(class)) {
             stack_put(p, p->fresh, class);
             p->fresh += class_size(class);

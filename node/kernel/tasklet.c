@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Making, waking, killing and ending tasklets. The ring is circular and `head` is the one that runs (or runs next), so
- * "at the end" is "before the head". Whoever takes a tasklet out of what it waits for leaves it PAUSED; whoever makes
- * it READY says with which outcome.
+ * Making, waking, killing and ending tasklets. The ring is circular and `head` is the one that
+ * runs (or runs next), so "at the end" is "before the head". Whoever takes a tasklet out of what
+ * it waits for leaves it PAUSED; whoever makes it READY says with which outcome.
  */
 #include "kernel/tasklet.h"
 
@@ -222,7 +222,8 @@ tasklet_end(struct kernel *k, struct tasklet *t, enum stint_status status)
         channel_end(k, t->owned);
     }
     while (t->extra != NULL && !list_is_empty(&t->extra->outlets)) {
-        outlet_release(k, STINT_CONTAINER_OF(list_first(&t->extra->outlets), struct outlet, of_tasklet));
+        outlet_release(k,
+            STINT_CONTAINER_OF(list_first(&t->extra->outlets), struct outlet, of_tasklet));
     }
     if (k->current == t) {
         k->current = NULL;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A tasklet: frames, a state, at most one pending operation, and what it owns. It is in at most one chain at a time (the
- * run ring, a channel's queue, the stack of STINT_RUN_ALL), so one pair of links serves them all.
+ * A tasklet: frames, a state, at most one pending operation, and what it owns. It is in at most
+ * one chain at a time (the run ring, a channel's queue, the stack of STINT_RUN_ALL), so one pair
+ * of links serves them all.
  *
  *     READY     may run: it is in the ring, unless HELD or FROZEN
  *     PAUSED    in no chain, until inserted, run or killed
@@ -12,9 +13,10 @@
  *     MOVING    asked to be moved to extra->target
  *     RUN_ALL   waits for the ring to be empty
  *
- * The value of a pending operation: `value` points to what is sent or where to receive; into the frames when it can stay
- * there, else into the scratch above them. When it is over `wake` holds the status, and WAKE_VALUE if a received value lies
- * in the scratch; the macro's finishing call takes both.
+ * The value of a pending operation: `value` points to what is sent or where to receive; into the
+ * frames when it can stay there, else into the scratch above them. When it is over `wake` holds
+ * the status, and WAKE_VALUE if a received value lies in the scratch; the macro's finishing call
+ * takes both.
  */
 #ifndef STINT_KERNEL_TASKLET_H
 #define STINT_KERNEL_TASKLET_H
@@ -60,7 +62,7 @@ enum tasklet_flags {
     TASKLET_FIRST_TURN = 1 << 5, /* has not given up its first turn yet */
     TASKLET_BLOCK_TRAP = 1 << 6,
     TASKLET_IN_RING = 1 << 7,
-    TASKLET_INDEXED = 1 << 9, /* in kernel.ids */
+    TASKLET_INDEXED = 1 << 9,    /* in kernel.ids */
     TASKLET_WANTS_VALUE = 1 << 8 /* PAUSED in STINT_PAUSE_FOR: `value` is where to put a `type` */
 };
 
@@ -72,13 +74,14 @@ enum tasklet_flags {
 struct tasklet_extra {
     struct heap_item timer; /* key: the deadline in ns; in kernel.timers */
     struct fault *fault;
-    struct list outlets;     /* of outlet.of_tasklet, last used first */
+    struct list outlets; /* of outlet.of_tasklet, last used first */
     uint32_t outlet_count;
-    uint32_t outstanding;    /* entries in the windows of all outlets */
-    uint64_t number_base;    /* new outlets begin after it, so that numbers to one channel never go back */
+    uint32_t outstanding; /* entries in the windows of all outlets */
+    uint64_t number_base; /* new outlets begin after it, so that numbers to one channel never go
+                             back */
     struct tasklet *tasklet;
-    uint64_t time_left;      /* of a frozen one's timer; UINT64_MAX: none */
-    struct stint_id target;  /* of a move that it asked for */
+    uint64_t time_left;     /* of a frozen one's timer; UINT64_MAX: none */
+    struct stint_id target; /* of a move that it asked for */
     uint32_t moves;
     uint32_t slot;
 };
@@ -110,35 +113,41 @@ struct tasklet {
     uint32_t owned_count;
 };
 
-/* A tasklet in state PAUSED, epoch 1, without frames, known by `id`. NULL: STINT_LIMIT or memory. `id` must be free. */
+/* A tasklet in state PAUSED, epoch 1, without frames, known by `id`. NULL: STINT_LIMIT or memory.
+ * `id` must be free. */
 struct tasklet *tasklet_new(struct kernel *k, struct stint_id id);
 
-/* Takes it out of everything (chain, timer, table), frees faults and frames. Its channels and outlets must be gone. */
+/* Takes it out of everything (chain, timer, table), frees faults and frames. Its channels and
+ * outlets must be gone. */
 void tasklet_free(struct kernel *k, struct tasklet *t);
 
-/* By id, or NULL. Enters those into the table of ids that are not in it yet, which nobody can see. */
+/* By id, or NULL. Enters those into the table of ids that are not in it yet, which nobody can
+ * see. */
 struct tasklet *tasklet_find(const struct kernel *k, struct stint_id id);
 
 /* Its extra part, made if it has none; NULL when memory is short. */
 struct tasklet_extra *tasklet_need_extra(struct kernel *k, struct tasklet *t);
 
-/* The end of its life, after its last frame: closes its channels, ends its dealings, tells, frees it. `status` is the
- * error that nobody handled, STINT_OK for a good end. The locals of the first frame are still above. */
+/* The end of its life, after its last frame: closes its channels, ends its dealings, tells, frees
+ * it. `status` is the error that nobody handled, STINT_OK for a good end. The locals of the first
+ * frame are still above. */
 void tasklet_end(struct kernel *k, struct tasklet *t, enum stint_status status);
 
-/* Makes it READY with `wake` as the outcome and puts it at the end of the ring (unless held or frozen). It must be in no
- * chain; its timer is stopped. */
+/* Makes it READY with `wake` as the outcome and puts it at the end of the ring (unless held or
+ * frozen). It must be in no chain; its timer is stopped. */
 void tasklet_ready(struct kernel *k, struct tasklet *t, uint32_t wake);
 
-/* Takes it out of whatever it waits for, without waking it: it is PAUSED then. An operation at another node becomes one
- * whose result nobody wants. */
+/* Takes it out of whatever it waits for, without waking it: it is PAUSED then. An operation at
+ * another node becomes one whose result nobody wants. */
 void tasklet_leave(struct kernel *k, struct tasklet *t);
 
 /* Sets or stops its timer. tasklet_need_extra() must have succeeded before for the first. */
-STINT_MUST_USE enum stint_status tasklet_set_timer(struct kernel *k, struct tasklet *t, uint64_t deadline_ns);
+STINT_MUST_USE enum stint_status tasklet_set_timer(struct kernel *k, struct tasklet *t,
+    uint64_t deadline_ns);
 void tasklet_stop_timer(struct kernel *k, struct tasklet *t);
 
-/* Kills, as KL-1 to KL-6 say: delivers STINT_KILLED at the next run. With `at_once` it becomes the head of the ring. */
+/* Kills, as KL-1 to KL-6 say: delivers STINT_KILLED at the next run. With `at_once` it becomes
+ * the head of the ring. */
 void tasklet_kill(struct kernel *k, struct tasklet *t, bool at_once);
 
 static inline struct tasklet *

@@ -46,9 +46,6 @@ static const char *
 header_problem(const ElfW(Ehdr) *h, uint64_t size)
 {
     uint8_t class = sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32;
-    if (memcmp(h->e_ident, ELFMAG, SELFMAG) != 0) {
-        return "is no shared object";
-    }
     if (h->e_ident[EI_CLASS] != class || (this_machine() != EM_NONE && h->e_machine != this_machine())) {
         return "is a shared object for another kind of machine";
     }
@@ -68,7 +65,11 @@ file_problem(int fd)
     ElfW(Ehdr) header;
     ElfW(Phdr) parts[HEADERS_MAX];
     struct stat st;
-    if (fstat(fd, &st) != 0 || pread(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header)) {
+    ssize_t begin = pread(fd, &header, sizeof(header), 0);
+    if (begin < SELFMAG || memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) {
+        return "is no shared object";
+    }
+    if (fstat(fd, &st) != 0 || begin != (ssize_t)sizeof(header)) {
         return "is cut short";
     }
     uint64_t size = (uint64_t)st.st_size;

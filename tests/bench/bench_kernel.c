@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the kernel costs by itself, in one thread pinned to a core: the metrics `pingpong spawn mem ring fanin1` of the peers'
- * programs, as lines `stint METRIC VALUE UNIT`. Times are medians of several runs. Use: bench_kernel [--quick] [METRIC]...;
+ * What the kernel costs by itself, in one thread pinned to a core: the metrics `pingpong spawn
+ * mem ring fanin1` of the peers' programs, as lines `stint METRIC VALUE UNIT`. Times are medians
+ * of several runs. Use: bench_kernel [--quick] [METRIC]...;
  * --quick only shows that it works.
  */
 #include <pb_encode.h>
@@ -114,7 +115,8 @@ STINT_FRAME(bench_Start)
     if (self->what == 'p') {
         status |= stint_channel_shared(ctx, &self->a, bench_Number, 0);
         status |= stint_channel_shared(ctx, &self->b, bench_Number, 0);
-        status |= stint_spawn(ctx, bench_Server, (&(bench_Server){ .ping = self->a, .pong = self->b }), NULL);
+        status |= stint_spawn(ctx, bench_Server,
+            (&(bench_Server){ .ping = self->a, .pong = self->b }), NULL);
         status |= stint_spawn(ctx, bench_Client,
             (&(bench_Client){ .ping = self->a, .pong = self->b, .left = self->amount }), NULL);
     } else if (self->what == 's') {
@@ -124,7 +126,8 @@ STINT_FRAME(bench_Start)
         status |= stint_spawn(ctx, bench_Sink,
             (&(bench_Sink){ .from = self->a, .left = (uint64_t)SENDERS * self->amount }), NULL);
         for (int i = 0; i < SENDERS; i++) {
-            status |= stint_spawn(ctx, bench_Source, (&(bench_Source){ .to = self->a, .left = self->amount }), NULL);
+            status |= stint_spawn(ctx, bench_Source,
+                (&(bench_Source){ .to = self->a, .left = self->amount }), NULL);
         }
     } else if (self->what == 'r') {
         status |= stint_channel_shared(ctx, &self->first, bench_Number, 0);
@@ -135,7 +138,8 @@ STINT_FRAME(bench_Start)
             } else {
                 status |= stint_channel_shared(ctx, &self->b, bench_Number, 0);
             }
-            status |= stint_spawn(ctx, bench_Link, (&(bench_Link){ .in = self->a, .out = self->b }), NULL);
+            status |= stint_spawn(ctx, bench_Link,
+                (&(bench_Link){ .in = self->a, .out = self->b }), NULL);
             self->a = self->b;
         }
         status |= stint_spawn(ctx, bench_Source,
@@ -151,8 +155,8 @@ STINT_FRAME(bench_Start)
     STINT_END;
 }
 
-STINT_MODULE(bench, "1.0.0", bench_Client, bench_Server, bench_Nothing, bench_Spawner, bench_Idle, bench_Link,
-    bench_Source, bench_Sink, bench_Start)
+STINT_MODULE(bench, "1.0.0", bench_Client, bench_Server, bench_Nothing, bench_Spawner, bench_Idle,
+    bench_Link, bench_Source, bench_Sink, bench_Start)
 
 static void *
 resize(void *arg, void *ptr, size_t old_size, size_t size)
@@ -214,7 +218,9 @@ measure(int what, uint32_t amount)
     struct mem m;
     char error[200] = "no kernel";
     mem_init(&m, (struct stint_allocator){ resize, NULL }, 0);
-    struct kernel_config config = { .mem = &m, .seed = 1, .here = { .node = { { 1 } }, .inc = 1 } };
+    struct kernel_config config = { .mem = &m,
+        .seed = 1,
+        .here = { .node = { { 1 } }, .inc = 1 } };
     struct kernel *k = kernel_new(&config);
     const struct code *code;
     struct stint_id id = { { 0 } };
@@ -222,9 +228,11 @@ measure(int what, uint32_t amount)
     uint8_t args[bench_Start_size];
     pb_ostream_t stream = pb_ostream_from_buffer(args, sizeof args);
     uint32_t effects;
-    if (!pb_encode(&stream, &bench_Start_msg, &start) || k == NULL || kernel_add_module(k, &stint_module, error, sizeof error) != STINT_OK ||
+    if (!pb_encode(&stream, &bench_Start_msg, &start) || k == NULL ||
+        kernel_add_module(k, &stint_module, error, sizeof error) != STINT_OK ||
         kernel_find_code(k, "bench", "Start", &code) != STINT_OK ||
-        kernel_spawn(k, code, (struct stint_span){ args, stream.bytes_written }, 0, &id) != STINT_OK) {
+        kernel_spawn(k, code, (struct stint_span){ args, stream.bytes_written }, 0, &id) !=
+            STINT_OK) {
         fail(error);
     }
     double before = rss_bytes();
@@ -270,7 +278,8 @@ static const struct metric {
     uint32_t amount;
     int runs;
 } metrics[] = {
-    { "mem", "B", 'm', 1000000, 1 }, /* first: nothing has been freed yet that could be used again */
+    { "mem", "B", 'm', 1000000,
+        1 }, /* first: nothing has been freed yet that could be used again */
     { "pingpong", "ns/rt", 'p', 1000000, RUNS },
     { "spawn", "ns", 's', 1000000, RUNS },
     { "ring", "ns/hop", 'r', 2000000, RUNS },

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tasklets that do what a line of text says, so that a test is a table of scripts and the order expected. Words of a script:
- *   log log' log:TEXT      writes the actor's name, the name with a prime, a text
- *   new:X bind:X           starts actor X, makes it paused
- *   yield pause runall sleep:MS run:X switch:X insert:X remove:X kill:X killp:X unbind:X
- *   open:C open:C/N        a shared channel of capacity N; own:C/N one of its own
- *   send:C recv:C          a recv keeps its value; got logs it
- *   set:N                  the value to send
- *   within:MS              the next send or recv has a deadline; try: it does not raise, status logs what came out
- *   pref:C+ pref:C0 pref:C- all:C none:C close:C wake:C reopen:C
- *   bal:C count logs       bal logs C's balance, count the ring's length
- *   trap untrap            block trap
- *   raise                  raises STINT_USER; refuse: a kill or error does not end the actor
- * A kill logs the name with an X, any other error that is not handled the status's name.
+ * Tasklets that do what a line of text says, so that a test is a table of scripts and the order
+ * expected. Words of a script: log log' log:TEXT      writes the actor's name, the name with a
+ * prime, a text new:X bind:X           starts actor X, makes it paused yield pause runall
+ * sleep:MS run:X switch:X insert:X remove:X kill:X killp:X unbind:X open:C open:C/N        a
+ * shared channel of capacity N; own:C/N one of its own send:C recv:C          a recv keeps its
+ * value; got logs it set:N                  the value to send within:MS              the next
+ * send or recv has a deadline; try: it does not raise, status logs what came out pref:C+ pref:C0
+ * pref:C- all:C none:C close:C wake:C reopen:C bal:C count logs       bal logs C's balance, count
+ * the ring's length trap untrap            block trap raise                  raises STINT_USER;
+ * refuse: a kill or error does not end the actor A kill logs the name with an X, any other error
+ * that is not handled the status's name.
  */
 #ifndef STINT_TESTS_ACTOR_H
 #define STINT_TESTS_ACTOR_H
@@ -75,7 +73,8 @@ world_script(const char *name)
     for (const struct script *s = world.scripts; s->name != NULL; s++) {
         /* A script of the name "S*" is that of S0, S1 ... */
         size_t length = strlen(s->name);
-        if (strcmp(s->name, name) == 0 || (s->name[length - 1] == '*' && strncmp(s->name, name, length - 1) == 0)) {
+        if (strcmp(s->name, name) == 0 ||
+            (s->name[length - 1] == '*' && strncmp(s->name, name, length - 1) == 0)) {
             return s->text;
         }
     }
@@ -131,7 +130,8 @@ actor_next(actor_Actor *self)
     }
     size_t op = strcspn(text, ": ");
     snprintf(self->op, sizeof self->op, "%.*s", (int)op, text);
-    snprintf(self->arg, sizeof self->arg, "%.*s", op < length ? (int)(length - op - 1) : 0, text + op + 1);
+    snprintf(self->arg, sizeof self->arg, "%.*s", op < length ? (int)(length - op - 1) : 0,
+        text + op + 1);
     self->at = (uint32_t)(text + length - self->script);
     return true;
 }
@@ -164,8 +164,11 @@ actor_channel_word(struct stint_context *ctx, actor_Actor *self)
     } else if (actor_is(self, "own")) {
         assert_int_equal(stint_channel_new(ctx, ch, actor_Number, capacity), STINT_OK);
     } else if (actor_is(self, "pref")) {
-        assert_int_equal(
-            stint_channel_prefer(ctx, ch, self->arg[1] == '+' ? 9 : self->arg[1] == '-' ? -9 : 0), STINT_OK);
+        assert_int_equal(stint_channel_prefer(ctx, ch,
+                             self->arg[1] == '+'   ? 9
+                             : self->arg[1] == '-' ? -9
+                                                   : 0),
+            STINT_OK);
     } else if (actor_is(self, "all") || actor_is(self, "none")) {
         assert_int_equal(stint_channel_schedule_all(ctx, ch, self->op[0] == 'a'), STINT_OK);
     } else if (actor_is(self, "close") || actor_is(self, "wake")) {
@@ -263,15 +266,20 @@ again:
         } else if (actor_is(self, "raise")) {
             STINT_RAISE(STINT_USER, "%s says so", self->name);
         } else if (actor_is(self, "send")) {
-            STINT_SEND_AS("send", *world_channel(self->arg), actor_Number, &self->value, actor_within());
+            STINT_SEND_AS("send", *world_channel(self->arg), actor_Number, &self->value,
+                actor_within());
         } else if (actor_is(self, "recv")) {
-            STINT_RECV_AS("recv", *world_channel(self->arg), actor_Number, &self->value, actor_within());
+            STINT_RECV_AS("recv", *world_channel(self->arg), actor_Number, &self->value,
+                actor_within());
         } else if (actor_is(self, "trysend")) {
-            STINT_TRY_SEND_AS("trysend", *world_channel(self->arg), actor_Number, &self->value, actor_within());
+            STINT_TRY_SEND_AS("trysend", *world_channel(self->arg), actor_Number, &self->value,
+                actor_within());
         } else if (actor_is(self, "tryrecv")) {
-            STINT_TRY_RECV_AS("tryrecv", *world_channel(self->arg), actor_Number, &self->value, actor_within());
-        } else if (!actor_tasklet_word(ctx, self) && (self->arg[0] == 0 || actor_is(self, "log") ||
-                       actor_is(self, "set") || actor_is(self, "within") || !actor_channel_word(ctx, self))) {
+            STINT_TRY_RECV_AS("tryrecv", *world_channel(self->arg), actor_Number, &self->value,
+                actor_within());
+        } else if (!actor_tasklet_word(ctx, self) &&
+                   (self->arg[0] == 0 || actor_is(self, "log") || actor_is(self, "set") ||
+                       actor_is(self, "within") || !actor_channel_word(ctx, self))) {
             actor_other_word(ctx, self);
         }
     }
@@ -300,7 +308,9 @@ world_begin(const struct script *scripts)
     world.within = STINT_FOREVER;
     world.scripts = scripts;
     mem_init(&world.mem, tracked_allocator(&world.tracked), 0);
-    struct kernel_config config = { .mem = &world.mem, .seed = 1, .here = { .node = { { 1 } }, .inc = 1 } };
+    struct kernel_config config = { .mem = &world.mem,
+        .seed = 1,
+        .here = { .node = { { 1 } }, .inc = 1 } };
     world.k = kernel_new(&config);
     assert_non_null(world.k);
     if (kernel_add_module(world.k, &actor_module, error, sizeof error) != STINT_OK) {
@@ -313,8 +323,9 @@ world_begin(const struct script *scripts)
     uint8_t bytes[actor_Actor_size];
     pb_ostream_t stream = pb_ostream_from_buffer(bytes, sizeof bytes);
     assert_true(pb_encode(&stream, &actor_Actor_msg, &actor));
-    assert_int_equal(
-        kernel_spawn(world.k, code, (struct stint_span){ bytes, stream.bytes_written }, 0, id), STINT_OK);
+    assert_int_equal(kernel_spawn(world.k, code,
+                         (struct stint_span){ bytes, stream.bytes_written }, 0, id),
+        STINT_OK);
 }
 
 static inline void

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Several kernels and what a cluster does between them: effects become messages, in order between each two kernels and in
- * any order else; a message may come twice; what finds a frozen channel comes again later.
+ * Several kernels and what a cluster does between them: effects become messages, in order between
+ * each two kernels and in any order else; a message may come twice; what finds a frozen channel
+ * comes again later.
  */
 #ifndef STINT_TESTS_REMOTE_H
 #define STINT_TESTS_REMOTE_H
@@ -43,11 +44,11 @@ static struct net {
     struct list messages;
     struct prng prng;
     uint64_t now_ms;
-    uint32_t duplicates;  /* of 100 messages */
+    uint32_t duplicates; /* of 100 messages */
     remote_Item received[RECEIVED_MAX];
     uint8_t receivers[RECEIVED_MAX];
     uint32_t received_count;
-    uint32_t produced;    /* sends that returned well */
+    uint32_t produced; /* sends that returned well */
     enum stint_status last_error;
     char last_text[128];
     uint32_t ended;
@@ -106,7 +107,8 @@ STINT_FRAME(remote_Named)
     STINT_END;
 }
 
-STINT_MODULE_AS(remote_module, remote, "1.0.0", remote_Producer, remote_Consumer, remote_Owner, remote_Named)
+STINT_MODULE_AS(remote_module, remote, "1.0.0", remote_Producer, remote_Consumer, remote_Owner,
+    remote_Named)
 
 static inline void
 net_begin(uint64_t seed)
@@ -117,7 +119,8 @@ net_begin(uint64_t seed)
     prng_init(&net.prng, seed);
     list_init(&net.messages);
     for (int i = 0; i < KERNELS; i++) {
-        struct kernel_config config = { .mem = &net.mem, .seed = seed * 10 + (uint64_t)i,
+        struct kernel_config config = { .mem = &net.mem,
+            .seed = seed * 10 + (uint64_t)i,
             .here = { .node = { { (uint8_t)(i + 1) } }, .inc = 1 } };
         net.kernels[i] = kernel_new(&config);
         assert_non_null(net.kernels[i]);
@@ -141,7 +144,8 @@ net_end(void)
 }
 
 static inline struct stint_id
-net_spawn(int at, const char *name, const pb_msgdesc_t *fields, const void *locals, uint32_t flags)
+net_spawn(int at, const char *name, const pb_msgdesc_t *fields, const void *locals,
+    uint32_t flags)
 {
     const struct code *code;
     struct stint_id id = { { 0 } };
@@ -149,8 +153,9 @@ net_spawn(int at, const char *name, const pb_msgdesc_t *fields, const void *loca
     pb_ostream_t stream = pb_ostream_from_buffer(bytes, sizeof bytes);
     assert_true(pb_encode(&stream, fields, locals));
     assert_int_equal(kernel_find_code(net.kernels[at], "remote", name, &code), STINT_OK);
-    assert_int_equal(
-        kernel_spawn(net.kernels[at], code, (struct stint_span){ bytes, stream.bytes_written }, flags, &id), STINT_OK);
+    assert_int_equal(kernel_spawn(net.kernels[at], code,
+                         (struct stint_span){ bytes, stream.bytes_written }, flags, &id),
+        STINT_OK);
     return id;
 }
 
@@ -175,7 +180,10 @@ net_handle(struct stint_id cid)
 static inline struct stint_id
 net_producer(int at, struct stint_id cid, uint32_t sender, uint32_t count, int32_t within)
 {
-    remote_Producer p = { .to = net_handle(cid), .sender = sender, .count = count, .within = within };
+    remote_Producer p = { .to = net_handle(cid),
+        .sender = sender,
+        .count = count,
+        .within = within };
     return net_spawn(at, "Producer", &remote_Producer_msg, &p, 0);
 }
 
@@ -192,7 +200,9 @@ net_post(int from, const struct kernel_effect *effect)
     struct message *m = malloc(sizeof *m);
     assert_non_null(m);
     bool answer = effect->kind == KERNEL_DONE || effect->kind == KERNEL_REFUSE;
-    *m = (struct message){ .from = from, .to = answer ? effect->place.node.bytes[0] - 1 : -1, .effect = *effect };
+    *m = (struct message){ .from = from,
+        .to = answer ? effect->place.node.bytes[0] - 1 : -1,
+        .effect = *effect };
     assert_true(effect->value.size <= sizeof m->bytes);
     if (effect->value.size != 0) {
         memcpy(m->bytes, effect->value.data, effect->value.size);
@@ -250,9 +260,15 @@ net_to_host(const struct message *m)
         return true;
     }
     struct kernel *k = net.kernels[host];
-    struct kernel_offer offer = { .cid = e->cid, .tid = e->tid, .number = e->number, .epoch = e->epoch,
-        .type_hash = e->type_hash, .place = { .node = { { (uint8_t)(m->from + 1) } }, .inc = 1 }, .flags = e->flags,
-        .op = e->op, .value = e->value };
+    struct kernel_offer offer = { .cid = e->cid,
+        .tid = e->tid,
+        .number = e->number,
+        .epoch = e->epoch,
+        .type_hash = e->type_hash,
+        .place = { .node = { { (uint8_t)(m->from + 1) } }, .inc = 1 },
+        .flags = e->flags,
+        .op = e->op,
+        .value = e->value };
     enum stint_status status = STINT_OK;
     if (e->kind == KERNEL_OFFER) {
         status = kernel_offer(k, &offer);
@@ -271,8 +287,13 @@ static bool
 net_deliver(const struct message *m)
 {
     const struct kernel_effect *e = &m->effect;
-    struct kernel_done done = { .tid = e->tid, .cid = e->cid, .number = e->number, .type_hash = e->type_hash,
-        .flags = e->flags, .status = e->status, .value = e->value };
+    struct kernel_done done = { .tid = e->tid,
+        .cid = e->cid,
+        .number = e->number,
+        .type_hash = e->type_hash,
+        .flags = e->flags,
+        .status = e->status,
+        .value = e->value };
     switch (e->kind) {
     case KERNEL_DONE:
         kernel_done(net.kernels[m->to], &done);
@@ -365,7 +386,8 @@ net_check_received(uint32_t senders)
         const remote_Item *item = &net.received[i];
         assert_true(item->sender < senders && senders <= 16);
         if (item->number != next[item->sender]) {
-            fail_msg("sender %u: %u came, %u was due", item->sender, item->number, next[item->sender]);
+            fail_msg("sender %u: %u came, %u was due", item->sender, item->number,
+                next[item->sender]);
         }
         next[item->sender]++;
     }

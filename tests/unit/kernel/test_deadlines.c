@@ -28,8 +28,9 @@ static void
 test_sleepers_wake_in_order(void **state)
 {
     (void)state;
-    const struct script scripts[] = { { "main", "new:a new:b new:c new:d" }, { "a", "sleep:30 log" },
-        { "b", "sleep:10 log" }, { "c", "sleep:30 log" }, { "d", "sleep:0 log" }, { NULL, NULL } };
+    const struct script scripts[] = { { "main", "new:a new:b new:c new:d" },
+        { "a", "sleep:30 log" }, { "b", "sleep:10 log" }, { "c", "sleep:30 log" },
+        { "d", "sleep:0 log" }, { NULL, NULL } };
     check("sleepers", scripts, "d b a c");
 }
 
@@ -37,8 +38,10 @@ static void
 test_a_deadline_leaves_the_queue(void **state)
 {
     (void)state;
-    const struct script scripts[] = { { "main", "open:c new:a new:b sleep:50 bal:c set:4 send:c log:sent" },
-        { "a", "within:20 recv:c got" }, { "b", "recv:c got" }, { NULL, NULL } };
+    const struct script scripts[] = {
+        { "main", "open:c new:a new:b sleep:50 bal:c set:4 send:c log:sent" },
+        { "a", "within:20 recv:c got" }, { "b", "recv:c got" }, { NULL, NULL }
+    };
     check("deadline", scripts, "TIMED_OUT -1 =4 sent");
 }
 
@@ -55,9 +58,11 @@ static void
 test_zero_means_at_once(void **state)
 {
     (void)state;
-    const struct script scripts[] = { { "main", "open:c within:0 tryrecv:c status within:0 trysend:c status new:a yield "
-                                                "set:2 within:0 trysend:c status" },
-        { "a", "recv:c got" }, { NULL, NULL } };
+    const struct script scripts[] = {
+        { "main", "open:c within:0 tryrecv:c status within:0 trysend:c status new:a yield "
+                  "set:2 within:0 trysend:c status" },
+        { "a", "recv:c got" }, { NULL, NULL }
+    };
     check("zero", scripts, "TIMED_OUT TIMED_OUT =2 OK");
 }
 
@@ -65,8 +70,8 @@ static void
 test_a_killed_sleeper_has_no_timer(void **state)
 {
     (void)state;
-    const struct script scripts[] = { { "main", "new:a yield kill:a log" }, { "a", "refuse sleep:10 pause" },
-        { NULL, NULL } };
+    const struct script scripts[] = { { "main", "new:a yield kill:a log" },
+        { "a", "refuse sleep:10 pause" }, { NULL, NULL } };
     check("killed", scripts, "aX main");
 }
 
@@ -79,7 +84,8 @@ test_the_longest_sleep(void **state)
     kernel_set_time(world.k, 1000, 0);
     kernel_run(world.k, 10);
     assert_false(kernel_runnable(world.k));
-    assert_true(kernel_deadline(world.k) > UINT64_MAX / 2 && kernel_deadline(world.k) < UINT64_MAX);
+    assert_true(
+        kernel_deadline(world.k) > UINT64_MAX / 2 && kernel_deadline(world.k) < UINT64_MAX);
     kernel_set_time(world.k, 5, 0); /* time does not go back */
     kernel_run(world.k, 10);
     assert_string_equal(world.log, "");

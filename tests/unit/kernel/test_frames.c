@@ -66,7 +66,8 @@ STINT_FRAME(frames_Caller)
     STINT_EXCEPT;
     self->handled = true;
     STINT_YIELD;
-    snprintf(self->text, sizeof self->text, "%s|%s", stint_status_name(stint_status(ctx)), stint_error_text(ctx));
+    snprintf(self->text, sizeof self->text, "%s|%s", stint_status_name(stint_status(ctx)),
+        stint_error_text(ctx));
     STINT_END;
 }
 
@@ -89,7 +90,8 @@ STINT_FRAME(frames_Outside)
 {
     STINT_BEGIN;
     frames_Number *outside;
-    static frames_Number elsewhere; /* not in the locals: it cannot be there while the tasklet waits */
+    static frames_Number
+        elsewhere; /* not in the locals: it cannot be there while the tasklet waits */
     outside = &elsewhere;
     STINT_RECV(self->from, frames_Number, outside == &elsewhere ? outside : &elsewhere);
     self->value.n = elsewhere.n;
@@ -116,8 +118,8 @@ STINT_FRAME(frames_Loop)
     STINT_END;
 }
 
-STINT_MODULE_AS(frames_module, frames, "1.0.0", frames_Sum, frames_Caller, frames_Catcher, frames_Outside, frames_Waits,
-    frames_Loop)
+STINT_MODULE_AS(frames_module, frames, "1.0.0", frames_Sum, frames_Caller, frames_Catcher,
+    frames_Outside, frames_Waits, frames_Loop)
 
 static struct tracked_memory tracked;
 static struct mem mem;
@@ -130,7 +132,9 @@ setup(void **state)
     char error[200] = "";
     tracked = (struct tracked_memory){ 0 };
     mem_init(&mem, tracked_allocator(&tracked), 0);
-    struct kernel_config config = { .mem = &mem, .seed = 1, .here = { .node = { { 1 } }, .inc = 1 } };
+    struct kernel_config config = { .mem = &mem,
+        .seed = 1,
+        .here = { .node = { { 1 } }, .inc = 1 } };
     k = kernel_new(&config);
     if (k == NULL || kernel_add_module(k, &frames_module, error, sizeof error) != STINT_OK) {
         fprintf(stderr, "%s\n", error);
@@ -156,8 +160,9 @@ spawn(const char *name, const pb_msgdesc_t *fields, const void *locals)
     pb_ostream_t stream = pb_ostream_from_buffer(bytes, sizeof bytes);
     assert_true(pb_encode(&stream, fields, locals));
     assert_int_equal(kernel_find_code(k, "frames", name, &code), STINT_OK);
-    assert_int_equal(
-        kernel_spawn(k, code, (struct stint_span){ bytes, stream.bytes_written }, KERNEL_NOTIFY, &id), STINT_OK);
+    assert_int_equal(kernel_spawn(k, code, (struct stint_span){ bytes, stream.bytes_written },
+                         KERNEL_NOTIFY, &id),
+        STINT_OK);
     return id;
 }
 
@@ -329,8 +334,12 @@ test_a_value_waits_for_a_destination_outside_the_locals(void **state)
     struct stint_id id = spawn("Outside", &frames_Outside_msg, &outside);
     kernel_run(k, 1);
     uint8_t value[] = { 0x08, 42 };
-    struct kernel_offer offer = { .cid = cid, .tid = { { 3 } }, .number = 1, .op = KERNEL_SEND,
-        .type_hash = type_hash(type), .value = { value, sizeof value } };
+    struct kernel_offer offer = { .cid = cid,
+        .tid = { { 3 } },
+        .number = 1,
+        .op = KERNEL_SEND,
+        .type_hash = type_hash(type),
+        .value = { value, sizeof value } };
     assert_int_equal(kernel_offer(k, &offer), STINT_OK);
     kernel_run(k, 1);
     assert_int_equal(((const frames_Outside *)locals_of(id, 0))->value.n, 42);
@@ -379,7 +388,8 @@ test_spawning_checks_its_arguments(void **state)
     uint8_t rubbish[] = { 0xff, 0xff };
     struct stint_id id = { { 0 } };
     assert_int_equal(kernel_find_code(k, "frames", "Sum", &code), STINT_OK);
-    assert_int_equal(kernel_spawn(k, code, (struct stint_span){ rubbish, 2 }, 0, &id), STINT_INVALID);
+    assert_int_equal(kernel_spawn(k, code, (struct stint_span){ rubbish, 2 }, 0, &id),
+        STINT_INVALID);
     id = (struct stint_id){ { 8 } };
     assert_int_equal(kernel_spawn(k, code, (struct stint_span){ NULL, 0 }, 0, &id), STINT_OK);
     assert_int_equal(kernel_spawn(k, code, (struct stint_span){ NULL, 0 }, 0, &id), STINT_EXISTS);
@@ -442,7 +452,8 @@ test_memory_may_run_out_anywhere(void **state)
             pb_ostream_t stream = pb_ostream_from_buffer(bytes, sizeof bytes);
             assert_true(pb_encode(&stream, &frames_Caller_msg, &caller));
             assert_int_equal(kernel_find_code(other, "frames", "Caller", &code), STINT_OK);
-            if (kernel_spawn(other, code, (struct stint_span){ bytes, stream.bytes_written }, 0, &id) == STINT_OK) {
+            if (kernel_spawn(other, code, (struct stint_span){ bytes, stream.bytes_written }, 0,
+                    &id) == STINT_OK) {
                 kernel_run(other, 1000);
                 assert_true(kernel_is_broken(other) || !kernel_has_tasklet(other, id));
             }
@@ -462,10 +473,14 @@ main(void)
         cmocka_unit_test_setup_teardown(test_calls_have_a_bound, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_turn_is_cut_at_a_call, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_error_travels_to_whoever_tries, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_an_error_that_is_raised_again_keeps_its_origin, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_kill_in_a_nested_call_passes_all_frames, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_code_that_is_not_listed_is_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_value_waits_for_a_destination_outside_the_locals, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_an_error_that_is_raised_again_keeps_its_origin,
+            setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_kill_in_a_nested_call_passes_all_frames, setup,
+            teardown),
+        cmocka_unit_test_setup_teardown(test_a_code_that_is_not_listed_is_refused, setup,
+            teardown),
+        cmocka_unit_test_setup_teardown(test_a_value_waits_for_a_destination_outside_the_locals,
+            setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_paused_tasklet_gets_a_value, setup, teardown),
         cmocka_unit_test_setup_teardown(test_operators_hold_and_release, setup, teardown),
         cmocka_unit_test_setup_teardown(test_spawning_checks_its_arguments, setup, teardown),

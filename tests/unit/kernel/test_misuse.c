@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the compiler must refuse, with the options that modules are built with: plain C variables that would have to live
- * across a suspension, wrong types, two suspension points in a line. Each snippet stands beside one that is right.
+ * What the compiler must refuse, with the options that modules are built with: plain C variables
+ * that would have to live across a suspension, wrong types, two suspension points in a line. Each
+ * snippet stands beside one that is right.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -42,11 +43,13 @@ compiles(const char *body)
     snprintf(path, sizeof path, "%s/snippet.c", folder);
     snprintf(text, sizeof text,
         "#include \"actor.pb.h\"\n#include <stint/tasklet.h>\nuint64_t look(void);\n"
-        "STINT_FRAME(actor_Nest)\n{\n    STINT_BEGIN;\n%s\n    STINT_END;\n}\nSTINT_MODULE(actor, \"1\", actor_Nest)\n",
+        "STINT_FRAME(actor_Nest)\n{\n    STINT_BEGIN;\n%s\n    "
+        "STINT_END;\n}\nSTINT_MODULE(actor, \"1\", actor_Nest)\n",
         body);
     tmpdir_write(path, text, 0600);
     int length = snprintf(command, sizeof command,
-        "gcc -std=c11 -O2 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wimplicit-fallthrough -Werror "
+        "gcc -std=c11 -O2 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wimplicit-fallthrough "
+        "-Werror "
         "-Werror=jump-misses-init -Werror=maybe-uninitialized -I%s/../sdk/include -I%s/generated "
         "-I%s/generated/schema -I%s/generated/unit/kernel -c -o /dev/null %s 2>%s/errors",
         TEST_SOURCE_DIR, TEST_BINARY_DIR, TEST_BINARY_DIR, TEST_BINARY_DIR, path, folder);
@@ -59,12 +62,15 @@ test_what_is_right_compiles(void **state)
 {
     (void)state;
     assert_true(compiles("STINT_YIELD;"));
-    assert_true(compiles("{ uint64_t x = look(); self->sum += x; }\nSTINT_YIELD;\n{ uint64_t x = look(); self->sum = x; }"));
+    assert_true(compiles("{ uint64_t x = look(); self->sum += x; }\nSTINT_YIELD;\n{ uint64_t x = "
+                         "look(); self->sum = x; }"));
     assert_true(compiles("STINT_RECV(self->channel, actor_Number, &self->value);\n"
                          "STINT_SEND(self->channel, actor_Number, &(actor_Number){ .n = 1 });"));
-    assert_true(compiles("STINT_CALL(actor_Nest, .depth = 1, .mode = 2);\nself->sum = STINT_RESULT(actor_Nest)->sum;"));
-    assert_true(compiles("for (self->depth = 0; self->depth < 9; self->depth++) {\n    STINT_YIELD;\n}\n"
-                         "STINT_EXCEPT;\nstint_log(ctx, \"%s\", stint_error_text(ctx));"));
+    assert_true(compiles("STINT_CALL(actor_Nest, .depth = 1, .mode = 2);\nself->sum = "
+                         "STINT_RESULT(actor_Nest)->sum;"));
+    assert_true(
+        compiles("for (self->depth = 0; self->depth < 9; self->depth++) {\n    STINT_YIELD;\n}\n"
+                 "STINT_EXCEPT;\nstint_log(ctx, \"%s\", stint_error_text(ctx));"));
 }
 
 static void
@@ -73,7 +79,8 @@ test_a_variable_may_not_live_across_a_suspension(void **state)
     (void)state;
     assert_false(compiles("uint64_t x = look();\nSTINT_YIELD;\nself->sum = x;"));
     assert_false(compiles("uint64_t x;\nx = look();\nSTINT_YIELD;\nself->sum = x;"));
-    assert_false(compiles("for (uint32_t i = 0; i < 9; i++) {\n    STINT_YIELD;\n    self->sum += i;\n}"));
+    assert_false(
+        compiles("for (uint32_t i = 0; i < 9; i++) {\n    STINT_YIELD;\n    self->sum += i;\n}"));
 }
 
 static void
@@ -81,7 +88,8 @@ test_types_are_checked(void **state)
 {
     (void)state;
     assert_false(compiles("STINT_RECV(self->channel, actor_Number, &self->sum);"));
-    assert_false(compiles("STINT_RECV(self->channel, actor_Number, &(const actor_Number){ .n = 1 });"));
+    assert_false(
+        compiles("STINT_RECV(self->channel, actor_Number, &(const actor_Number){ .n = 1 });"));
     assert_false(compiles("STINT_SEND(self->channel, actor_Number, &(actor_Other){ .n = 1 });"));
     assert_false(compiles("STINT_CALL(actor_Nest, .deep = 1);"));
     assert_false(compiles("(void)stint_spawn(ctx, actor_Nest, &(actor_Other){ .n = 1 }, NULL);"));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Operations on channels of another kernel: each once, in order, through repeats, deadlines, kills and freezes. */
+/* Operations on channels of another kernel: each once, in order, through repeats, deadlines,
+ * kills and freezes. */
 #include "remote.h"
 
 static void
@@ -33,7 +34,8 @@ test_a_buffer_takes_values_without_a_receiver(void **state)
     struct stint_id c = net_channel(0, 4);
     net_producer(1, c, 0, 200, -1);
     net_settle();
-    /* The first told that there is a buffer, a window followed; four are in the buffer, one is pending there. */
+    /* The first told that there is a buffer, a window followed; four are in the buffer, one is
+     * pending there. */
     struct kernel_channel_view view;
     assert_int_equal(kernel_look_channel(net.kernels[0], c, &view), STINT_OK);
     assert_int_equal(view.count, 4);
@@ -95,7 +97,8 @@ test_a_wrong_type_is_told(void **state)
     (void)state;
     net_begin(5);
     struct stint_id c = { { 0 } };
-    assert_int_equal(kernel_channel_create(net.kernels[0], kernel_find_type(net.kernels[0], "stint.Empty"), 0, NULL, &c),
+    assert_int_equal(kernel_channel_create(net.kernels[0],
+                         kernel_find_type(net.kernels[0], "stint.Empty"), 0, NULL, &c),
         STINT_OK);
     net_producer(1, c, 0, 1, -1);
     net_settle();
@@ -227,7 +230,10 @@ test_a_frozen_owner_takes_its_channel_along(void **state)
     assert_string_equal(view.name, "inbox");
     assert_int_equal(view.receivers, 1);
     assert_int_equal(kernel_freeze(net.kernels[0], tid), STINT_OK);
-    struct kernel_offer offer = { .cid = view.id, .tid = { { 5 } }, .number = 1, .op = KERNEL_SEND };
+    struct kernel_offer offer = { .cid = view.id,
+        .tid = { { 5 } },
+        .number = 1,
+        .op = KERNEL_SEND };
     assert_int_equal(kernel_offer(net.kernels[0], &offer), STINT_BUSY);
     assert_int_equal(kernel_discard(net.kernels[0], tid), STINT_OK);
     assert_int_equal(kernel_offer(net.kernels[0], &offer), STINT_NOT_HERE);
@@ -264,7 +270,11 @@ test_hostile_offers_change_nothing(void **state)
     struct kernel *k = net.kernels[0];
     struct kernel_place place = { { { 2 } }, 1 };
     uint8_t rubbish[4] = { 0xff, 0xff, 0xff, 0xff };
-    struct kernel_offer offer = { .cid = c, .tid = { { 5 } }, .number = 0, .op = KERNEL_SEND, .place = place };
+    struct kernel_offer offer = { .cid = c,
+        .tid = { { 5 } },
+        .number = 0,
+        .op = KERNEL_SEND,
+        .place = place };
     assert_int_equal(kernel_offer(k, &offer), STINT_INVALID);
     offer.number = UINT64_MAX;
     assert_int_equal(kernel_offer(k, &offer), STINT_OK); /* a gap: told once */
@@ -302,7 +312,8 @@ test_hostile_offers_change_nothing(void **state)
 static void
 freeze_and_thaw(int at, struct stint_id tid, uint64_t *epoch)
 {
-    if (kernel_has_tasklet(net.kernels[at], tid) && kernel_freeze(net.kernels[at], tid) == STINT_OK) {
+    if (kernel_has_tasklet(net.kernels[at], tid) &&
+        kernel_freeze(net.kernels[at], tid) == STINT_OK) {
         for (uint64_t i = prng_below(&net.prng, 30); i > 0; i--) {
             net_step();
         }
@@ -341,12 +352,16 @@ storm(uint64_t seed)
     uint64_t epochs[TASKLETS];
     int at[TASKLETS];
     for (uint32_t i = 0; i < TASKLETS; i++) {
-        int32_t within = prng_below(&net.prng, 2) == 0 ? -1 : (int32_t)prng_below(&net.prng, 50) + 1;
+        int32_t within =
+            prng_below(&net.prng, 2) == 0 ? -1 : (int32_t)prng_below(&net.prng, 50) + 1;
         at[i] = (int)prng_below(&net.prng, KERNELS);
         epochs[i] = 1;
-        remote_Consumer consumer = { .from = net_handle(c), .receiver = i - PRODUCERS, .within = within };
-        tids[i] = i < PRODUCERS ? net_producer(at[i], c, i, COUNT, within)
-                                : net_spawn(at[i], "Consumer", &remote_Consumer_msg, &consumer, 0);
+        remote_Consumer consumer = { .from = net_handle(c),
+            .receiver = i - PRODUCERS,
+            .within = within };
+        tids[i] = i < PRODUCERS
+                      ? net_producer(at[i], c, i, COUNT, within)
+                      : net_spawn(at[i], "Consumer", &remote_Consumer_msg, &consumer, 0);
     }
     for (int round = 0; round < 20000 && net.received_count < PRODUCERS * COUNT; round++) {
         net_step();
