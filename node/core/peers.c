@@ -341,7 +341,8 @@ session_ended(struct node *n, struct conn *c)
     }
     c->open = false;
     bool member = c->expect.inc != 0;
-    if (!member && n->phase == PHASE_JOINING && status != STINT_NOT_FOUND && status != STINT_OK) {
+    bool passing = status == STINT_OK || status == STINT_NOT_FOUND || status == STINT_TIMED_OUT || status == STINT_BUSY;
+    if (!member && n->phase == PHASE_JOINING && !passing) {
         char why[OUTBOX_TEXT_MAX];
         text_format(why, sizeof why, "cannot join through %s: %s", c->endpoint, session_text(c->session));
         node_exit(n, status, why);

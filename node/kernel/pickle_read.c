@@ -14,6 +14,10 @@ pickle_refuse(struct pickle_why *why, enum stint_status status, const char *form
     va_start(args, format);
     text_format_list(why->text, sizeof(why->text), format, args);
     va_end(args);
+    /* Names out of a pickle may be anything; the sentence goes to logs and terminals. */
+    for (char *c = why->text; *c != '\0'; c++) {
+        *c = *c >= ' ' && *c <= '~' ? *c : '?';
+    }
     why->status = status;
     return false;
 }

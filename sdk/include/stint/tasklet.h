@@ -20,15 +20,15 @@
  *
  * The rules
  *  - Macros in capitals are *suspension points*: other tasklets may run, the tasklet may move. A
- * plain C variable does not live across one; compile modules with -Werror=jump-misses-init
- * -Werror=maybe-uninitialized to be told.
+ *    plain C variable does not live across one; compile modules with
+ *    -Werror=jump-misses-init -Werror=maybe-uninitialized to be told.
  *  - Two suspension points may not share a line, and none may stand in a `switch` of yours.
  *  - What fails *raises*: control goes to STINT_EXCEPT, or the frame ends and its caller gets the
- * error. The forms with TRY do not raise; the outcome is stint_status(ctx). A kill always raises
- * (STINT_KILLED).
+ *    error. The forms with TRY do not raise; the outcome is stint_status(ctx). A kill always
+ *    raises (STINT_KILLED).
  *  - Expressions given to a macro may be evaluated twice, before and after the suspension.
  *  - "Send returned" means taken by the receiver (capacity 0) or accepted into the stream
- * (capacity N), never processed.
+ *    (capacity N), never processed.
  *
  * Modules link against nothing of the runtime: all calls go through the table in stint_context.
  * The functions here are for use inside frames, on the thread that runs them. STINT_BEGIN ...
@@ -56,8 +56,7 @@ extern "C" {
 #define STINT_IN_SECTION_(name) __attribute__((used, section(name)))
 #define STINT_FALL_ __attribute__((fallthrough))
 #else
-#error                                                                                           \
-    "modules need gcc or clang: resume points register themselves in a section of the object file"
+#error "modules need gcc or clang: resume points register themselves in an object file's section"
 #endif
 
 /* ---- types: what is known about a message at run time ---- */
