@@ -1,36 +1,54 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The plan of one node. All pressures are whole numbers on a scale where the mean is PRESSURE_ONE; a tasklet's weight is
- * what it adds to the pressure of wherever it is. Greedy: always to the target that is emptiest, always the heaviest
- * tasklet that fits there; with few moves a round that spreads the busy ones first and the idle ones after them.
+ * The plan of one node. A node has two shares, of the tasklets and of the steps, each in units of the mean node; both are
+ * to be even, so what is minimised is the sum of their squares over all nodes. A move is worth what it takes off that sum.
+ * Greedy: always the move that is worth most; the busy tasklets come first by themselves, the idle ones after them.
  */
 #include "cluster/balance.h"
 
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/ids.h"
 #include "base/panic.h"
 #include "base/text.h"
 
 #define MS_NS UINT64_C(1000000)
-#define PRESSURE_ONE UINT64_C(1000000000)
-#define COUNTS_MAX (UINT64_C(1) << 24) /* scaled: times 256 nodes and PRESSURE_ONE, below 2^63 */
-#define REPORT_MAX (UINT64_C(1) << 50) /* what a report may claim */
 
-/* How tasklets and steps turn into pressure in this cluster at this moment. */
-struct scale {
-    uint32_t nodes;
-    uint64_t tasklets, steps; /* of all nodes that count; scaled */
-    uint32_t tasklet_shift, step_shift;
-    bool idle; /* steps do not count */
+/* Two nodes count as even when moving a tasklet would make them more so by less than this; above what rounding does. */
+#define EVEN_ENOUGH 1e-6
+
+/* A share of the tasklets and of the steps: 1.0 is the mean node's. Steps of an idle cluster are all 0. */
+struct share {
+    double count, steps;
 };
 
-/* A node while the plan is made. */
+/* How tasklets and steps turn into shares in this cluster at this moment. */
+struct scale {
+    double count, steps;
+};
+
+/* A node while the plan is made. A target's share is what this node may fill it up from. */
 struct place {
     const struct balance_node *node;
-    uint64_t pressure;
-    uint64_t room; /* what this node may still send there */
-    uint64_t bytes;
+    struct share share;
+    unsigned percent; /* of the mean, as reported: for the reason */
+    uint64_t bytes;   /* that this plan sends there */
+    uint64_t preference;
+    bool closed;
+};
+
+struct plan {
+    struct balance_config config;
+    struct scale scale;
+    uint32_t place_count;
+    struct place places[VIEW_MEMBERS_MAX + 1]; /* this node is the first */
+    bool count_triggers, steps_trigger;
+    const struct balance_candidate *candidates;
+    uint32_t candidate_count;
+    uint64_t now_ns;
+    uint32_t move_count;
+    struct balance_move *moves;
 };
 
 static struct balance_config
@@ -46,116 +64,115 @@ with_defaults(struct balance_config c)
     return c;
 }
 
-static uint32_t
-shift_below(uint64_t value, uint64_t bound)
+static struct share
+share_of(const struct scale *s, uint64_t tasklets, uint64_t steps)
 {
-    uint32_t shift = 0;
-    while (value >> shift >= bound) {
-        shift++;
-    }
-    return shift;
+    return (struct share){ (double)tasklets * s->count, (double)steps * s->steps };
 }
 
-static void
-scale_init(struct scale *s, const struct place *places, uint32_t count, uint32_t idle_steps)
-{
-    uint64_t tasklets = 0, steps = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        const struct load *l = &places[i].node->load;
-        tasklets += l->tasklets < REPORT_MAX ? l->tasklets : REPORT_MAX;
-        steps += l->steps < REPORT_MAX ? l->steps : REPORT_MAX;
-    }
-    s->nodes = count;
-    s->idle = steps < idle_steps;
-    s->tasklet_shift = shift_below(tasklets, COUNTS_MAX);
-    s->step_shift = shift_below(steps, COUNTS_MAX);
-    s->tasklets = tasklets >> s->tasklet_shift;
-    s->steps = steps >> s->step_shift;
-}
-
-/* Pressure of so many tasklets with so many steps: half their share of each, in units of the mean node. */
-static uint64_t
-pressure(const struct scale *s, uint64_t tasklets, uint64_t steps)
-{
-    tasklets = tasklets < REPORT_MAX ? tasklets : REPORT_MAX;
-    uint64_t count_part = tasklets << 8 >> s->tasklet_shift; /* 8 more bits, so that one of many counts */
-    uint64_t step_part = steps >> s->step_shift;
-    count_part = count_part < s->tasklets << 8 ? count_part : s->tasklets << 8;
-    step_part = step_part < s->steps ? step_part : s->steps;
-    uint64_t by_count = s->tasklets == 0 ? 0 : PRESSURE_ONE / 256 * s->nodes * count_part / s->tasklets;
-    if (s->idle) {
-        return by_count;
-    }
-    return by_count / 2 + PRESSURE_ONE * s->nodes * step_part / s->steps / 2;
-}
-
-static uint64_t
-minus(uint64_t a, uint64_t b)
-{
-    return a > b ? a - b : 0;
-}
-
-/* The nodes that count: this one, and all that take tasklets. Returns their number; this one comes first. */
-static uint32_t
-choose_places(struct place *places, struct node_ref self, const struct balance_node *nodes, uint32_t node_count)
-{
-    uint32_t count = 1;
-    places[0].node = NULL;
-    for (uint32_t i = 0; i < node_count && count <= VIEW_MEMBERS_MAX; i++) {
-        if (node_ref_equal(nodes[i].node, self)) {
-            places[0] = (struct place){ .node = &nodes[i] };
-        } else if (nodes[i].target) {
-            places[count++] = (struct place){ .node = &nodes[i] };
-        }
-    }
-    return places[0].node == NULL ? 0 : count;
-}
-
-/* Shares out the room below the mean among all nodes that are over it enough to begin, in proportion to their excess. */
+/* The nodes that count: this one, and all that take tasklets. False if there is nobody to plan with. */
 static bool
-share_room(struct place *places, uint32_t count, uint64_t begin_at)
+choose_places(struct plan *p, struct node_ref self, const struct balance_node *nodes, uint32_t node_count)
 {
-    uint64_t excess = minus(places[0].pressure, PRESSURE_ONE), all_excess = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        if (places[i].pressure > begin_at) {
-            all_excess += minus(places[i].pressure, PRESSURE_ONE);
+    double tasklets = 0, steps = 0;
+    p->place_count = 1;
+    p->places[0].node = NULL;
+    for (uint32_t i = 0; i < node_count && p->place_count <= VIEW_MEMBERS_MAX; i++) {
+        bool own = node_ref_equal(nodes[i].node, self);
+        if (own || nodes[i].target) {
+            p->places[own ? 0 : p->place_count++] = (struct place){ .node = &nodes[i] };
+            tasklets += (double)nodes[i].load.tasklets;
+            steps += (double)nodes[i].load.steps;
         }
     }
-    if (places[0].pressure <= begin_at) {
+    if (p->places[0].node == NULL || p->place_count < 2 || !(tasklets > 0)) {
         return false;
     }
-    uint64_t part = excess / (all_excess / 4096 + 1); /* of 4096 */
-    for (uint32_t i = 1; i < count; i++) {
-        places[i].room = minus(PRESSURE_ONE, places[i].pressure) / 4096 * (part < 4096 ? part : 4096);
+    p->scale.count = p->place_count / tasklets;
+    p->scale.steps = steps < p->config.idle_steps ? 0 : p->place_count / steps;
+    for (uint32_t i = 0; i < p->place_count; i++) {
+        struct place *place = &p->places[i];
+        place->share = share_of(&p->scale, place->node->load.tasklets, place->node->load.steps);
+        double mean = p->scale.steps > 0 ? (place->share.count + place->share.steps) / 2 : place->share.count;
+        place->preference = hash_rendezvous(self.id, place->node->node.id);
+        place->percent = mean < 1000 ? (unsigned)(100 * mean) : 100000;
     }
     return true;
 }
 
-static bool
-is_planned(const struct balance_move *out, uint32_t count, struct stint_id tasklet)
+/* This node's part of what all nodes that will begin want to give away. */
+static double
+part(double own, double all)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        if (id_equal(out[i].tasklet, tasklet)) {
+    return own > 0 ? own / all : 0;
+}
+
+static double
+over(double value, double bound)
+{
+    return value > bound ? value - 1 : 0;
+}
+
+/*
+ * Of the room below the mean at a target, this node sees only its part, in proportion to its excess among all that are
+ * over it enough to begin: they plan at the same moment, from the same loads, without knowing of each other.
+ */
+static bool
+share_room(struct plan *p)
+{
+    double begin = 1 + p->config.hysteresis_permille / 1000.0;
+    struct share own = { over(p->places[0].share.count, begin), over(p->places[0].share.steps, begin) };
+    struct share all = { 0, 0 };
+    for (uint32_t i = 0; i < p->place_count; i++) {
+        all.count += over(p->places[i].share.count, begin);
+        all.steps += over(p->places[i].share.steps, begin);
+    }
+    p->count_triggers = own.count > 0;
+    p->steps_trigger = own.steps > 0;
+    for (uint32_t i = 1; i < p->place_count; i++) {
+        struct share *s = &p->places[i].share;
+        s->count = s->count < 1 ? 1 - (1 - s->count) * part(own.count, all.count) : s->count;
+        s->steps = s->steps < 1 ? 1 - (1 - s->steps) * part(own.steps, all.steps) : s->steps;
+    }
+    return p->count_triggers || p->steps_trigger;
+}
+
+static bool
+has_memory(const struct place *place, uint64_t bytes)
+{
+    const struct load *l = &place->node->load;
+    uint64_t most = l->memory_limit / 10 * 9;
+    uint64_t used = l->memory_bytes < most ? l->memory_bytes + place->bytes : most;
+    return l->memory_limit == 0 || (used < most && bytes < most - used);
+}
+
+/* What a move takes off the sum of squares (halved). 0 unless it also helps against what made this node begin. */
+static double
+worth(const struct plan *p, const struct place *target, struct share weight)
+{
+    const struct share *self = &p->places[0].share;
+    double by_count = weight.count * (self->count - target->share.count - weight.count - EVEN_ENOUGH);
+    double by_steps = weight.steps * (self->steps - target->share.steps - weight.steps - EVEN_ENOUGH);
+    bool helps = (p->count_triggers && self->count > 1 && by_count > 0)
+                 || (p->steps_trigger && self->steps > 1 && by_steps > 0);
+    return helps ? by_count + by_steps : 0;
+}
+
+static bool
+is_planned(const struct plan *p, struct stint_id tasklet)
+{
+    for (uint32_t i = 0; i < p->move_count; i++) {
+        if (id_equal(p->moves[i].tasklet, tasklet)) {
             return true;
         }
     }
     return false;
 }
 
+/* Of equal worth the one that is cheaper to ship, then the one that was here longest, then by id. */
 static bool
-has_memory(const struct place *p, uint64_t bytes)
+is_before(const struct balance_candidate *a, const struct balance_candidate *b)
 {
-    const struct load *l = &p->node->load;
-    return l->memory_limit == 0 || l->memory_bytes + p->bytes + bytes < l->memory_limit / 10 * 9;
-}
-
-/* Heavier is better; of equals the one that is cheaper to ship, then the one that was here longest, then by id. */
-static bool
-is_better(const struct balance_candidate *a, uint64_t a_weight, const struct balance_candidate *b, uint64_t b_weight)
-{
-    if (b == NULL || a_weight != b_weight) {
-        return b == NULL || a_weight > b_weight;
-    }
     if (a->bytes != b->bytes) {
         return a->bytes < b->bytes;
     }
@@ -165,65 +182,93 @@ is_better(const struct balance_candidate *a, uint64_t a_weight, const struct bal
     return id_compare(a->tasklet, b->tasklet) < 0;
 }
 
-struct search {
-    const struct scale *scale;
-    const struct balance_candidate *candidates;
-    uint32_t candidate_count;
-    const struct balance_move *out;
-    uint32_t planned;
-    uint64_t residence_ns, now_ns;
-};
-
-/* The best tasklet for that target: no heavier than what keeps the target below the source afterwards. */
+/* The best tasklet for that target, or NULL; a worth that is no more than `least` does not count. */
 static const struct balance_candidate *
-best_for(const struct search *s, const struct place *self, const struct place *target, uint64_t *weight)
+best_for(const struct plan *p, const struct place *target, double *least)
 {
-    uint64_t half_gap = minus(self->pressure, target->pressure) / 2;
-    uint64_t most = half_gap < 2 * target->room ? half_gap : 2 * target->room;
     const struct balance_candidate *best = NULL;
-    for (uint32_t i = 0; i < s->candidate_count; i++) {
-        const struct balance_candidate *c = &s->candidates[i];
-        if (!c->movable || c->arrived_ns + s->residence_ns > s->now_ns) {
+    for (uint32_t i = 0; i < p->candidate_count; i++) {
+        const struct balance_candidate *c = &p->candidates[i];
+        if (!c->movable || c->arrived_ns + p->config.residence_ms * MS_NS > p->now_ns) {
             continue;
         }
-        uint64_t w = pressure(s->scale, 1, c->steps);
-        if (w > most || !is_better(c, w, best, *weight) || !has_memory(target, c->bytes)
-            || is_planned(s->out, s->planned, c->tasklet)) {
-            continue;
+        double value = worth(p, target, share_of(&p->scale, 1, c->steps));
+        bool better = value > *least || (best != NULL && !(value < *least) && is_before(c, best));
+        if (better && has_memory(target, c->bytes) && !is_planned(p, c->tasklet)) {
+            best = c;
+            *least = value;
         }
-        best = c;
-        *weight = w;
     }
     return best;
 }
 
+/*
+ * The open target that is emptiest: by tasklets, by steps, or by both. Of equals each node prefers another one, so that
+ * those who plan at the same moment do not all choose the same.
+ */
 static struct place *
-emptiest(struct place *places, uint32_t count)
+emptiest(struct plan *p, double count_weight, double steps_weight)
 {
     struct place *best = NULL;
-    for (uint32_t i = 1; i < count; i++) {
-        if (places[i].room > 0 && (best == NULL || places[i].pressure < best->pressure)) {
-            best = &places[i];
+    double best_value = 0;
+    for (uint32_t i = 1; i < p->place_count; i++) {
+        struct place *place = &p->places[i];
+        double value = count_weight * place->share.count + steps_weight * place->share.steps;
+        if (!place->closed
+            && (best == NULL || value < best_value
+                || (!(value > best_value) && place->preference > best->preference))) {
+            best = place;
+            best_value = value;
         }
     }
     return best;
-}
-
-static unsigned
-percent(uint64_t p)
-{
-    return (unsigned)(p / (PRESSURE_ONE / 100));
 }
 
 static void
-write_move(struct balance_move *out, const struct balance_candidate *c, const struct place *self,
-           const struct place *target)
+take(struct plan *p, const struct balance_candidate *c, struct place *target)
 {
-    out->tasklet = c->tasklet;
-    out->to = target->node->node;
-    (void)text_format(out->reason, sizeof out->reason, "balance: %s at %u%% of the mean, %s at %u%%; %llu steps/s",
-                      self->node->name, percent(self->pressure), target->node->name, percent(target->pressure),
-                      (unsigned long long)c->steps);
+    struct share weight = share_of(&p->scale, 1, c->steps);
+    struct balance_move *move = &p->moves[p->move_count++];
+    move->tasklet = c->tasklet;
+    move->to = target->node->node;
+    (void)text_format(move->reason, sizeof move->reason,
+                      "balance: %s at %u%% of the mean, %s at %u%%; %llu steps/s", p->places[0].node->name,
+                      p->places[0].percent, target->node->name, target->percent, (unsigned long long)c->steps);
+    p->places[0].share.count -= weight.count;
+    p->places[0].share.steps -= weight.steps;
+    target->share.count += weight.count;
+    target->share.steps += weight.steps;
+    target->bytes += c->bytes;
+}
+
+/* The most useful move of all, among three targets that stand for the rest; false when none is useful. */
+static bool
+plan_one(struct plan *p)
+{
+    struct place *targets[3];
+    for (;;) {
+        targets[0] = emptiest(p, 1, 1);
+        targets[1] = emptiest(p, 1, 0);
+        targets[2] = emptiest(p, 0, 1);
+        if (targets[0] == NULL) {
+            return false;
+        }
+        const struct balance_candidate *best = NULL;
+        struct place *to = NULL;
+        double value = 0;
+        for (uint32_t i = 0; i < 3; i++) {
+            const struct balance_candidate *c = best_for(p, targets[i], &value);
+            best = c != NULL ? c : best;
+            to = c != NULL ? targets[i] : to;
+        }
+        if (best != NULL) {
+            take(p, best, to);
+            return true;
+        }
+        for (uint32_t i = 0; i < 3; i++) {
+            targets[i]->closed = true; /* nothing here is of use there; is it for others? */
+        }
+    }
 }
 
 uint32_t
@@ -231,42 +276,15 @@ balance_plan(const struct balance_config *config, struct node_ref self, const st
              uint32_t node_count, const struct balance_candidate *candidates, uint32_t candidate_count, uint32_t limit,
              uint64_t now_ns, struct balance_move *out)
 {
-    struct place places[VIEW_MEMBERS_MAX + 1];
-    struct scale scale;
-    struct balance_config c = with_defaults(*config);
-    uint32_t count = choose_places(places, self, nodes, node_count);
-    limit = limit < c.round_max ? limit : c.round_max;
-    if (count < 2) {
+    struct plan p = { .config = with_defaults(*config), .candidates = candidates,
+                      .candidate_count = candidate_count, .now_ns = now_ns, .moves = out };
+    if (!choose_places(&p, self, nodes, node_count) || !share_room(&p)) {
         return 0;
     }
-    scale_init(&scale, places, count, c.idle_steps);
-    for (uint32_t i = 0; i < count; i++) {
-        places[i].pressure = pressure(&scale, places[i].node->load.tasklets, places[i].node->load.steps);
-        places[i].room = 0;
-        places[i].bytes = 0;
+    limit = limit < p.config.round_max ? limit : p.config.round_max;
+    while (p.move_count < limit && plan_one(&p)) {
     }
-    if (!share_room(places, count, PRESSURE_ONE + PRESSURE_ONE / 1000 * c.hysteresis_permille)) {
-        return 0;
-    }
-    struct search s = { &scale, candidates, candidate_count, out, 0, c.residence_ms * MS_NS, now_ns };
-    while (s.planned < limit && places[0].pressure > PRESSURE_ONE) {
-        struct place *target = emptiest(places, count);
-        if (target == NULL) {
-            break;
-        }
-        uint64_t weight = 0;
-        const struct balance_candidate *best = best_for(&s, &places[0], target, &weight);
-        if (best == NULL) {
-            target->room = 0;
-            continue;
-        }
-        write_move(&out[s.planned++], best, &places[0], target);
-        places[0].pressure = minus(places[0].pressure, weight);
-        target->pressure += weight;
-        target->room = minus(target->room, weight);
-        target->bytes += best->bytes;
-    }
-    return s.planned;
+    return p.move_count;
 }
 
 void

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The balancer. Each node plans for its own tasklets only, from the loads that all have reported; the plan is a pure function, so what
- * a dry run prints is what the real thing does. Pressure of a node: half its share of all tasklets, half its share of
- * all steps (while the cluster is idle, only the tasklets), so that a heap of idle ones spreads as well as a few busy ones.
+ * The balancer. Each node plans for its own tasklets only, from the loads that all have reported; the plan is a pure
+ * function, so what a dry run prints is what the real thing does. Two things are to be even: the number of tasklets and the
+ * steps they make (not while the cluster is idle), so that a heap of idle ones spreads as well as a few busy ones.
  *
- * Why it cannot swing: a node begins only when it is `hysteresis` over the mean; a tasklet goes only where it leaves the
- * target no fuller than the source was left; and of the room at a target each overloaded node takes only its part, in proportion to its
- * own excess, so that all together do not overfill it though none knows of the other's plan.
+ * Why it cannot swing: a node begins only when it is `hysteresis` over the mean; a tasklet goes only where that makes the
+ * two nodes more even than they were; and of the room at a target each overloaded node takes only its part, in proportion
+ * to its own excess, so that all together do not overfill it though none knows of the other's plan.
  */
 #ifndef STINT_CLUSTER_BALANCE_H
 #define STINT_CLUSTER_BALANCE_H
