@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The authority as a machine: one request after the other, one commit at a time, and nothing assumed about a commit
- * whose outcome is not known. The table changes only by what the store has confirmed.
+ * The authority as a machine: one request after the other, one commit at a time, and nothing
+ * assumed about a commit whose outcome is not known. The table changes only by what the store
+ * has confirmed.
  *
  *   UNLOADED --rows--> READY --write set--> COMMITTING --committed, failed--> READY
  *                        ^                      |  unknown
@@ -70,8 +71,8 @@ pending_add(struct authority *a, enum authority_effect_kind kind)
 }
 
 static void
-reply_add(struct authority *a, const struct authority_waiting *w, enum stint_status status, uint64_t inc,
-          const char *detail)
+reply_add(struct authority *a, const struct authority_waiting *w, enum stint_status status,
+          uint64_t inc, const char *detail)
 {
     struct authority_pending *p = pending_add(a, AUTHORITY_REPLY);
     p->token = w->from.token;
@@ -99,9 +100,13 @@ waiting_drop_first(struct authority *a)
     a->waiting_count--;
 }
 
-/* Answers all that wait, and the request whose commit is under way: its outcome is what cannot be known. */
+/*
+ * Answers all that wait, and the request whose commit is under way: its outcome is what cannot
+ * be known.
+ */
 static void
-answer_all(struct authority *a, enum stint_status current, enum stint_status others, const char *why)
+answer_all(struct authority *a, enum stint_status current, enum stint_status others,
+           const char *why)
 {
     if (a->have_current) {
         reply_add(a, &a->current, current, 0, why);
@@ -146,7 +151,10 @@ load(struct authority *a)
     (void)pending_add(a, AUTHORITY_LOAD);
 }
 
-/* Does what is next, as long as nothing has to be waited for: verdicts, then requests in order, then clean-up. */
+/*
+ * Does what is next, as long as nothing has to be waited for: verdicts, then requests in order,
+ * then clean-up.
+ */
 static void
 advance(struct authority *a, uint64_t now_ns)
 {
@@ -164,7 +172,8 @@ advance(struct authority *a, uint64_t now_ns)
         }
         a->current = *waiting_first(a);
         waiting_drop_first(a);
-        enum stint_status status = authority_decide(a, &a->current.from, &a->current.request, now_ns, &a->answer);
+        enum stint_status status =
+            authority_decide(a, &a->current.from, &a->current.request, now_ns, &a->answer);
         if (a->changes.count > 0) {
             STINT_ASSERT(status == STINT_OK);
             a->have_current = true;
@@ -176,7 +185,8 @@ advance(struct authority *a, uint64_t now_ns)
 }
 
 void
-authority_request(struct authority *a, struct authority_from from, const stint_StoreRequest *request, uint64_t now_ns)
+authority_request(struct authority *a, struct authority_from from,
+                  const stint_StoreRequest *request, uint64_t now_ns)
 {
     struct authority_waiting w = { from, *request };
     if (request->op == stint_STORE_HEARTBEAT) {
@@ -228,7 +238,8 @@ failed(struct authority *a, uint64_t now_ns)
 }
 
 void
-authority_committed(struct authority *a, uint64_t number, enum store_result result, uint64_t now_ns)
+authority_committed(struct authority *a, uint64_t number, enum store_result result,
+                    uint64_t now_ns)
 {
     if (a->state != AUTHORITY_COMMITTING || number != a->commit_number) {
         return;
@@ -250,7 +261,9 @@ authority_committed(struct authority *a, uint64_t number, enum store_result resu
     advance(a, now_ns);
 }
 
-/* True if the rows show the write set as done. It is one transaction, so one row tells for all. */
+/*
+ * True if the rows show the write set as done. It is one transaction, so one row tells for all.
+ */
 static bool
 rows_have(const struct authority *a, const struct store_row *rows, size_t count)
 {
@@ -264,8 +277,8 @@ rows_have(const struct authority *a, const struct store_row *rows, size_t count)
 }
 
 static enum stint_status
-table_fill(struct authority *a, const struct store_row *rows, size_t count, uint64_t view, uint64_t generation,
-           char *error, size_t error_size)
+table_fill(struct authority *a, const struct store_row *rows, size_t count, uint64_t view,
+           uint64_t generation, char *error, size_t error_size)
 {
     authority_table_clear(&a->table);
     for (size_t i = 0; i < count; i++) {
@@ -277,7 +290,8 @@ table_fill(struct authority *a, const struct store_row *rows, size_t count, uint
     a->table.view = view;
     a->table.generation = generation;
     if (a->table.founded != (view > 0) || (!a->table.founded && count > 0)) {
-        (void)text_format(error, error_size, "the store's rows do not belong to its view number %llu",
+        (void)text_format(error, error_size,
+                          "the store's rows do not belong to its view number %llu",
                           (unsigned long long)view);
         return STINT_IO;
     }
@@ -287,8 +301,8 @@ table_fill(struct authority *a, const struct store_row *rows, size_t count, uint
 
 /* After an unknown outcome the rows tell which it was; any third number is another writer's. */
 static void
-resolve(struct authority *a, const struct store_row *rows, size_t count, uint64_t view, bool pending_commit,
-        uint64_t expected, uint64_t now_ns)
+resolve(struct authority *a, const struct store_row *rows, size_t count, uint64_t view,
+        bool pending_commit, uint64_t expected, uint64_t now_ns)
 {
     uint64_t next = expected + (a->changes.new_view ? 1 : 0);
     bool done = pending_commit && view == next && rows_have(a, rows, count);
@@ -312,8 +326,9 @@ resolve(struct authority *a, const struct store_row *rows, size_t count, uint64_
 }
 
 enum stint_status
-authority_load(struct authority *a, enum store_result result, const struct store_row *rows, size_t count, uint64_t view,
-               uint64_t generation, uint64_t now_ns, char *error, size_t error_size)
+authority_load(struct authority *a, enum store_result result, const struct store_row *rows,
+               size_t count, uint64_t view, uint64_t generation, uint64_t now_ns, char *error,
+               size_t error_size)
 {
     bool first = a->state == AUTHORITY_UNLOADED;
     if (!first && a->state != AUTHORITY_LOADING) {
@@ -369,7 +384,10 @@ authority_tick(struct authority *a, uint64_t now_ns)
     advance(a, now_ns);
 }
 
-/* Names of dead hosts wait for reports, which come by contact; they are looked at in every tick that comes anyway. */
+/*
+ * Names of dead hosts wait for reports, which come by contact; they are looked at in every tick
+ * that comes anyway.
+ */
 uint64_t
 authority_deadline(const struct authority *a)
 {

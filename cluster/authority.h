@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The authority: the rules by which the rows of the store change. It runs in the one node that has the store, as a machine
- * without any I/O. What is decided (members, names, claims, revocations) stands in the rows and is rebuilt from them at
- * every start; what is only observed (contacts, votes, installed views) is in memory and begins anew.
+ * The authority: the rules by which the rows of the store change. It runs in the one node that
+ * has the store, as a machine without any I/O. What is decided (members, names, claims,
+ * revocations) stands in the rows and is rebuilt from them at every start; what is only
+ * observed (contacts, votes, installed views) is in memory and begins anew.
  *
  * How core drives it:
  *
@@ -12,22 +13,27 @@
  *   NODE_STORE_DONE      -> authority_committed()
  *   time                 -> authority_tick()         no later than authority_deadline()
  *
- * and after each of these empties the queue with authority_next(). A request ends in exactly one AUTHORITY_REPLY. One commit
- * is in flight at a time; requests that change something wait meanwhile, in order, at most AUTHORITY_WAITING_MAX (then they are
- * refused BUSY); those that only read wait behind them, so an answer always shows what was written before it.
+ * and after each of these empties the queue with authority_next(). A request ends in exactly
+ * one AUTHORITY_REPLY. One commit is in flight at a time; requests that change something wait
+ * meanwhile, in order, at most AUTHORITY_WAITING_MAX (then they are refused BUSY); those that
+ * only read wait behind them, so an answer always shows what was written before it.
  *
- * Each commit is conditional on the view number. Its outcome UNKNOWN is not taken for either answer: the rows are loaded again
- * and tell which it was; until then nothing else is decided. A requester gets OUTCOME_UNKNOWN only if the store cannot be
- * read either (then it asks again with the same request id, which is safe for every operation). A store at a number that this
- * authority did not write means that somebody else writes: AUTHORITY_FENCED, and it never answers again.
+ * Each commit is conditional on the view number. Its outcome UNKNOWN is not taken for either
+ * answer: the rows are loaded again and tell which it was; until then nothing else is decided.
+ * A requester gets OUTCOME_UNKNOWN only if the store cannot be read either (then it asks again
+ * with the same request id, which is safe for every operation). A store at a number that this
+ * authority did not write means that somebody else writes: AUTHORITY_FENCED, and it never
+ * answers again.
  *
- * Death (D3): only a commit makes a member DEAD, and it is never the lapse of a clock alone: at least one living member has
- * voted. One vote suffices if the member has not been in contact for the lease, or if there are at most three; else two
- * fresh votes of different members. The authority's own node is never voted dead.
+ * Death (D3): only a commit makes a member DEAD, and it is never the lapse of a clock alone: at
+ * least one living member has voted. One vote suffices if the member has not been in contact
+ * for the lease, or if there are at most three; else two fresh votes of different members. The
+ * authority's own node is never voted dead.
  *
- * Names (DECISIONS 13) belong to a channel and end by NAME_DROP or with their host. A move writes nothing, so the host in the row may be
- * out of date: when it leaves the view, its names are dropped only after every living member has reported that view
- * as installed. Before it reports, a node says NAME_PUT again for every name of a channel that is here (or frozen, or
+ * Names (DECISIONS 13) belong to a channel and end by NAME_DROP or with their host. A move
+ * writes nothing, so the host in the row may be out of date: when it leaves the view, its names
+ * are dropped only after every living member has reported that view as installed. Before it
+ * reports, a node says NAME_PUT again for every name of a channel that is here (or frozen, or
  * prepared, here) if it was put by a host that is gone, and waits for the replies.
  */
 #ifndef STINT_CLUSTER_AUTHORITY_H
@@ -58,7 +64,10 @@ struct authority_config {
     uint32_t vote_ms;     /* how long a vote counts; 0: 60000 */
 };
 
-/* Who asks. Core has proved it; the token finds the way back for the reply and means nothing here. */
+/*
+ * Who asks. Core has proved it; the token finds the way back for the reply and means nothing
+ * here.
+ */
 struct authority_from {
     uint64_t token;
     struct node_ref ref; /* of the session; none for a joining node and for an operator */
@@ -67,10 +76,12 @@ struct authority_from {
 };
 
 enum authority_effect_kind {
-    AUTHORITY_COMMIT, /* hand `commit` to the store; its bytes stay valid until authority_committed */
+    /* hand `commit` to the store; its bytes stay valid until authority_committed */
+    AUTHORITY_COMMIT,
     AUTHORITY_LOAD,   /* load all rows and call authority_load */
     AUTHORITY_REPLY,  /* send `reply` to `token`; after a SNAPSHOT that succeeded also the VIEW */
-    AUTHORITY_VIEW,   /* there is a new view: install it here (authority_view), send it to all members */
+    /* there is a new view: install it here (authority_view), send it to all members */
+    AUTHORITY_VIEW,
     AUTHORITY_FENCED, /* another writer, or rows that cannot be right: `text` says which; stop */
 };
 
@@ -89,26 +100,37 @@ struct authority *authority_new(const struct authority_config *config);
 void authority_free(struct authority *a);
 
 /*
- * Builds the table from the rows of a store, at start (then all members count as in contact since now) or after AUTHORITY_LOAD.
- * `result` other than STORE_COMMITTED: the store could not be read; it is asked again after a second.
- * STINT_NO_MEMORY; STINT_IO when a row cannot be right (which one: `error`). Rows are borrowed for the call.
+ * Builds the table from the rows of a store, at start (then all members count as in contact
+ * since now) or after AUTHORITY_LOAD. `result` other than STORE_COMMITTED: the store could not
+ * be read; it is asked again after a second. STINT_NO_MEMORY; STINT_IO when a row cannot be
+ * right (which one: `error`). Rows are borrowed for the call.
  */
-STINT_MUST_USE enum stint_status authority_load(struct authority *a, enum store_result result, const struct store_row *rows,
-                                                size_t count, uint64_t view, uint64_t generation, uint64_t now_ns,
-                                                char *error, size_t error_size);
+STINT_MUST_USE enum stint_status authority_load(struct authority *a, enum store_result result,
+                                                const struct store_row *rows, size_t count,
+                                                uint64_t view, uint64_t generation,
+                                                uint64_t now_ns, char *error,
+                                                size_t error_size);
 
 /* True when a cluster was founded in this store. */
 bool authority_is_founded(const struct authority *a);
 
-/* Takes a request; the reply comes as an effect, at once or after a commit. `request` is borrowed for the call. */
-void authority_request(struct authority *a, struct authority_from from, const stint_StoreRequest *request,
-                       uint64_t now_ns);
+/*
+ * Takes a request; the reply comes as an effect, at once or after a commit. `request` is
+ * borrowed for the call.
+ */
+void authority_request(struct authority *a, struct authority_from from,
+                       const stint_StoreRequest *request, uint64_t now_ns);
 
 /* The outcome of the commit of that number; other numbers are ignored. */
-void authority_committed(struct authority *a, uint64_t number, enum store_result result, uint64_t now_ns);
+void authority_committed(struct authority *a, uint64_t number, enum store_result result,
+                         uint64_t now_ns);
 
-/* A frame of that node came in. `installed` is the view it says it has installed, 0 if the frame says nothing. */
-void authority_contact(struct authority *a, struct node_ref ref, uint64_t installed, uint64_t now_ns);
+/*
+ * A frame of that node came in. `installed` is the view it says it has installed, 0 if the
+ * frame says nothing.
+ */
+void authority_contact(struct authority *a, struct node_ref ref, uint64_t installed,
+                       uint64_t now_ns);
 
 /* Counts votes again, drops names of dead hosts, repeats a load. */
 void authority_tick(struct authority *a, uint64_t now_ns);

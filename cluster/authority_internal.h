@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the authority share: the machine (authority.c), the rules (authority_rules.c), deaths (authority_votes.c). */
+/*
+ * What the files of the authority share: the machine (authority.c), the rules
+ * (authority_rules.c), deaths (authority_votes.c).
+ */
 #ifndef STINT_CLUSTER_AUTHORITY_INTERNAL_H
 #define STINT_CLUSTER_AUTHORITY_INTERNAL_H
 
@@ -63,7 +66,8 @@ struct authority {
     enum authority_state state;
     struct authority_table table;
     uint64_t announced; /* number of the last view reported as an effect */
-    uint64_t retry_ns;  /* UNREADABLE: when to load; READY: no verdict or drop is tried before it */
+    /* UNREADABLE: when to load; READY: no verdict or drop is tried before it */
+    uint64_t retry_ns;
 
     uint32_t contact_count;
     struct authority_contact contacts[VIEW_MEMBERS_MAX];
@@ -84,11 +88,13 @@ struct authority {
 };
 
 /*
- * authority_rules.c: what a request does to the table as it stands. STINT_OK with changes: commit them, then it is granted; STINT_OK
- * without: it is granted already; another status: refused, `answer->detail` says why. Votes and contacts are noted at once.
+ * authority_rules.c: what a request does to the table as it stands. STINT_OK with changes:
+ * commit them, then it is granted; STINT_OK without: it is granted already; another status:
+ * refused, `answer->detail` says why. Votes and contacts are noted at once.
  */
 enum stint_status authority_decide(struct authority *a, const struct authority_from *from,
-                                   const stint_StoreRequest *request, uint64_t now_ns, struct authority_answer *answer);
+                                   const stint_StoreRequest *request, uint64_t now_ns,
+                                   struct authority_answer *answer);
 
 /* authority_votes.c */
 struct authority_contact *authority_contact_find(struct authority *a, struct node_ref ref);
@@ -96,7 +102,8 @@ bool authority_in_contact(struct authority *a, struct node_ref ref, uint64_t now
 
 /* Contacts of exactly the living members: new ones count as heard of now. */
 void authority_contacts_refresh(struct authority *a, uint64_t now_ns);
-void authority_vote(struct authority_contact *c, struct node_ref voter, bool off, uint64_t now_ns);
+void authority_vote(struct authority_contact *c, struct node_ref voter, bool off,
+                    uint64_t now_ns);
 
 /* Writes the death of all members that the votes suffice for; false when there is none. */
 bool authority_verdicts(struct authority *a, uint64_t now_ns);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The rules: what each request does to the table as it stands. A rule writes rows into the write set or refuses with a
- * sentence; it never changes the table. Each is idempotent, so that a retry after an unknown outcome finds its own work.
+ * The rules: what each request does to the table as it stands. A rule writes rows into the
+ * write set or refuses with a sentence; it never changes the table. Each is idempotent, so that
+ * a retry after an unknown outcome finds its own work.
  */
 #include "cluster/authority_internal.h"
 
@@ -27,7 +28,8 @@ refuse(struct authority_answer *answer, enum stint_status status, const char *de
 }
 
 static enum stint_status
-refuse_name(struct authority_answer *answer, enum stint_status status, const char *name, const char *detail)
+refuse_name(struct authority_answer *answer, enum stint_status status, const char *name,
+            const char *detail)
 {
     (void)text_format(answer->detail, sizeof answer->detail, "%s %s", name, detail);
     return status;
@@ -56,8 +58,9 @@ static bool
 proves(const struct authority_member *row, const stint_StoreRequest *request)
 {
     uint8_t digest[SEAL_DIGEST_SIZE];
-    const uint8_t *secret = is_zero(request->old_secret, sizeof request->old_secret) ? request->secret
-                                                                                     : request->old_secret;
+    const uint8_t *secret = is_zero(request->old_secret, sizeof request->old_secret)
+                                ? request->secret
+                                : request->old_secret;
     seal_digest(digest, span_of(secret, sizeof request->secret));
     return seal_equal(digest, row->proof, sizeof digest);
 }
@@ -70,16 +73,21 @@ join_is_sane(const struct rule_input *in, struct authority_answer *answer)
         return refuse(answer, STINT_INVALID, "a join without node id or secret");
     }
     if (!text_is_name(r->name, LIMIT_NAME)) {
-        return refuse(answer, STINT_INVALID, "a node's name is 1 to 63 characters of A-Z a-z 0-9 . _ -");
+        return refuse(answer, STINT_INVALID,
+                      "a node's name is 1 to 63 characters of A-Z a-z 0-9 . _ -");
     }
     if (r->endpoint[0] == '\0' || !text_is_printable(r->endpoint, LIMIT_ENDPOINT)
         || !text_is_printable(r->version, VIEW_VERSION_SIZE - 1)) {
-        return refuse_name(answer, STINT_INVALID, r->name, "joins with an endpoint or version that is no text");
+        return refuse_name(answer, STINT_INVALID, r->name,
+                           "joins with an endpoint or version that is no text");
     }
     return STINT_OK;
 }
 
-/* May `old`, which stands in the way of the join, be retired? Its own return proves itself; silence is enough otherwise. */
+/*
+ * May `old`, which stands in the way of the join, be retired? Its own return proves itself;
+ * silence is enough otherwise.
+ */
 static bool
 may_retire(struct authority *a, const struct rule_input *in, const struct authority_member *old)
 {
@@ -92,7 +100,10 @@ may_retire(struct authority *a, const struct rule_input *in, const struct author
     return !authority_in_contact(a, old->member.ref, in->now_ns);
 }
 
-/* Removes the rows that the join replaces: those of its name, and the oldest dead one if there is no other room. */
+/*
+ * Removes the rows that the join replaces: those of its name, and the oldest dead one if there
+ * is no other room.
+ */
 static enum stint_status
 join_makes_room(struct authority *a, const struct rule_input *in, struct authority_answer *answer)
 {
@@ -101,8 +112,9 @@ join_makes_room(struct authority *a, const struct rule_input *in, struct authori
     const struct authority_member *oldest_dead = NULL;
     uint32_t left = t->member_count;
     if (own != NULL && !may_retire(a, in, own)) {
-        return refuse_name(answer, STINT_EXISTS, in->request->name,
-                           "is a member and in contact, and the join does not prove that it is the same node");
+        return refuse_name(
+            answer, STINT_EXISTS, in->request->name,
+            "is a member and in contact, and the join does not prove that it is the same node");
     }
     for (uint32_t i = 0; i < t->member_count; i++) {
         const struct authority_member *m = &t->members[i];
@@ -147,7 +159,8 @@ rule_join(struct authority *a, const struct rule_input *in, struct authority_ans
         return refuse(answer, STINT_EXISTS, "a cluster has been founded in this store already");
     }
     const struct authority_member *own = authority_table_member(t, in->node);
-    if (own != NULL && member_is_living(&own->member) && id_equal(own->request, in->id) && proves(own, r)) {
+    if (own != NULL && member_is_living(&own->member) && id_equal(own->request, in->id)
+        && proves(own, r)) {
         answer->inc = own->member.ref.inc; /* this very join was done; its answer got lost */
         return STINT_OK;
     }
@@ -155,9 +168,14 @@ rule_join(struct authority *a, const struct rule_input *in, struct authority_ans
     if (status != STINT_OK) {
         return status;
     }
-    /* The authority's own node is in from the first moment: everybody else comes through it anyway. */
-    struct authority_member m = { .member = { .ref = { in->node, t->view + 1 }, .modules = r->modules,
-                                              .state = in->from->local ? stint_MEMBER_ACTIVE : stint_MEMBER_JOINING },
+    /*
+     * The authority's own node is in from the first moment: everybody else comes through it
+     * anyway.
+     */
+    struct authority_member m = { .member = { .ref = { in->node, t->view + 1 },
+                                              .modules = r->modules,
+                                              .state = in->from->local ? stint_MEMBER_ACTIVE
+                                                                       : stint_MEMBER_JOINING },
                                   .request = in->id };
     (void)text_copy(m.member.name, sizeof m.member.name, r->name);
     (void)text_copy(m.member.endpoint, sizeof m.member.endpoint, r->endpoint);
@@ -165,7 +183,9 @@ rule_join(struct authority *a, const struct rule_input *in, struct authority_ans
     seal_digest(m.proof, span_of(r->secret, sizeof r->secret));
     bool written = authority_write_member(&a->changes, &m);
     if (in->from->local && (!t->founded || !id_equal(t->authority, in->node))) {
-        written = written && authority_write_meta(&a->changes, in->node, t->founded ? t->balancer_on : true);
+        written =
+            written
+            && authority_write_meta(&a->changes, in->node, t->founded ? t->balancer_on : true);
     }
     STINT_ASSERT(written);
     a->changes.new_view = true;
@@ -173,7 +193,10 @@ rule_join(struct authority *a, const struct rule_input *in, struct authority_ans
     return STINT_OK;
 }
 
-/* The living member that the request is about; NULL, with the answer, if there is none of that incarnation. */
+/*
+ * The living member that the request is about; NULL, with the answer, if there is none of that
+ * incarnation.
+ */
 static const struct authority_member *
 subject(struct authority *a, const struct rule_input *in, struct authority_answer *answer)
 {
@@ -188,7 +211,8 @@ subject(struct authority *a, const struct rule_input *in, struct authority_answe
 }
 
 static void
-write_state(struct authority *a, const struct authority_member *m, stint_MemberState state, bool clean)
+write_state(struct authority *a, const struct authority_member *m, stint_MemberState state,
+            bool clean)
 {
     struct authority_member changed = *m;
     changed.member.state = state;
@@ -208,9 +232,11 @@ rule_set_state(struct authority *a, const struct rule_input *in, struct authorit
     bool itself = node_ref_equal(in->from->ref, m->member.ref);
     stint_MemberState state = in->request->state;
     if (!itself && !in->from->operates) {
-        return refuse(answer, STINT_NOT_AUTHORISED, "only the node itself or an operator changes its state");
+        return refuse(answer, STINT_NOT_AUTHORISED,
+                      "only the node itself or an operator changes its state");
     }
-    if (state != stint_MEMBER_ACTIVE && state != stint_MEMBER_CORDONED && state != stint_MEMBER_DRAINING) {
+    if (state != stint_MEMBER_ACTIVE && state != stint_MEMBER_CORDONED
+        && state != stint_MEMBER_DRAINING) {
         return refuse(answer, STINT_INVALID, "not a state that a member can be put into");
     }
     if (m->member.state == stint_MEMBER_JOINING && !(itself && state == stint_MEMBER_ACTIVE)) {
@@ -239,7 +265,8 @@ rule_leave(struct authority *a, const struct rule_input *in, struct authority_an
 static enum stint_status
 rule_vote(struct authority *a, const struct rule_input *in, struct authority_answer *answer)
 {
-    struct authority_contact *c = authority_contact_find(a, (struct node_ref){ in->node, in->request->inc });
+    struct authority_contact *c =
+        authority_contact_find(a, (struct node_ref){ in->node, in->request->inc });
     if (id_equal(in->node, in->from->ref.id) || id_equal(in->node, a->config.node)) {
         return refuse(answer, STINT_INVALID, "nobody votes on itself, nor on the authority");
     }
@@ -250,11 +277,13 @@ rule_vote(struct authority *a, const struct rule_input *in, struct authority_ans
 }
 
 static enum stint_status
-rule_declare_dead(struct authority *a, const struct rule_input *in, struct authority_answer *answer)
+rule_declare_dead(struct authority *a, const struct rule_input *in,
+                  struct authority_answer *answer)
 {
     const struct authority_member *m = subject(a, in, answer);
     if (!in->from->operates) {
-        return refuse(answer, STINT_NOT_AUTHORISED, "only an operator declares a node dead by a word");
+        return refuse(answer, STINT_NOT_AUTHORISED,
+                      "only an operator declares a node dead by a word");
     }
     if (id_equal(in->node, a->config.node)) {
         return refuse(answer, STINT_REFUSED, "the authority's own node cannot be declared dead");
@@ -270,9 +299,12 @@ static enum stint_status
 rule_name_put(struct authority *a, const struct rule_input *in, struct authority_answer *answer)
 {
     const stint_StoreRequest *r = in->request;
-    struct authority_name wanted = { .channel = id_of(r->channel), .owner = id_of(r->owner), .host = in->from->ref };
+    struct authority_name wanted = { .channel = id_of(r->channel),
+                                     .owner = id_of(r->owner),
+                                     .host = in->from->ref };
     if (!text_is_name(r->name, LIMIT_NAME) || id_is_zero(wanted.channel)) {
-        return refuse(answer, STINT_INVALID, "a channel's name is 1 to 63 characters of A-Z a-z 0-9 . _ -");
+        return refuse(answer, STINT_INVALID,
+                      "a channel's name is 1 to 63 characters of A-Z a-z 0-9 . _ -");
     }
     (void)text_copy(wanted.name, sizeof wanted.name, r->name);
     const struct authority_name *n = authority_table_name(&a->table, r->name);
@@ -321,7 +353,8 @@ rule_claim(struct authority *a, const struct rule_input *in, struct authority_an
     if (held != NULL) {
         return id_equal(held->request, in->id)
                    ? STINT_OK
-                   : refuse(answer, STINT_EXISTS, "this export was moved, and has been imported already");
+                   : refuse(answer, STINT_EXISTS,
+                            "this export was moved, and has been imported already");
     }
     if (table_count(&a->table.claims) == AUTHORITY_CLAIMS_MAX) {
         return refuse(answer, STINT_LIMIT, "there are as many claims as there can be");
@@ -380,12 +413,14 @@ rule_read(struct authority *a, const struct rule_input *in, struct authority_ans
 enum rule_asker { ANYBODY, MEMBER };
 
 enum stint_status
-authority_decide(struct authority *a, const struct authority_from *from, const stint_StoreRequest *request,
-                 uint64_t now_ns, struct authority_answer *answer)
+authority_decide(struct authority *a, const struct authority_from *from,
+                 const stint_StoreRequest *request, uint64_t now_ns,
+                 struct authority_answer *answer)
 {
     static const struct {
         enum rule_asker asker;
-        enum stint_status (*decide)(struct authority *a, const struct rule_input *in, struct authority_answer *answer);
+        enum stint_status (*decide)(struct authority *a, const struct rule_input *in,
+                                    struct authority_answer *answer);
     } rules[] = {
         [stint_STORE_FOUND] = { ANYBODY, rule_join },
         [stint_STORE_JOIN] = { ANYBODY, rule_join },
@@ -413,7 +448,8 @@ authority_decide(struct authority *a, const struct authority_from *from, const s
     if (!a->table.founded && !joins) {
         return refuse(answer, STINT_NOT_FOUND, "no cluster has been founded in this store");
     }
-    if (rules[request->op].asker == MEMBER && authority_table_living(&a->table, from->ref) == NULL) {
+    if (rules[request->op].asker == MEMBER
+        && authority_table_living(&a->table, from->ref) == NULL) {
         return refuse(answer, STINT_FENCED, "the asking node is not a member any more");
     }
     struct rule_input in = { from, request, id_of(request->id), id_of(request->node), now_ns };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rows into memory and back. The store is this cluster's own, yet its bytes are checked like a stranger's: a disk
- * can be restored from anywhere, and an authority that guesses is worse than one that stops.
+ * Rows into memory and back. The store is this cluster's own, yet its bytes are checked like a
+ * stranger's: a disk can be restored from anywhere, and an authority that guesses is worse than
+ * one that stops.
  */
 #include "cluster/authority_table.h"
 
@@ -11,8 +12,8 @@
 #include "base/panic.h"
 #include "base/span.h"
 #include "base/text.h"
-#include "pb_decode.h"
-#include "pb_encode.h"
+#include <pb_decode.h>
+#include <pb_encode.h>
 
 STINT_STATIC_ASSERT(stint_MemberRow_size <= AUTHORITY_VALUE_MAX, "a member's row fits");
 STINT_STATIC_ASSERT(stint_NameRow_size <= AUTHORITY_VALUE_MAX, "a name's row fits");
@@ -125,7 +126,8 @@ static bool
 row_decode(const struct store_row *row, const pb_msgdesc_t *fields, void *out)
 {
     pb_istream_t in = pb_istream_from_buffer(row->value.data, row->value.size);
-    return row->value.size <= AUTHORITY_VALUE_MAX && pb_decode(&in, fields, out) && in.bytes_left == 0;
+    return row->value.size <= AUTHORITY_VALUE_MAX && pb_decode(&in, fields, out)
+           && in.bytes_left == 0;
 }
 
 static struct stint_id
@@ -161,8 +163,9 @@ put_member(struct authority_table *t, const struct store_row *row)
         return "malformed";
     }
     struct stint_id id = id_from(m->id);
-    if (row->key.size != sizeof id.bytes || memcmp(row->key.data, id.bytes, sizeof id.bytes) != 0
-        || id_is_zero(id) || m->inc == 0 || m->state < stint_MEMBER_JOINING || m->state > stint_MEMBER_DEAD
+    if (row->key.size != sizeof id.bytes
+        || memcmp(row->key.data, id.bytes, sizeof id.bytes) != 0 || id_is_zero(id)
+        || m->inc == 0 || m->state < stint_MEMBER_JOINING || m->state > stint_MEMBER_DEAD
         || !text_is_name(m->name, LIMIT_NAME) || !text_is_printable(m->endpoint, LIMIT_ENDPOINT)
         || !text_is_printable(m->version, VIEW_VERSION_SIZE - 1)) {
         return "a field that cannot be";
@@ -215,7 +218,8 @@ put_name(struct authority_table *t, const struct store_row *row)
         return "malformed";
     }
     (void)text_copy_span(name, sizeof name, row->key);
-    if (strlen(name) != row->key.size || !text_is_name(name, LIMIT_NAME) || id_is_zero(id_from(wire.channel))) {
+    if (strlen(name) != row->key.size || !text_is_name(name, LIMIT_NAME)
+        || id_is_zero(id_from(wire.channel))) {
         return "a field that cannot be";
     }
     struct authority_name *n = authority_table_name(t, name);
@@ -245,7 +249,8 @@ static const char *
 put_claim(struct authority_table *t, const struct store_row *row)
 {
     stint_ClaimRow wire = stint_ClaimRow_init_zero;
-    if (!row_decode(row, stint_ClaimRow_fields, &wire) || row->key.size != sizeof(struct stint_id)) {
+    if (!row_decode(row, stint_ClaimRow_fields, &wire)
+        || row->key.size != sizeof(struct stint_id)) {
         return "malformed";
     }
     struct stint_id id = id_from(row->key.data);
@@ -289,7 +294,8 @@ put_revoked(struct authority_table *t, const struct store_row *row)
 }
 
 enum stint_status
-authority_table_put(struct authority_table *t, const struct store_row *row, char *error, size_t error_size)
+authority_table_put(struct authority_table *t, const struct store_row *row, char *error,
+                    size_t error_size)
 {
     static const struct {
         const char *name;
@@ -302,7 +308,8 @@ authority_table_put(struct authority_table *t, const struct store_row *row, char
         [AUTHORITY_ROW_REVOKED] = { "revoked", put_revoked },
     };
     if (row->kind == 0 || row->kind >= sizeof kinds / sizeof kinds[0]) {
-        (void)text_format(error, error_size, "the store has a row of the unknown kind %u", row->kind);
+        (void)text_format(error, error_size, "the store has a row of the unknown kind %u",
+                          row->kind);
         return STINT_IO;
     }
     const char *wrong = kinds[row->kind].put(t, row);
@@ -310,8 +317,10 @@ authority_table_put(struct authority_table *t, const struct store_row *row, char
         return STINT_OK;
     }
     char key[2 * AUTHORITY_KEY_MAX + 1];
-    text_hex(key, row->key.data, row->key.size < AUTHORITY_KEY_MAX ? row->key.size : AUTHORITY_KEY_MAX);
-    (void)text_format(error, error_size, "the store's %s row %s: %s", kinds[row->kind].name, key, wrong);
+    text_hex(key, row->key.data,
+             row->key.size < AUTHORITY_KEY_MAX ? row->key.size : AUTHORITY_KEY_MAX);
+    (void)text_format(error, error_size, "the store's %s row %s: %s", kinds[row->kind].name,
+                      key, wrong);
     return wrong == no_memory ? STINT_NO_MEMORY : STINT_IO;
 }
 
@@ -334,7 +343,8 @@ table_remove_row(struct authority_table *t, const struct authority_change *c)
     if (n != NULL) {
         uint32_t place = name_place(t, name);
         t->orphan_count -= n->orphan_view != 0 ? 1 : 0;
-        memmove(&t->names[place], &t->names[place + 1], (--t->name_count - place) * sizeof t->names[0]);
+        memmove(&t->names[place], &t->names[place + 1],
+                (--t->name_count - place) * sizeof t->names[0]);
         mem_free(t->mem, n, sizeof *n);
     }
 }
@@ -349,10 +359,12 @@ authority_table_apply(struct authority_table *t, const struct authority_changes 
             table_remove_row(t, c);
             continue;
         }
-        struct store_row row = { c->kind, span_of(c->key, c->key_size), span_of(c->value, c->value_size) };
+        struct store_row row = { c->kind, span_of(c->key, c->key_size),
+                                 span_of(c->value, c->value_size) };
         char error[128];
         enum stint_status status = authority_table_put(t, &row, error, sizeof error);
-        STINT_ASSERT(status == STINT_OK || status == STINT_NO_MEMORY); /* these rows were made here */
+        /* these rows were made here */
+        STINT_ASSERT(status == STINT_OK || status == STINT_NO_MEMORY);
         worst = status == STINT_OK ? worst : status;
     }
     if (changes->new_view) {
@@ -415,7 +427,8 @@ change_put(struct authority_changes *c, enum authority_row kind, const void *key
 }
 
 static bool
-change_remove(struct authority_changes *c, enum authority_row kind, const void *key, size_t key_size)
+change_remove(struct authority_changes *c, enum authority_row kind, const void *key,
+              size_t key_size)
 {
     struct authority_change *change = change_add(c, kind, key, key_size);
     if (change == NULL) {
@@ -468,7 +481,8 @@ authority_write_name(struct authority_changes *c, const struct authority_name *n
     memcpy(row.owner, n->owner.bytes, sizeof row.owner);
     memcpy(row.node, n->host.id.bytes, sizeof row.node);
     row.inc = n->host.inc;
-    return change_put(c, AUTHORITY_ROW_NAME, n->name, strlen(n->name), stint_NameRow_fields, &row);
+    return change_put(c, AUTHORITY_ROW_NAME, n->name, strlen(n->name), stint_NameRow_fields,
+                      &row);
 }
 
 bool
@@ -478,13 +492,15 @@ authority_remove_name(struct authority_changes *c, const char *name)
 }
 
 bool
-authority_write_claim(struct authority_changes *c, struct stint_id id, const struct authority_claim *claim)
+authority_write_claim(struct authority_changes *c, struct stint_id id,
+                      const struct authority_claim *claim)
 {
     stint_ClaimRow row = stint_ClaimRow_init_zero;
     memcpy(row.request, claim->request.bytes, sizeof row.request);
     memcpy(row.node, claim->node.id.bytes, sizeof row.node);
     row.inc = claim->node.inc;
-    return change_put(c, AUTHORITY_ROW_CLAIM, id.bytes, sizeof id.bytes, stint_ClaimRow_fields, &row);
+    return change_put(c, AUTHORITY_ROW_CLAIM, id.bytes, sizeof id.bytes, stint_ClaimRow_fields,
+                      &row);
 }
 
 bool

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The store's rows in memory: built from the rows at every load, and changed only by applying a write set that
- * was committed, through the same decoders. So memory is a function of the rows, and nothing else can be in it.
+ * The store's rows in memory: built from the rows at every load, and changed only by applying a
+ * write set that was committed, through the same decoders. So memory is a function of the rows,
+ * and nothing else can be in it.
  */
 #ifndef STINT_CLUSTER_AUTHORITY_TABLE_H
 #define STINT_CLUSTER_AUTHORITY_TABLE_H
@@ -70,18 +71,30 @@ void authority_table_fini(struct authority_table *t);
 /* Empties it; the memory of its arrays stays. */
 void authority_table_clear(struct authority_table *t);
 
-/* Puts a row in. STINT_NO_MEMORY; STINT_IO: it cannot be right (`error` says which row and why). */
-STINT_MUST_USE enum stint_status authority_table_put(struct authority_table *t, const struct store_row *row, char *error,
+/*
+ * Puts a row in. STINT_NO_MEMORY; STINT_IO: it cannot be right (`error` says which row and
+ * why).
+ */
+STINT_MUST_USE enum stint_status authority_table_put(struct authority_table *t,
+                                                     const struct store_row *row, char *error,
                                                      size_t error_size);
 
-/* Applies a committed write set under its number. STINT_NO_MEMORY: part of it is missing, the rows must be loaded again. */
-STINT_MUST_USE enum stint_status authority_table_apply(struct authority_table *t, const struct authority_changes *changes);
+/*
+ * Applies a committed write set under its number. STINT_NO_MEMORY: part of it is missing, the
+ * rows must be loaded again.
+ */
+STINT_MUST_USE enum stint_status authority_table_apply(struct authority_table *t,
+                                                       const struct authority_changes *changes);
 
-/* Orders the members and finds the names whose host is not a living member. After all rows of a load. */
+/*
+ * Orders the members and finds the names whose host is not a living member. After all rows of a
+ * load.
+ */
 void authority_table_settle(struct authority_table *t);
 
 struct authority_member *authority_table_member(struct authority_table *t, struct stint_id node);
-const struct authority_member *authority_table_living(const struct authority_table *t, struct node_ref ref);
+const struct authority_member *authority_table_living(const struct authority_table *t,
+                                                      struct node_ref ref);
 uint32_t authority_table_living_count(const struct authority_table *t);
 struct authority_name *authority_table_name(const struct authority_table *t, const char *name);
 
@@ -89,12 +102,14 @@ struct authority_name *authority_table_name(const struct authority_table *t, con
 uint32_t authority_table_after(const struct authority_table *t, const char *name);
 
 /* Adds a row to a write set; false when it is full. */
-bool authority_write_meta(struct authority_changes *c, struct stint_id authority, bool balancer_on);
+bool authority_write_meta(struct authority_changes *c, struct stint_id authority,
+                          bool balancer_on);
 bool authority_write_member(struct authority_changes *c, const struct authority_member *m);
 bool authority_remove_member(struct authority_changes *c, struct stint_id node);
 bool authority_write_name(struct authority_changes *c, const struct authority_name *n);
 bool authority_remove_name(struct authority_changes *c, const char *name);
-bool authority_write_claim(struct authority_changes *c, struct stint_id id, const struct authority_claim *claim);
+bool authority_write_claim(struct authority_changes *c, struct stint_id id,
+                           const struct authority_claim *claim);
 bool authority_write_revoked(struct authority_changes *c, uint64_t serial, struct stint_id by);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who is dead, and what ends with them. A verdict needs a vote, always; the lease (when the member was last in contact
- * with this node) only says how many. So a member that merely fell silent towards the authority stays until somebody who
- * watches it says that it cannot be reached either, and one that still talks to the authority but to nobody else goes.
+ * Who is dead, and what ends with them. A verdict needs a vote, always; the lease (when the
+ * member was last in contact with this node) only says how many. So a member that merely fell
+ * silent towards the authority stays until somebody who watches it says that it cannot be
+ * reached either, and one that still talks to the authority but to nobody else goes.
  */
 #include "cluster/authority_internal.h"
 
@@ -41,7 +42,8 @@ authority_contacts_refresh(struct authority *a, uint64_t now_ns)
         const struct member *m = &a->table.members[i].member;
         if (member_is_living(m) && authority_contact_find(a, m->ref) == NULL) {
             STINT_ASSERT(a->contact_count < VIEW_MEMBERS_MAX);
-            a->contacts[a->contact_count++] = (struct authority_contact){ .ref = m->ref, .heard_ns = now_ns };
+            a->contacts[a->contact_count++] =
+                (struct authority_contact){ .ref = m->ref, .heard_ns = now_ns };
         }
     }
 }

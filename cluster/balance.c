@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The plan of one node. A node has two shares, of the tasklets and of the steps, each in units of the mean node; both are
- * to be even, so what is minimised is the sum of their squares over all nodes. A move is worth what it takes off that sum.
- * Greedy: always the move that is worth most; the busy tasklets come first by themselves, the idle ones after them.
+ * The plan of one node. A node has two shares, of the tasklets and of the steps, each in units
+ * of the mean node; both are to be even, so what is minimised is the sum of their squares over
+ * all nodes. A move is worth what it takes off that sum. Greedy: always the move that is worth
+ * most; the busy tasklets come first by themselves, the idle ones after them.
  */
 #include "cluster/balance.h"
 
@@ -15,10 +16,16 @@
 
 #define MS_NS UINT64_C(1000000)
 
-/* Two nodes count as even when moving a tasklet would make them more so by less than this; above what rounding does. */
+/*
+ * Two nodes count as even when moving a tasklet would make them more so by less than this;
+ * above what rounding does.
+ */
 #define EVEN_ENOUGH 1e-6
 
-/* A share of the tasklets and of the steps: 1.0 is the mean node's. Steps of an idle cluster are all 0. */
+/*
+ * A share of the tasklets and of the steps: 1.0 is the mean node's. Steps of an idle cluster
+ * are all 0.
+ */
 struct share {
     double count, steps;
 };
@@ -70,9 +77,13 @@ share_of(const struct scale *s, uint64_t tasklets, uint64_t steps)
     return (struct share){ (double)tasklets * s->count, (double)steps * s->steps };
 }
 
-/* The nodes that count: this one, and all that take tasklets. False if there is nobody to plan with. */
+/*
+ * The nodes that count: this one, and all that take tasklets. False if there is nobody to plan
+ * with.
+ */
 static bool
-choose_places(struct plan *p, struct node_ref self, const struct balance_node *nodes, uint32_t node_count)
+choose_places(struct plan *p, struct node_ref self, const struct balance_node *nodes,
+              uint32_t node_count)
 {
     double tasklets = 0, steps = 0;
     p->place_count = 1;
@@ -93,7 +104,8 @@ choose_places(struct plan *p, struct node_ref self, const struct balance_node *n
     for (uint32_t i = 0; i < p->place_count; i++) {
         struct place *place = &p->places[i];
         place->share = share_of(&p->scale, place->node->load.tasklets, place->node->load.steps);
-        double mean = p->scale.steps > 0 ? (place->share.count + place->share.steps) / 2 : place->share.count;
+        double mean = p->scale.steps > 0 ? (place->share.count + place->share.steps) / 2
+                                         : place->share.count;
         place->preference = hash_rendezvous(self.id, place->node->node.id);
         place->percent = mean < 1000 ? (unsigned)(100 * mean) : 100000;
     }
@@ -114,14 +126,16 @@ over(double value, double bound)
 }
 
 /*
- * Of the room below the mean at a target, this node sees only its part, in proportion to its excess among all that are
- * over it enough to begin: they plan at the same moment, from the same loads, without knowing of each other.
+ * Of the room below the mean at a target, this node sees only its part, in proportion to its
+ * excess among all that are over it enough to begin: they plan at the same moment, from the
+ * same loads, without knowing of each other.
  */
 static bool
 share_room(struct plan *p)
 {
     double begin = 1 + p->config.hysteresis_permille / 1000.0;
-    struct share own = { over(p->places[0].share.count, begin), over(p->places[0].share.steps, begin) };
+    struct share own = { over(p->places[0].share.count, begin),
+                         over(p->places[0].share.steps, begin) };
     struct share all = { 0, 0 };
     for (uint32_t i = 0; i < p->place_count; i++) {
         all.count += over(p->places[i].share.count, begin);
@@ -146,13 +160,18 @@ has_memory(const struct place *place, uint64_t bytes)
     return l->memory_limit == 0 || (used < most && bytes < most - used);
 }
 
-/* What a move takes off the sum of squares (halved). 0 unless it also helps against what made this node begin. */
+/*
+ * What a move takes off the sum of squares (halved). 0 unless it also helps against what made
+ * this node begin.
+ */
 static double
 worth(const struct plan *p, const struct place *target, struct share weight)
 {
     const struct share *self = &p->places[0].share;
-    double by_count = weight.count * (self->count - target->share.count - weight.count - EVEN_ENOUGH);
-    double by_steps = weight.steps * (self->steps - target->share.steps - weight.steps - EVEN_ENOUGH);
+    double by_count =
+        weight.count * (self->count - target->share.count - weight.count - EVEN_ENOUGH);
+    double by_steps =
+        weight.steps * (self->steps - target->share.steps - weight.steps - EVEN_ENOUGH);
     bool helps = (p->count_triggers && self->count > 1 && by_count > 0)
                  || (p->steps_trigger && self->steps > 1 && by_steps > 0);
     return helps ? by_count + by_steps : 0;
@@ -169,7 +188,10 @@ is_planned(const struct plan *p, struct stint_id tasklet)
     return false;
 }
 
-/* Of equal worth the one that is cheaper to ship, then the one that was here longest, then by id. */
+/*
+ * Of equal worth the one that is cheaper to ship, then the one that was here longest, then by
+ * id.
+ */
 static bool
 is_before(const struct balance_candidate *a, const struct balance_candidate *b)
 {
@@ -182,7 +204,10 @@ is_before(const struct balance_candidate *a, const struct balance_candidate *b)
     return id_compare(a->tasklet, b->tasklet) < 0;
 }
 
-/* The best tasklet for that target, or NULL; a worth that is no more than `least` does not count. */
+/*
+ * The best tasklet for that target, or NULL; a worth that is no more than `least` does not
+ * count.
+ */
 static const struct balance_candidate *
 best_for(const struct plan *p, const struct place *target, double *least)
 {
@@ -203,8 +228,8 @@ best_for(const struct plan *p, const struct place *target, double *least)
 }
 
 /*
- * The open target that is emptiest: by tasklets, by steps, or by both. Of equals each node prefers another one, so that
- * those who plan at the same moment do not all choose the same.
+ * The open target that is emptiest: by tasklets, by steps, or by both. Of equals each node
+ * prefers another one, so that those who plan at the same moment do not all choose the same.
  */
 static struct place *
 emptiest(struct plan *p, double count_weight, double steps_weight)
@@ -232,8 +257,9 @@ take(struct plan *p, const struct balance_candidate *c, struct place *target)
     move->tasklet = c->tasklet;
     move->to = target->node->node;
     (void)text_format(move->reason, sizeof move->reason,
-                      "balance: %s at %u%% of the mean, %s at %u%%; %llu steps/s", p->places[0].node->name,
-                      p->places[0].percent, target->node->name, target->percent, (unsigned long long)c->steps);
+                      "balance: %s at %u%% of the mean, %s at %u%%; %llu steps/s",
+                      p->places[0].node->name, p->places[0].percent, target->node->name,
+                      target->percent, (unsigned long long)c->steps);
     p->places[0].share.count -= weight.count;
     p->places[0].share.steps -= weight.steps;
     target->share.count += weight.count;
@@ -241,7 +267,10 @@ take(struct plan *p, const struct balance_candidate *c, struct place *target)
     target->bytes += c->bytes;
 }
 
-/* The most useful move of all, among three targets that stand for the rest; false when none is useful. */
+/*
+ * The most useful move of all, among three targets that stand for the rest; false when none is
+ * useful.
+ */
 static bool
 plan_one(struct plan *p)
 {
@@ -272,9 +301,10 @@ plan_one(struct plan *p)
 }
 
 uint32_t
-balance_plan(const struct balance_config *config, struct node_ref self, const struct balance_node *nodes,
-             uint32_t node_count, const struct balance_candidate *candidates, uint32_t candidate_count, uint32_t limit,
-             uint64_t now_ns, struct balance_move *out)
+balance_plan(const struct balance_config *config, struct node_ref self,
+             const struct balance_node *nodes, uint32_t node_count,
+             const struct balance_candidate *candidates, uint32_t candidate_count,
+             uint32_t limit, uint64_t now_ns, struct balance_move *out)
 {
     struct plan p = { .config = with_defaults(*config), .candidates = candidates,
                       .candidate_count = candidate_count, .now_ns = now_ns, .moves = out };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Probes and misses. A watch is either waiting for the answer to a probe (due_ns: when it counts as missed) or resting
- * (due_ns: the next probe). A node that was stopped itself (its tick comes late) throws away all probes that are out: their
- * answers may lie unread in its own sockets.
+ * Probes and misses. A watch is either waiting for the answer to a probe (due_ns: when it
+ * counts as missed) or resting (due_ns: the next probe). A node that was stopped itself (its
+ * tick comes late) throws away all probes that are out: their answers may lie unread in its own
+ * sockets.
  */
 #include "cluster/detector.h"
 
@@ -24,7 +25,8 @@ detector_init(struct detector *d, struct detector_config config)
 {
     memset(d, 0, sizeof *d);
     d->config.probe_ms = or_default(config.probe_ms, 1000);
-    d->config.timeout_ms = or_default(config.timeout_ms, d->config.probe_ms / 2 < 500 ? d->config.probe_ms / 2 : 500);
+    d->config.timeout_ms = or_default(
+        config.timeout_ms, d->config.probe_ms / 2 < 500 ? d->config.probe_ms / 2 : 500);
     d->config.timeout_ms = or_default(d->config.timeout_ms, 1);
     d->config.misses = or_default(config.misses, 3);
     d->config.repeat_ms = or_default(config.repeat_ms, 2000);
@@ -48,7 +50,8 @@ emit(struct detector *d, enum detector_effect_kind kind, struct node_ref peer)
 {
     const uint32_t size = sizeof d->effects / sizeof d->effects[0];
     STINT_ASSERT(d->effect_count < size);
-    d->effects[(d->effect_first + d->effect_count++) % size] = (struct detector_effect){ kind, peer };
+    d->effects[(d->effect_first + d->effect_count++) % size] =
+        (struct detector_effect){ kind, peer };
 }
 
 bool
@@ -75,7 +78,10 @@ watch_find(struct detector *d, struct node_ref peer)
     return NULL;
 }
 
-/* The living member that follows `after` in the ring of ids, the smallest after the largest; never `self`. */
+/*
+ * The living member that follows `after` in the ring of ids, the smallest after the largest;
+ * never `self`.
+ */
 static const struct member *
 ring_next(const struct view *view, struct stint_id after, struct stint_id self)
 {
@@ -88,7 +94,8 @@ ring_next(const struct view *view, struct stint_id after, struct stint_id self)
         if (smallest == NULL || id_compare(m->ref.id, smallest->ref.id) < 0) {
             smallest = m;
         }
-        if (id_compare(m->ref.id, after) > 0 && (next == NULL || id_compare(m->ref.id, next->ref.id) < 0)) {
+        if (id_compare(m->ref.id, after) > 0
+            && (next == NULL || id_compare(m->ref.id, next->ref.id) < 0)) {
             next = m;
         }
     }
@@ -111,7 +118,8 @@ detector_view(struct detector *d, const struct view *view, struct node_ref self,
             kept[count++] = *known;
         } else { /* spread over the interval, so that probes do not come in bursts */
             uint64_t due_ns = now_ns + interval_ns(d) * count / wanted;
-            kept[count++] = (struct detector_watch){ .peer = m->ref, .heard_ns = now_ns, .due_ns = due_ns };
+            kept[count++] =
+                (struct detector_watch){ .peer = m->ref, .heard_ns = now_ns, .due_ns = due_ns };
         }
         place = m->ref.id;
     }
@@ -155,7 +163,10 @@ was_late(struct detector *d, uint64_t now_ns)
     d->round_ns = now_ns + interval_ns(d);
 }
 
-/* More likely this node is cut off, or slow, than that most of the others have died in one moment. */
+/*
+ * More likely this node is cut off, or slow, than that most of the others have died in one
+ * moment.
+ */
 static bool
 most_fail(const struct detector *d)
 {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The failure detector. Members stand in a ring (ordered by id); each watches its min(10, n - 1) successors by a probe a
- * second and suspects one that has let three in a row pass unanswered. Any frame counts as an answer. A suspicion is an
- * opinion to be voted, never a verdict.
+ * The failure detector. Members stand in a ring (ordered by id); each watches its min(10, n -
+ * 1) successors by a probe a second and suspects one that has let three in a row pass
+ * unanswered. Any frame counts as an answer. A suspicion is an opinion to be voted, never a
+ * verdict.
  *
- * Who is slow itself must not suspect others: the local health multiplier (1 to 8) stretches interval and timeout. It rises when
- * this node's own timers come late or when most of those it watches seem to fail at once, and falls when a round is clean.
+ * Who is slow itself must not suspect others: the local health multiplier (1 to 8) stretches
+ * interval and timeout. It rises when this node's own timers come late or when most of those it
+ * watches seem to fail at once, and falls when a round is clean.
  */
 #ifndef STINT_CLUSTER_DETECTOR_H
 #define STINT_CLUSTER_DETECTOR_H
@@ -59,13 +61,20 @@ struct detector {
 /* Watches nobody until the first view. Allocates nothing. */
 void detector_init(struct detector *d, struct detector_config config);
 
-/* A view was installed: picks the successors of `self`; those watched before keep what is known of them. */
-void detector_view(struct detector *d, const struct view *view, struct node_ref self, uint64_t now_ns);
+/*
+ * A view was installed: picks the successors of `self`; those watched before keep what is known
+ * of them.
+ */
+void detector_view(struct detector *d, const struct view *view, struct node_ref self,
+                   uint64_t now_ns);
 
 /* Some frame came from that node. */
 void detector_heard(struct detector *d, struct node_ref peer, uint64_t now_ns);
 
-/* Sends probes and counts misses that are due. To be called no later than the deadline; lateness is noticed. */
+/*
+ * Sends probes and counts misses that are due. To be called no later than the deadline;
+ * lateness is noticed.
+ */
 void detector_tick(struct detector *d, uint64_t now_ns);
 uint64_t detector_deadline(const struct detector *d);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Three shelves of places by id: home hints, what senders have learnt, forwarders. A shelf is a table and one list: of
- * the hints, those that expire (ended, or lost with their node) by time; of the cache, all, the least used first; of the
- * forwarders, all, by time. Times on one shelf are all equally long, so the order of entry is the order of expiry.
+ * Three shelves of places by id: home hints, what senders have learnt, forwarders. A shelf is a
+ * table and one list: of the hints, those that expire (ended, or lost with their node) by time;
+ * of the cache, all, the least used first; of the forwarders, all, by time. Times on one shelf
+ * are all equally long, so the order of entry is the order of expiry.
  */
 #include "cluster/directory.h"
 
@@ -66,8 +67,10 @@ directory_new(const struct directory_config *config)
         return NULL;
     }
     d->mem = config->mem;
-    shelf_init(&d->hints, config, config->hints_max != 0 ? config->hints_max : DIRECTORY_HINTS_MAX);
-    shelf_init(&d->cache, config, config->cache_max != 0 ? config->cache_max : DIRECTORY_CACHE_MAX);
+    shelf_init(&d->hints, config,
+               config->hints_max != 0 ? config->hints_max : DIRECTORY_HINTS_MAX);
+    shelf_init(&d->cache, config,
+               config->cache_max != 0 ? config->cache_max : DIRECTORY_CACHE_MAX);
     shelf_init(&d->forwarders, config, DIRECTORY_FORWARDERS_MAX);
     return d;
 }
@@ -104,7 +107,8 @@ entry_add(struct directory *d, struct shelf *s, const struct directory_place *pl
 static bool
 is_newer(const struct directory_place *place, const struct directory_place *known)
 {
-    return place->epoch > known->epoch || (place->epoch == known->epoch && place->ended && !known->ended);
+    return place->epoch > known->epoch
+           || (place->epoch == known->epoch && place->ended && !known->ended);
 }
 
 static bool
@@ -157,7 +161,8 @@ is_live(const struct entry *e, uint64_t now_ns)
 }
 
 bool
-directory_where(struct directory *d, struct stint_id id, struct directory_place *out, uint64_t now_ns)
+directory_where(struct directory *d, struct stint_id id, struct directory_place *out,
+                uint64_t now_ns)
 {
     const struct entry *e = table_find(&d->hints.table, id);
     if (!is_live(e, now_ns)) {
@@ -192,7 +197,10 @@ directory_learn(struct directory *d, const struct directory_place *place, uint64
     return true;
 }
 
-/* Takes a guess if it is better than the one at hand: it names somebody (or the end), under a larger epoch. */
+/*
+ * Takes a guess if it is better than the one at hand: it names somebody (or the end), under a
+ * larger epoch.
+ */
 static void
 consider(const struct entry *e, uint64_t now_ns, struct directory_place *best, bool *found)
 {
@@ -206,7 +214,17 @@ consider(const struct entry *e, uint64_t now_ns, struct directory_place *best, b
 }
 
 bool
-directory_lookup(struct directory *d, struct stint_id id, struct directory_place *out, uint64_t now_ns)
+directory_forwarder(struct directory *d, struct stint_id id, struct directory_place *out,
+                    uint64_t now_ns)
+{
+    bool found = false;
+    consider(table_find(&d->forwarders.table, id), now_ns, out, &found);
+    return found;
+}
+
+bool
+directory_lookup(struct directory *d, struct stint_id id, struct directory_place *out,
+                 uint64_t now_ns)
 {
     bool found = false;
     struct entry *cached = table_find(&d->cache.table, id);
@@ -234,6 +252,18 @@ directory_distrust(struct directory *d, struct stint_id id, uint64_t epoch)
 {
     shelf_drop_older(d, &d->cache, id, epoch);
     shelf_drop_older(d, &d->forwarders, id, epoch);
+}
+
+void
+directory_refuted(struct directory *d, struct stint_id id, uint64_t epoch, uint64_t now_ns)
+{
+    struct entry *e = table_find(&d->hints.table, id);
+    directory_distrust(d, id, epoch);
+    if (e != NULL && e->place.epoch <= epoch && !e->place.ended
+        && !node_ref_is_none(e->place.node)) {
+        e->place.node = NODE_REF_NONE;
+        hint_expires(d, e, true, now_ns);
+    }
 }
 
 void
@@ -280,7 +310,10 @@ hints_view(struct directory *d, const struct view *next, struct stint_id self, u
     }
 }
 
-/* Guesses that name a node that is gone are worth nothing, and hold no epoch that anybody relies on. */
+/*
+ * Guesses that name a node that is gone are worth nothing, and hold no epoch that anybody
+ * relies on.
+ */
 static void
 guesses_view(struct directory *d, struct shelf *s, const struct view *next)
 {
@@ -295,7 +328,8 @@ guesses_view(struct directory *d, struct shelf *s, const struct view *next)
 }
 
 void
-directory_view(struct directory *d, const struct view *next, struct stint_id self, uint64_t now_ns)
+directory_view(struct directory *d, const struct view *next, struct stint_id self,
+               uint64_t now_ns)
 {
     hints_view(d, next, self, now_ns);
     guesses_view(d, &d->cache, next);
@@ -303,8 +337,11 @@ directory_view(struct directory *d, const struct view *next, struct stint_id sel
 }
 
 void
-directory_rehome(const struct view *old, const struct view *next, bool (*each)(void *arg, struct directory_place *out),
-                 void (*emit)(void *arg, struct node_ref home, const struct directory_place *place), void *arg)
+directory_rehome(const struct view *old, const struct view *next,
+                 bool (*each)(void *arg, struct directory_place *out),
+                 void (*emit)(void *arg, struct node_ref home,
+                              const struct directory_place *place),
+                 void *arg)
 {
     struct directory_place place;
     while (each(arg, &place)) {

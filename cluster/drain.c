@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The drain keeps only what it must not forget between passes: what is on its way because of it, and what could not go
- * and when to try that again. Both are bounded; a stuck tasklet beyond the bound is merely tried more often.
+ * The drain keeps only what it must not forget between passes: what is on its way because of
+ * it, and what could not go and when to try that again. Both are bounded; a stuck tasklet
+ * beyond the bound is merely tried more often.
  */
 #include "cluster/drain.h"
 
@@ -80,8 +81,8 @@ drain_free(struct drain *d)
 }
 
 enum stint_status
-drain_start(struct drain *d, const struct stint_id *only, uint32_t only_count, uint32_t rate, uint64_t tasklets,
-            uint64_t now_ns)
+drain_start(struct drain *d, const struct stint_id *only, uint32_t only_count, uint32_t rate,
+            uint64_t tasklets, uint64_t now_ns)
 {
     if (only_count > DRAIN_TARGETS_MAX) {
         return STINT_LIMIT;
@@ -192,7 +193,8 @@ note_stuck(struct drain *d, struct stint_id tasklet, enum stint_status status, c
     if (d->progress.why[0] == '\0') {
         d->progress.example = tasklet;
         bool said = why != NULL && why[0] != '\0';
-        (void)text_copy(d->progress.why, sizeof d->progress.why, said ? why : stint_strerror(status));
+        (void)text_copy(d->progress.why, sizeof d->progress.why,
+                        said ? why : stint_strerror(status));
     }
 }
 
@@ -260,8 +262,8 @@ take_off(struct drain *d, struct stint_id tasklet, uint32_t target)
 }
 
 bool
-drain_consider(struct drain *d, struct stint_id tasklet, enum stint_status status, const char *why, uint64_t now_ns,
-               struct node_ref *to)
+drain_consider(struct drain *d, struct stint_id tasklet, enum stint_status status,
+               const char *why, uint64_t now_ns, struct node_ref *to)
 {
     struct item *item = table_find(&d->items, tasklet);
     if (d->state == DRAIN_OFF || (item != NULL && item->in_flight)) {
@@ -275,8 +277,9 @@ drain_consider(struct drain *d, struct stint_id tasklet, enum stint_status statu
         return false;
     }
     if (d->target_count == 0) {
-        note_stuck(d, tasklet, STINT_UNREACHABLE, d->only_count == 0 ? "no other node takes tasklets"
-                                                                     : "none of the nodes asked for takes tasklets");
+        note_stuck(d, tasklet, STINT_UNREACHABLE,
+                   d->only_count == 0 ? "no other node takes tasklets"
+                                      : "none of the nodes asked for takes tasklets");
         return false;
     }
     if (item != NULL && now_ns < item->retry_ns) {
@@ -284,7 +287,8 @@ drain_consider(struct drain *d, struct stint_id tasklet, enum stint_status statu
         return false;
     }
     struct drain_target *target = least_loaded(d);
-    if (target == NULL || !drain_wants(d) || !take_off(d, tasklet, (uint32_t)(target - d->targets))) {
+    if (target == NULL || !drain_wants(d)
+        || !take_off(d, tasklet, (uint32_t)(target - d->targets))) {
         return false;
     }
     target->tasklets++;
@@ -295,7 +299,8 @@ drain_consider(struct drain *d, struct stint_id tasklet, enum stint_status statu
 }
 
 void
-drain_refused(struct drain *d, struct stint_id tasklet, enum stint_status status, const char *why, uint64_t now_ns)
+drain_refused(struct drain *d, struct stint_id tasklet, enum stint_status status,
+              const char *why, uint64_t now_ns)
 {
     const struct item *item = table_find(&d->items, tasklet);
     if (item == NULL || !item->in_flight) {
@@ -305,7 +310,8 @@ drain_refused(struct drain *d, struct stint_id tasklet, enum stint_status status
     d->tokens_milli += d->rate == 0 ? 0 : 1000;
     if (item->target < d->target_count) {
         d->targets[item->target].tasklets--;
-        if (status == STINT_BUSY || status == STINT_UNREACHABLE) { /* the target's fault, not the tasklet's */
+        /* the target's fault, not the tasklet's */
+        if (status == STINT_BUSY || status == STINT_UNREACHABLE) {
             d->targets[item->target].has_room = false;
             item_drop(d, tasklet);
             return;
@@ -363,8 +369,8 @@ drain_end(struct drain *d, bool complete, uint64_t remaining, uint64_t now_ns)
 }
 
 void
-drain_finished(struct drain *d, struct stint_id tasklet, bool moved, enum stint_status status, const char *why,
-               uint64_t now_ns)
+drain_finished(struct drain *d, struct stint_id tasklet, bool moved, enum stint_status status,
+               const char *why, uint64_t now_ns)
 {
     const struct item *item = table_find(&d->items, tasklet);
     if (d->state == DRAIN_OFF || item == NULL || !item->in_flight) {

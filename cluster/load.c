@@ -24,7 +24,10 @@ load_average_init(struct load_average *a, uint32_t half_life_ms)
     *a = (struct load_average){ .half_life_ms = half_life_ms == 0 ? 1 : half_life_ms };
 }
 
-/* value += (sample - value) * dt / (dt + tau), tau = half life / ln 2: never overshoots, whatever dt is. */
+/*
+ * value += (sample - value) * dt / (dt + tau), tau = half life / ln 2: never overshoots,
+ * whatever dt is.
+ */
 void
 load_average_add(struct load_average *a, uint64_t value, uint64_t now_ns)
 {
@@ -150,7 +153,8 @@ load_table_view(struct load_table *t, const struct view *view)
 }
 
 void
-load_table_heard(struct load_table *t, struct node_ref node, const stint_Probe *probe, uint64_t now_ns)
+load_table_heard(struct load_table *t, struct node_ref node, const stint_Probe *probe,
+                 uint64_t now_ns)
 {
     struct load_entry *e = (struct load_entry *)load_table_find(t, node);
     if (e != NULL) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How much a node has to do: what it measures of itself, smoothed, and what it heard of the others. A report that is older than
- * LOAD_FRESH_MS says nothing any more.
+ * How much a node has to do: what it measures of itself, smoothed, and what it heard of the
+ * others. A report that is older than LOAD_FRESH_MS says nothing any more.
  */
 #ifndef STINT_CLUSTER_LOAD_H
 #define STINT_CLUSTER_LOAD_H
@@ -67,15 +67,17 @@ void load_table_init(struct load_table *t);
 void load_table_view(struct load_table *t, const struct view *view);
 
 /* A probe came. Ignored if the node is not in the table. */
-void load_table_heard(struct load_table *t, struct node_ref node, const stint_Probe *probe, uint64_t now_ns);
+void load_table_heard(struct load_table *t, struct node_ref node, const stint_Probe *probe,
+                      uint64_t now_ns);
 
 /* The entry of a node, or NULL; and whether it is fresh. */
 const struct load_entry *load_table_find(const struct load_table *t, struct node_ref node);
 bool load_is_fresh(const struct load_entry *e, uint64_t now_ns);
 
 /*
- * Load of a node as one number, permille of the mean over the nodes given: half from the number of tasklets, half from the
- * steps they make (only the number while the cluster is idle). `loads` includes `of`.
+ * Load of a node as one number, permille of the mean over the nodes given: half from the number
+ * of tasklets, half from the steps they make (only the number while the cluster is idle).
+ * `loads` includes `of`.
  */
 uint32_t load_score(const struct load *of, const struct load *const *loads, uint32_t count);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The frame of protocol M: slots, phases, effects, time, views. What a message means for each side stands in
- * move_source.c and move_target.c. The invariant of this file: no move changes its phase but by move_enter, along
- * an arrow of the table below, which is the drawing in move.h.
+ * The frame of protocol M: slots, phases, effects, time, views. What a message means for each
+ * side stands in move_source.c and move_target.c. The invariant of this file: no move changes
+ * its phase but by move_enter, along an arrow of the table below, which is the drawing in
+ * move.h.
  */
 #include "cluster/move.h"
 
@@ -137,8 +138,8 @@ moves_next(struct moves *m, struct move_effect *effect)
 }
 
 void
-move_enter(struct moves *m, struct move *mv, enum move_phase phase, uint64_t limit_ms, bool resend,
-           uint64_t now_ns)
+move_enter(struct moves *m, struct move *mv, enum move_phase phase, uint64_t limit_ms,
+           bool resend, uint64_t now_ns)
 {
     STINT_ASSERT((arrows[mv->record.phase] >> phase & 1) == 1);
     if (mv->record.phase == MOVE_NO_PHASE) {
@@ -212,7 +213,8 @@ said_by_source(stint_MoveOp op)
 }
 
 enum stint_status
-moves_receive(struct moves *m, struct node_ref from, const stint_MoveMessage *message, uint64_t now_ns)
+moves_receive(struct moves *m, struct node_ref from, const stint_MoveMessage *message,
+              uint64_t now_ns)
 {
     enum stint_status status;
     if (m->fenced) {
@@ -300,12 +302,16 @@ slots_deadline(const struct move *slots, uint32_t count, uint64_t least)
     return least;
 }
 
-/* Walks the slots once after they changed, and not at all while they did not: it is asked after every event. */
+/*
+ * Walks the slots once after they changed, and not at all while they did not: it is asked after
+ * every event.
+ */
 uint64_t
 moves_deadline(const struct moves *m)
 {
     if (!m->deadline_known) {
-        struct moves *cache = (struct moves *)m; /* two fields that only remember what the slots say */
+        /* two fields that only remember what the slots say */
+        struct moves *cache = (struct moves *)m;
         uint64_t least = MOVE_NEVER;
         least = m->out_count == 0 ? least : slots_deadline(m->out, MOVE_OUT_MAX, least);
         least = m->in_count == 0 ? least : slots_deadline(m->in, MOVE_IN_MAX, least);

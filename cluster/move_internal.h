@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of protocol M share: one slot a move under way, tombstones a source, the queue of effects. */
+/*
+ * What the files of protocol M share: one slot a move under way, tombstones a source, the queue
+ * of effects.
+ */
 #ifndef STINT_CLUSTER_MOVE_INTERNAL_H
 #define STINT_CLUSTER_MOVE_INTERNAL_H
 
@@ -29,7 +32,8 @@ struct move {
     uint32_t next;  /* target: first chunk that is missing */
     bool revoked;   /* source, FREEZING: called off; resume as soon as it is frozen */
     bool aborted;   /* target, INSTALLING: ABORT came; discard what comes of it */
-    bool orphaned;  /* target, INSTALLING: the source left the view; adopt what comes of it (M-D) */
+    /* target, INSTALLING: the source left the view; adopt what comes of it (M-D) */
+    bool orphaned;
 };
 
 /* How a move ended here as target; kept until its source forgets it. */
@@ -85,18 +89,21 @@ struct moves {
 
 /* move.c */
 bool moves_knows(const struct moves *m, struct node_ref peer);
-struct move_effect *moves_emit(struct moves *m, enum move_effect_kind kind, const struct move *mv);
-stint_MoveMessage *moves_send(struct moves *m, struct node_ref peer, struct move_key key, stint_MoveOp op);
+struct move_effect *moves_emit(struct moves *m, enum move_effect_kind kind,
+                               const struct move *mv);
+stint_MoveMessage *moves_send(struct moves *m, struct node_ref peer, struct move_key key,
+                              stint_MoveOp op);
 
 /*
- * Puts a move into another phase, if the drawing in move.h has that arrow (asserted), and restarts its timers:
- * `limit_ms` 0 is none; resending begins anew if `resend`.
+ * Puts a move into another phase, if the drawing in move.h has that arrow (asserted), and
+ * restarts its timers: `limit_ms` 0 is none; resending begins anew if `resend`.
  */
-void move_enter(struct moves *m, struct move *mv, enum move_phase phase, uint64_t limit_ms, bool resend, uint64_t now_ns);
+void move_enter(struct moves *m, struct move *mv, enum move_phase phase, uint64_t limit_ms,
+                bool resend, uint64_t now_ns);
 
 /* Ends a move: its record goes to the history and is reported, its slot is free. */
-void move_settle(struct moves *m, struct move *mv, enum move_outcome outcome, enum stint_status status,
-                 const char *detail, uint64_t now_ns);
+void move_settle(struct moves *m, struct move *mv, enum move_outcome outcome,
+                 enum stint_status status, const char *detail, uint64_t now_ns);
 
 /* move_record.c */
 bool move_history_init(struct moves *m);
@@ -106,14 +113,16 @@ const struct move_record *move_history_get(const struct moves *m, uint64_t numbe
 void move_set_detail(struct move_record *record, enum stint_status status, const char *detail);
 
 /* move_source.c */
-enum stint_status source_receive(struct moves *m, struct node_ref from, const stint_MoveMessage *message, uint64_t now_ns);
+enum stint_status source_receive(struct moves *m, struct node_ref from,
+                                 const stint_MoveMessage *message, uint64_t now_ns);
 void source_view(struct moves *m, uint64_t now_ns);
 void source_tick(struct moves *m, struct move *mv, uint64_t now_ns);
 uint64_t source_watermark(const struct moves *m, struct node_ref target);
 struct move *source_find_tasklet(struct moves *m, struct stint_id tasklet);
 
 /* move_target.c */
-enum stint_status target_receive(struct moves *m, struct node_ref from, const stint_MoveMessage *message, uint64_t now_ns);
+enum stint_status target_receive(struct moves *m, struct node_ref from,
+                                 const stint_MoveMessage *message, uint64_t now_ns);
 void target_view(struct moves *m, uint64_t now_ns);
 void target_tick(struct moves *m, struct move *mv, uint64_t now_ns);
 
@@ -123,7 +132,8 @@ const struct move_tombstone *move_tombstone_find(const struct move_source *s, ui
 
 /* Room for another tombstone beside those that the moves under way may need. */
 bool move_tombstone_room(const struct moves *m, const struct move_source *s);
-void move_tombstone_add(struct move_source *s, uint64_t counter, bool ran, enum stint_status status);
+void move_tombstone_add(struct move_source *s, uint64_t counter, bool ran,
+                        enum stint_status status);
 void move_tombstones_forget(struct move_source *s, uint64_t watermark);
 void move_sources_drop_absent(struct moves *m);
 void move_sources_fini(struct moves *m);

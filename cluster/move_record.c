@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The records of moves: what operators read. A ring of the last MOVE_HISTORY_MAX that ended; it grows with
- * use and, when memory is short, keeps fewer. Nothing of the protocol depends on it.
+ * The records of moves: what operators read. A ring of the last MOVE_HISTORY_MAX that ended; it
+ * grows with use and, when memory is short, keeps fewer. Nothing of the protocol depends on it.
  */
 #include <string.h>
 
@@ -26,7 +26,10 @@ move_key_equal(struct move_key a, struct move_key b)
     return a.counter == b.counter && node_ref_equal(a.source, b.source);
 }
 
-/* The source and its incarnation in the first half, the count in the second, so that ids of one node sort by age. */
+/*
+ * The source and its incarnation in the first half, the count in the second, so that ids of one
+ * node sort by age.
+ */
 struct stint_id
 move_key_id(struct move_key key)
 {
@@ -101,7 +104,10 @@ move_history_fini(struct moves *m)
     m->history_capacity = 0;
 }
 
-/* Doubles the ring. It is full and has never wrapped, so the records stand in order and stay where they are. */
+/*
+ * Doubles the ring. It is full and has never wrapped, so the records stand in order and stay
+ * where they are.
+ */
 static void
 history_grow(struct moves *m)
 {
@@ -160,7 +166,10 @@ moves_list(const struct moves *m, uint32_t index)
     return record != NULL ? record : slots_nth(m->in, MOVE_IN_MAX, &left);
 }
 
-/* Those under way first: while one is, a record of it as ended cannot exist, except by moving within one node. */
+/*
+ * Those under way first: while one is, a record of it as ended cannot exist, except by moving
+ * within one node.
+ */
 const struct move_record *
 moves_find(const struct moves *m, struct stint_id id)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Protocol M, the side that has the tasklet. The rule that everything here serves: from the moment TRANSFER is out,
- * the tasklet runs here again only if the target has said that it will never run there (ABORTED), or if a view
- * says that the target is no more (M-S). No timer of this file makes it run.
+ * Protocol M, the side that has the tasklet. The rule that everything here serves: from the
+ * moment TRANSFER is out, the tasklet runs here again only if the target has said that it will
+ * never run there (ABORTED), or if a view says that the target is no more (M-S). No timer of
+ * this file makes it run.
  *
  *     state      the tasklet      leaves by
  *     OFFERED    runs here        ACCEPT, REFUSE, no answer, called off, target gone
@@ -18,7 +19,10 @@
 #include "base/text.h"
 #include "cluster/move_internal.h"
 
-/* Bytes that a parcel may take a millisecond for before R2's timer gives it up: 16 MiB a second. */
+/*
+ * Bytes that a parcel may take a millisecond for before R2's timer gives it up: 16 MiB a
+ * second.
+ */
 #define SOURCE_BYTES_MS 16384
 
 static struct move *
@@ -39,7 +43,10 @@ source_of_key(struct moves *m, struct move_key key)
     return node_ref_equal(key.source, m->self) ? source_find(m, key.counter) : NULL;
 }
 
-/* A tasklet whose residency is here: after COMMIT it is another node's, though the move is not settled. */
+/*
+ * A tasklet whose residency is here: after COMMIT it is another node's, though the move is not
+ * settled.
+ */
 struct move *
 source_find_tasklet(struct moves *m, struct stint_id tasklet)
 {
@@ -67,7 +74,8 @@ source_watermark(const struct moves *m, struct node_ref target)
     uint64_t watermark = m->counter;
     for (uint32_t i = 0; i < MOVE_OUT_MAX; i++) {
         const struct move_record *r = &m->out[i].record;
-        if (r->phase != MOVE_NO_PHASE && node_ref_equal(r->to, target) && r->key.counter <= watermark) {
+        if (r->phase != MOVE_NO_PHASE && node_ref_equal(r->to, target)
+            && r->key.counter <= watermark) {
             watermark = r->key.counter - 1;
         }
     }
@@ -134,8 +142,8 @@ send_forget(struct moves *m, struct node_ref target)
 
 /* Ends a move and lets its target forget it, if the target is still there. */
 static void
-settle_and_forget(struct moves *m, struct move *mv, enum move_outcome outcome, enum stint_status status,
-                  const char *detail, uint64_t now_ns)
+settle_and_forget(struct moves *m, struct move *mv, enum move_outcome outcome,
+                  enum stint_status status, const char *detail, uint64_t now_ns)
 {
     struct node_ref target = mv->record.to;
     move_settle(m, mv, outcome, status, detail, now_ns);
@@ -144,9 +152,13 @@ settle_and_forget(struct moves *m, struct move *mv, enum move_outcome outcome, e
     }
 }
 
-/* The tasklet is frozen here, and it is certain that it never runs there: it runs here, as a new grant of residency. */
+/*
+ * The tasklet is frozen here, and it is certain that it never runs there: it runs here, as a
+ * new grant of residency.
+ */
 static void
-resume(struct moves *m, struct move *mv, enum stint_status status, const char *detail, uint64_t now_ns)
+resume(struct moves *m, struct move *mv, enum stint_status status, const char *detail,
+       uint64_t now_ns)
 {
     struct move_effect *e = moves_emit(m, MOVE_RESUME, mv);
     e->epoch = mv->record.epoch + 2;
@@ -198,8 +210,8 @@ moves_start(struct moves *m, const struct move_order *order, struct node_ref to,
 }
 
 void
-moves_frozen(struct moves *m, struct move_key key, enum stint_status status, const struct move_parcel *parcel,
-             const char *detail, uint64_t now_ns)
+moves_frozen(struct moves *m, struct move_key key, enum stint_status status,
+             const struct move_parcel *parcel, const char *detail, uint64_t now_ns)
 {
     struct move *mv = source_of_key(m, key);
     if (m->fenced || mv == NULL || mv->record.phase != MOVE_FREEZING) {
@@ -225,7 +237,8 @@ moves_frozen(struct moves *m, struct move_key key, enum stint_status status, con
 
 /* R2: at most once for a move; from here on only ABORTED or M-S. */
 static void
-abort_move(struct moves *m, struct move *mv, enum stint_status status, const char *why, uint64_t now_ns)
+abort_move(struct moves *m, struct move *mv, enum stint_status status, const char *why,
+           uint64_t now_ns)
 {
     STINT_ASSERT(mv->record.phase == MOVE_FROZEN);
     move_set_detail(&mv->record, status, why);
@@ -239,7 +252,8 @@ moves_cancel(struct moves *m, struct stint_id tasklet, const char *why, uint64_t
     struct move *mv = m->fenced ? NULL : source_find_tasklet(m, tasklet);
     if (mv == NULL) {
         for (uint32_t i = 0; i < MOVE_OUT_MAX; i++) {
-            if (m->out[i].record.phase == MOVE_COMMITTED && id_equal(m->out[i].record.tasklet, tasklet)) {
+            if (m->out[i].record.phase == MOVE_COMMITTED
+                && id_equal(m->out[i].record.tasklet, tasklet)) {
                 return STINT_REFUSED;
             }
         }
@@ -294,7 +308,8 @@ on_prepared(struct moves *m, struct move *mv, const stint_MoveMessage *message, 
         return mv->record.phase == MOVE_ABORTING ? STINT_OK : STINT_REFUSED;
     }
     if (memcmp(message->digest, mv->parcel.digest, sizeof mv->parcel.digest) != 0) {
-        abort_move(m, mv, STINT_BAD_PICKLE, "the target holds something else than was sent", now_ns);
+        abort_move(m, mv, STINT_BAD_PICKLE, "the target holds something else than was sent",
+                   now_ns);
         return STINT_REFUSED;
     }
     /* The commit point: from here on the tasklet is the target's. */
@@ -314,7 +329,8 @@ on_aborted(struct moves *m, struct move *mv, const stint_MoveMessage *message, u
     case MOVE_FROZEN: /* the target refused the parcel by itself (DECISIONS 7) */
         resume(m, mv, status, message->detail, now_ns);
         return STINT_OK;
-    case MOVE_ABORTING: /* why it was called off is what operators want to read, not that it was */
+    /* why it was called off is what operators want to read, not that it was */
+    case MOVE_ABORTING:
         resume(m, mv, mv->record.status, mv->record.detail, now_ns);
         return STINT_OK;
     default:
@@ -323,7 +339,8 @@ on_aborted(struct moves *m, struct move *mv, const stint_MoveMessage *message, u
 }
 
 enum stint_status
-source_receive(struct moves *m, struct node_ref from, const stint_MoveMessage *message, uint64_t now_ns)
+source_receive(struct moves *m, struct node_ref from, const stint_MoveMessage *message,
+               uint64_t now_ns)
 {
     struct move_key key = { .counter = message->key.counter };
     memcpy(key.source.id.bytes, message->key.node, sizeof key.source.id.bytes);
@@ -377,7 +394,8 @@ source_view(struct moves *m, uint64_t now_ns)
         }
         switch (mv->record.phase) {
         case MOVE_OFFERED:
-            move_settle(m, mv, MOVE_RETURNED, STINT_UNREACHABLE, "the target left the view", now_ns);
+            move_settle(m, mv, MOVE_RETURNED, STINT_UNREACHABLE, "the target left the view",
+                        now_ns);
             break;
         case MOVE_FREEZING:
             mv->revoked = true;
@@ -389,7 +407,8 @@ source_view(struct moves *m, uint64_t now_ns)
             break;
         case MOVE_COMMITTED:
             move_settle(m, mv, MOVE_IN_DOUBT, STINT_IN_DOUBT,
-                        "the target left the view after the commit, before it confirmed it", now_ns);
+                        "the target left the view after the commit, before it confirmed it",
+                        now_ns);
             break;
         default:
             STINT_ASSERT(!"a phase of targets");
@@ -426,10 +445,12 @@ source_tick(struct moves *m, struct move *mv, uint64_t now_ns)
         mv->limit_ns = MOVE_NEVER;
         switch (mv->record.phase) {
         case MOVE_OFFERED:
-            settle_and_forget(m, mv, MOVE_RETURNED, STINT_TIMED_OUT, "the target did not answer the offer", now_ns);
+            settle_and_forget(m, mv, MOVE_RETURNED, STINT_TIMED_OUT,
+                              "the target did not answer the offer", now_ns);
             return;
         case MOVE_FROZEN:
-            abort_move(m, mv, STINT_TIMED_OUT, "the target did not confirm the parcel in time", now_ns);
+            abort_move(m, mv, STINT_TIMED_OUT, "the target did not confirm the parcel in time",
+                       now_ns);
             return;
         case MOVE_ABORTING:
         case MOVE_COMMITTED: /* shown, with what it waits for; nothing else follows from it */
@@ -441,7 +462,8 @@ source_tick(struct moves *m, struct move *mv, uint64_t now_ns)
     }
     if (mv->resend_ns <= now_ns) {
         resend(m, mv);
-        mv->resend_ms = mv->resend_ms * 2 < MOVE_RESEND_MAX_MS ? mv->resend_ms * 2 : MOVE_RESEND_MAX_MS;
+        mv->resend_ms =
+            mv->resend_ms * 2 < MOVE_RESEND_MAX_MS ? mv->resend_ms * 2 : MOVE_RESEND_MAX_MS;
         mv->resend_ns = now_ns + mv->resend_ms * MOVE_MS;
     }
 }

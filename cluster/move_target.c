@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Protocol M, the side that gets the tasklet. It runs here only by COMMIT, or because the source is no more (M-D); and once
- * this side has answered ABORTED, or refused a parcel, a tombstone keeps it from ever running here under that move.
+ * Protocol M, the side that gets the tasklet. It runs here only by COMMIT, or because the
+ * source is no more (M-D); and once this side has answered ABORTED, or refused a parcel, a
+ * tombstone keeps it from ever running here under that move.
  *
  *     state       what is here           leaves by
  *     ASKING      nothing                core's answer
@@ -33,13 +34,14 @@ static struct move_source *
 source_of(struct moves *m, const struct move *mv)
 {
     struct move_source *s = move_source_get(m, mv->record.from, false);
-    STINT_ASSERT(s != NULL); /* a slot is taken only when there is one, and it goes with its source */
+    /* a slot is taken only when there is one, and it goes with its source */
+    STINT_ASSERT(s != NULL);
     return s;
 }
 
 static void
-send_status(struct moves *m, struct node_ref to, struct move_key key, stint_MoveOp op, enum stint_status status,
-            const char *detail)
+send_status(struct moves *m, struct node_ref to, struct move_key key, stint_MoveOp op,
+            enum stint_status status, const char *detail)
 {
     stint_MoveMessage *message = moves_send(m, to, key, op);
     message->status = (uint32_t)status;
@@ -52,13 +54,15 @@ send_status(struct moves *m, struct node_ref to, struct move_key key, stint_Move
 static void
 send_prepared(struct moves *m, const struct move *mv)
 {
-    stint_MoveMessage *message = moves_send(m, mv->record.from, mv->record.key, stint_MOVE_PREPARED);
+    stint_MoveMessage *message =
+        moves_send(m, mv->record.from, mv->record.key, stint_MOVE_PREPARED);
     memcpy(message->digest, mv->parcel.digest, sizeof message->digest);
 }
 
 /* An offer comes to nothing. There never was a copy, so no tombstone is needed. */
 static void
-refuse_offer(struct moves *m, struct move *mv, enum stint_status status, const char *detail, uint64_t now_ns)
+refuse_offer(struct moves *m, struct move *mv, enum stint_status status, const char *detail,
+             uint64_t now_ns)
 {
     send_status(m, mv->record.from, mv->record.key, stint_MOVE_REFUSE, status, detail);
     move_settle(m, mv, MOVE_RETURNED, status, detail, now_ns);
@@ -66,7 +70,8 @@ refuse_offer(struct moves *m, struct move *mv, enum stint_status status, const c
 
 /* R3, and DECISIONS 7: from now on the move never runs here; then the source is told so. */
 static void
-bury(struct moves *m, struct move *mv, enum stint_status status, const char *detail, bool discard, uint64_t now_ns)
+bury(struct moves *m, struct move *mv, enum stint_status status, const char *detail,
+     bool discard, uint64_t now_ns)
 {
     move_tombstone_add(source_of(m, mv), mv->record.key.counter, false, status);
     if (discard) {
@@ -86,12 +91,17 @@ run(struct moves *m, struct move *mv, bool adopted, uint64_t now_ns)
     struct move_effect *e = moves_emit(m, MOVE_RUN, mv);
     e->epoch = mv->record.epoch + 1;
     e->adopted = adopted;
-    move_settle(m, mv, MOVE_OUTCOME_COMMITTED, STINT_OK, adopted ? "adopted: the source left the view" : NULL, now_ns);
+    move_settle(m, mv, MOVE_OUTCOME_COMMITTED, STINT_OK,
+                adopted ? "adopted: the source left the view" : NULL, now_ns);
 }
 
-/* True if nothing here contradicts that the tasklet comes from there. A reservation that its source has given up goes. */
+/*
+ * True if nothing here contradicts that the tasklet comes from there. A reservation that its
+ * source has given up goes.
+ */
 static bool
-tasklet_is_free(struct moves *m, struct node_ref from, uint64_t counter, struct stint_id tasklet, uint64_t now_ns)
+tasklet_is_free(struct moves *m, struct node_ref from, uint64_t counter,
+                struct stint_id tasklet, uint64_t now_ns)
 {
     if (source_find_tasklet(m, tasklet) != NULL) {
         return false;
@@ -102,7 +112,8 @@ tasklet_is_free(struct moves *m, struct node_ref from, uint64_t counter, struct 
             continue;
         }
         bool empty = mv->record.phase == MOVE_ASKING || mv->record.phase == MOVE_RESERVED;
-        if (!empty || !node_ref_equal(mv->record.from, from) || mv->record.key.counter >= counter) {
+        if (!empty || !node_ref_equal(mv->record.from, from)
+            || mv->record.key.counter >= counter) {
             return false;
         }
         move_settle(m, mv, MOVE_RETURNED, STINT_CANCELLED, "the source offered it anew", now_ns);
@@ -137,8 +148,8 @@ offer_verdict(struct moves *m, const struct move_source *s, const char **why)
 }
 
 static void
-on_offer(struct moves *m, struct move_source *s, struct move_key key, const stint_MoveMessage *message,
-         uint64_t now_ns)
+on_offer(struct moves *m, struct move_source *s, struct move_key key,
+         const stint_MoveMessage *message, uint64_t now_ns)
 {
     struct move *mv = target_find(m, key);
     if (mv != NULL) {
@@ -179,7 +190,8 @@ on_offer(struct moves *m, struct move_source *s, struct move_key key, const stin
 }
 
 void
-moves_admitted(struct moves *m, struct move_key key, enum stint_status status, const char *detail, uint64_t now_ns)
+moves_admitted(struct moves *m, struct move_key key, enum stint_status status,
+               const char *detail, uint64_t now_ns)
 {
     struct move *mv = m->fenced ? NULL : target_find(m, key);
     if (mv == NULL || mv->record.phase != MOVE_ASKING) {
@@ -195,8 +207,8 @@ moves_admitted(struct moves *m, struct move_key key, enum stint_status status, c
 
 /* TRANSFER without a reservation (it ran out, or was never there): buried unseen. */
 static void
-refuse_stray(struct moves *m, struct move_source *s, struct move_key key, enum stint_status status,
-             const char *detail)
+refuse_stray(struct moves *m, struct move_source *s, struct move_key key,
+             enum stint_status status, const char *detail)
 {
     if (!move_tombstone_room(m, s)) {
         return; /* unanswered; it is repeated until there is room */
@@ -206,8 +218,8 @@ refuse_stray(struct moves *m, struct move_source *s, struct move_key key, enum s
 }
 
 static enum stint_status
-on_transfer(struct moves *m, struct move_source *s, struct move_key key, const stint_MoveMessage *message,
-            uint64_t now_ns)
+on_transfer(struct moves *m, struct move_source *s, struct move_key key,
+            const stint_MoveMessage *message, uint64_t now_ns)
 {
     struct move *mv = target_find(m, key);
     if (mv == NULL) {
@@ -227,8 +239,8 @@ on_transfer(struct moves *m, struct move_source *s, struct move_key key, const s
     default:
         return r->phase == MOVE_INSTALLING ? STINT_OK : STINT_REFUSED;
     }
-    if (memcmp(message->tasklet, r->tasklet.bytes, sizeof r->tasklet.bytes) != 0 || message->epoch <= r->epoch
-        || message->bytes == 0 || message->chunks == 0) {
+    if (memcmp(message->tasklet, r->tasklet.bytes, sizeof r->tasklet.bytes) != 0
+        || message->epoch <= r->epoch || message->bytes == 0 || message->chunks == 0) {
         bury(m, mv, STINT_BAD_FRAME, "the transfer is not what was offered", false, now_ns);
         return STINT_BAD_FRAME;
     }
@@ -252,13 +264,15 @@ moves_progress(struct moves *m, struct move_key key, uint32_t next, uint64_t now
 {
     (void)now_ns;
     struct move *mv = m->fenced ? NULL : target_find(m, key);
-    if (mv != NULL && mv->record.phase == MOVE_RECEIVING && next > mv->next && next < mv->parcel.chunks) {
+    if (mv != NULL && mv->record.phase == MOVE_RECEIVING && next > mv->next
+        && next < mv->parcel.chunks) {
         mv->next = next;
     }
 }
 
 void
-moves_arrived(struct moves *m, struct move_key key, enum stint_status status, const char *detail, uint64_t now_ns)
+moves_arrived(struct moves *m, struct move_key key, enum stint_status status,
+              const char *detail, uint64_t now_ns)
 {
     struct move *mv = m->fenced ? NULL : target_find(m, key);
     if (mv == NULL || mv->record.phase != MOVE_RECEIVING) {
@@ -284,7 +298,8 @@ installed_too_late(struct moves *m, struct move *mv, enum stint_status status, u
 }
 
 void
-moves_installed(struct moves *m, struct move_key key, enum stint_status status, const char *detail, uint64_t now_ns)
+moves_installed(struct moves *m, struct move_key key, enum stint_status status,
+                const char *detail, uint64_t now_ns)
 {
     struct move *mv = m->fenced ? NULL : target_find(m, key);
     if (mv == NULL || mv->record.phase != MOVE_INSTALLING) {
@@ -321,10 +336,11 @@ on_commit(struct moves *m, struct move_key key, uint64_t now_ns)
 }
 
 static void
-on_abort(struct moves *m, struct move_source *s, struct move_key key, const stint_MoveMessage *message,
-         uint64_t now_ns)
+on_abort(struct moves *m, struct move_source *s, struct move_key key,
+         const stint_MoveMessage *message, uint64_t now_ns)
 {
-    const char *detail = message->detail[0] != '\0' ? message->detail : "called off by the source";
+    const char *detail =
+        message->detail[0] != '\0' ? message->detail : "called off by the source";
     struct move *mv = target_find(m, key);
     if (mv == NULL) { /* R3: of a TRANSFER that was never seen, too */
         refuse_stray(m, s, key, STINT_CANCELLED, detail);
@@ -345,8 +361,8 @@ on_abort(struct moves *m, struct move_source *s, struct move_key key, const stin
 
 /* A repeated message of a move that ended here. */
 static void
-on_buried(struct moves *m, const struct move_source *s, const struct move_tombstone *t, struct move_key key,
-          stint_MoveOp op)
+on_buried(struct moves *m, const struct move_source *s, const struct move_tombstone *t,
+          struct move_key key, stint_MoveOp op)
 {
     if (t->ran) {
         if (op == stint_MOVE_COMMIT) {
@@ -359,14 +375,18 @@ on_buried(struct moves *m, const struct move_source *s, const struct move_tombst
     }
 }
 
-/* The source says that all up to there is settled. What is only reserved goes; anything more it could not have settled. */
+/*
+ * The source says that all up to there is settled. What is only reserved goes; anything more it
+ * could not have settled.
+ */
 static enum stint_status
 forget(struct moves *m, struct move_source *s, uint64_t watermark, uint64_t now_ns)
 {
     for (uint32_t i = 0; i < MOVE_IN_MAX; i++) {
         struct move *mv = &m->in[i];
         const struct move_record *r = &mv->record;
-        if (r->phase == MOVE_NO_PHASE || r->key.counter > watermark || !node_ref_equal(r->from, s->ref)) {
+        if (r->phase == MOVE_NO_PHASE || r->key.counter > watermark
+            || !node_ref_equal(r->from, s->ref)) {
             continue;
         }
         if (r->phase != MOVE_ASKING && r->phase != MOVE_RESERVED && !mv->aborted) {
@@ -375,8 +395,8 @@ forget(struct moves *m, struct move_source *s, uint64_t watermark, uint64_t now_
     }
     for (uint32_t i = 0; i < MOVE_IN_MAX; i++) {
         struct move *mv = &m->in[i];
-        if (mv->record.phase != MOVE_NO_PHASE && mv->record.key.counter <= watermark && !mv->aborted
-            && node_ref_equal(mv->record.from, s->ref)) {
+        if (mv->record.phase != MOVE_NO_PHASE && mv->record.key.counter <= watermark
+            && !mv->aborted && node_ref_equal(mv->record.from, s->ref)) {
             move_settle(m, mv, MOVE_RETURNED, STINT_CANCELLED, "the source gave it up", now_ns);
         }
     }
@@ -385,13 +405,15 @@ forget(struct moves *m, struct move_source *s, uint64_t watermark, uint64_t now_
 }
 
 enum stint_status
-target_receive(struct moves *m, struct node_ref from, const stint_MoveMessage *message, uint64_t now_ns)
+target_receive(struct moves *m, struct node_ref from, const stint_MoveMessage *message,
+               uint64_t now_ns)
 {
     struct move_key key = { .counter = message->key.counter };
     memcpy(key.source.id.bytes, message->key.node, sizeof key.source.id.bytes);
     key.source.inc = message->key.inc;
     if (!node_ref_equal(key.source, from) || message->forget > key.counter
-        || (message->op != stint_MOVE_FORGET && (key.counter == 0 || message->forget == key.counter))) {
+        || (message->op != stint_MOVE_FORGET
+            && (key.counter == 0 || message->forget == key.counter))) {
         return STINT_BAD_FRAME;
     }
     struct move_source *s = move_source_get(m, from, true);
@@ -445,7 +467,8 @@ target_view(struct moves *m, uint64_t now_ns)
                         "the source left the view before its parcel was complete", now_ns);
             break;
         default:
-            move_settle(m, mv, MOVE_RETURNED, STINT_UNREACHABLE, "the source left the view", now_ns);
+            move_settle(m, mv, MOVE_RETURNED, STINT_UNREACHABLE, "the source left the view",
+                        now_ns);
             break;
         }
     }
@@ -459,7 +482,8 @@ target_tick(struct moves *m, struct move *mv, uint64_t now_ns)
     }
     mv->limit_ns = MOVE_NEVER;
     if (mv->record.phase == MOVE_RESERVED) {
-        move_settle(m, mv, MOVE_RETURNED, STINT_EXPIRED, "no transfer followed the offer", now_ns);
+        move_settle(m, mv, MOVE_RETURNED, STINT_EXPIRED, "no transfer followed the offer",
+                    now_ns);
     } else if (mv->record.phase == MOVE_PREPARED) {
         mv->record.outcome = MOVE_IN_DOUBT; /* only COMMIT, ABORT or a view can tell */
     }

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a target remembers of moves that are over (R3, R4): without it a TRANSFER that was late would build the
- * tasklet again after its source has resumed. A tombstone lives until the source's watermark passes it; the
- * watermark itself is then the tombstone of all below it, and goes only with the source's incarnation.
+ * What a target remembers of moves that are over (R3, R4): without it a TRANSFER that was late
+ * would build the tasklet again after its source has resumed. A tombstone lives until the
+ * source's watermark passes it; the watermark itself is then the tombstone of all below it, and
+ * goes only with the source's incarnation.
  *
- * Bounded: a source may have MOVE_TOMBSTONES_MAX of them. Whoever does not forget gets its offers refused; an
- * ABORT that finds no room stays unanswered until there is some, which is slow and safe.
+ * Bounded: a source may have MOVE_TOMBSTONES_MAX of them. Whoever does not forget gets its
+ * offers refused; an ABORT that finds no room stays unanswered until there is some, which is
+ * slow and safe.
  */
 #include "base/panic.h"
 #include "cluster/move_internal.h"
 
-STINT_STATIC_ASSERT(MOVE_TOMBSTONES_MAX >= 4 * MOVE_PAIR_MAX, "tombstones outlast the moves of a pair");
+STINT_STATIC_ASSERT(MOVE_TOMBSTONES_MAX >= 4 * MOVE_PAIR_MAX,
+                    "tombstones outlast the moves of a pair");
 
 struct move_source *
 move_source_get(struct moves *m, struct node_ref ref, bool create)
@@ -64,7 +67,8 @@ move_tombstone_add(struct move_source *s, uint64_t counter, bool ran, enum stint
     STINT_ASSERT(counter > s->watermark);
     STINT_ASSERT(s->tombstone_count < MOVE_TOMBSTONES_MAX);
     STINT_ASSERT(move_tombstone_find(s, counter) == NULL);
-    s->tombstones[s->tombstone_count++] = (struct move_tombstone){ counter, (uint32_t)status, ran };
+    s->tombstones[s->tombstone_count++] =
+        (struct move_tombstone){ counter, (uint32_t)status, ran };
 }
 
 void
@@ -96,8 +100,8 @@ source_is_used(const struct moves *m, struct node_ref ref)
 }
 
 /*
- * Nothing of an incarnation that is not in the view is ever listened to again, so nothing of it need be
- * remembered, but for what is being installed.
+ * Nothing of an incarnation that is not in the view is ever listened to again, so nothing of it
+ * need be remembered, but for what is being installed.
  */
 void
 move_sources_drop_absent(struct moves *m)

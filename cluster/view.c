@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A view in memory and on the wire. The struct is decoded once per change of membership and read all the
- * time, so it is plain arrays; lookups walk them: 256 members are four thousand cache lines at the worst and
- * usually a handful.
+ * A view in memory and on the wire. The struct is decoded once per change of membership and
+ * read all the time, so it is plain arrays; lookups walk them: 256 members are four thousand
+ * cache lines at the worst and usually a handful.
  */
 #include "cluster/view.h"
 
@@ -12,8 +12,8 @@
 #include "base/ids.h"
 #include "base/panic.h"
 #include "base/text.h"
-#include "pb_decode.h"
-#include "pb_encode.h"
+#include <pb_decode.h>
+#include <pb_encode.h>
 
 /* A view is never cut: what 256 members with the longest texts take is one message. */
 STINT_STATIC_ASSERT(stint_View_size <= LIMIT_MESSAGE, "a full view fits one message");
@@ -90,7 +90,10 @@ member_read(struct member *to, const stint_Member *from)
     (void)text_copy(to->version, sizeof to->version, from->version);
 }
 
-/* True when no living member has the id or name of another before it; order by incarnation is required too. */
+/*
+ * True when no living member has the id or name of another before it; order by incarnation is
+ * required too.
+ */
 static bool
 member_fits(const struct view *v, uint32_t count, const struct member *m)
 {

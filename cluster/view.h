@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The view: who is a member, at one number. It is what settles every doubt between nodes, so it is always a whole
- * snapshot of the table, never pieced together, and a node only ever goes forward in it (I8). A member that is DEAD is
- * in the view for lists; for every protocol it is absent, as is an older incarnation of a member that came back.
+ * The view: who is a member, at one number. It is what settles every doubt between nodes, so it
+ * is always a whole snapshot of the table, never pieced together, and a node only ever goes
+ * forward in it (I8). A member that is DEAD is in the view for lists; for every protocol it is
+ * absent, as is an older incarnation of a member that came back.
  *
  * A `struct view` is large (some 60 KiB) and lives in memory of its own: view_new and view_free.
  */
@@ -63,37 +64,57 @@ void view_free(struct view *v);
 void view_copy(struct view *to, const struct view *from);
 
 /*
- * Reads the body of a VIEW message into `v`. STINT_BAD_FRAME if anything is wrong with it: malformed, too large, an
- * unknown state, text that is not printable, a number of 0, two living members with one id or name. STINT_NO_MEMORY.
- * On failure `v` is undefined but may be used again.
+ * Reads the body of a VIEW message into `v`. STINT_BAD_FRAME if anything is wrong with it:
+ * malformed, too large, an unknown state, text that is not printable, a number of 0, two living
+ * members with one id or name. STINT_NO_MEMORY. On failure `v` is undefined but may be used
+ * again.
  */
 STINT_MUST_USE enum stint_status view_decode(struct view *v, struct stint_span body);
 
-/* Appends the encoded view; at most stint_View_size bytes. STINT_NO_MEMORY, STINT_LIMIT (the buffer's maximum). */
+/*
+ * Appends the encoded view; at most stint_View_size bytes. STINT_NO_MEMORY, STINT_LIMIT (the
+ * buffer's maximum).
+ */
 STINT_MUST_USE enum stint_status view_encode(const struct view *v, struct buf *out);
 
-/* What a view that arrived is, against the one that is installed (or the highest that was ever seen) and to `self`. */
+/*
+ * What a view that arrived is, against the one that is installed (or the highest that was ever
+ * seen) and to `self`.
+ */
 enum view_verdict {
     VIEW_NEWER,     /* install it */
     VIEW_SAME,
     VIEW_OLDER,     /* of the same generation: it was on its way for long; drop it */
     VIEW_REGRESSED, /* of an older generation: the store was rolled back; stop (I8) */
-    VIEW_FENCED,    /* newer, and self is not in it: drop everything before anything else is done (R5) */
+    /* newer, and self is not in it: drop everything before anything else is done (R5) */
+    VIEW_FENCED,
 };
 
-/* `generation` and `number` are of the installed view (0, 0: none). `self.inc` 0: not joined yet, never FENCED. */
-enum view_verdict view_judge(uint64_t generation, uint64_t number, const struct view *next, struct node_ref self);
+/*
+ * `generation` and `number` are of the installed view (0, 0: none). `self.inc` 0: not joined
+ * yet, never FENCED.
+ */
+enum view_verdict view_judge(uint64_t generation, uint64_t number, const struct view *next,
+                             struct node_ref self);
 
-/* The living member of that id, of exactly that incarnation, of that name; NULL when there is none. */
+/*
+ * The living member of that id, of exactly that incarnation, of that name; NULL when there is
+ * none.
+ */
 const struct member *view_find(const struct view *v, struct stint_id id);
 const struct member *view_member(const struct view *v, struct node_ref ref);
 const struct member *view_named(const struct view *v, const char *name);
 bool view_has(const struct view *v, struct node_ref ref);
 
-/* Dead ones too, the living one first: for lists and for messages about somebody who was there. */
+/*
+ * Dead ones too, the living one first: for lists and for messages about somebody who was there.
+ */
 const struct member *view_find_any(const struct view *v, struct stint_id id);
 
-/* A living one is anything but DEAD; a home holds hints (ACTIVE, CORDONED); a target takes new tasklets (ACTIVE). */
+/*
+ * A living one is anything but DEAD; a home holds hints (ACTIVE, CORDONED); a target takes new
+ * tasklets (ACTIVE).
+ */
 bool member_is_living(const struct member *m);
 bool member_is_home(const struct member *m);
 bool member_is_target(const struct member *m);
@@ -109,15 +130,17 @@ bool view_is_revoked(const struct view *v, uint64_t serial);
 enum view_change { VIEW_GONE, VIEW_NEW, VIEW_CHANGED };
 
 /*
- * Reports what differs among the living: each incarnation that is gone (from `old`), then each that is new or has another
- * state or endpoint (from `next`). `old` may be NULL.
+ * Reports what differs among the living: each incarnation that is gone (from `old`), then each
+ * that is new or has another state or endpoint (from `next`). `old` may be NULL.
  */
 void view_diff(const struct view *old, const struct view *next,
-               void (*report)(void *arg, enum view_change change, const struct member *m), void *arg);
+               void (*report)(void *arg, enum view_change change, const struct member *m),
+               void *arg);
 
 /*
- * The home of an id: rendezvous hash over the members that may be homes; if there are none, over all living ones.
- * NODE_REF_NONE in an empty view. The same on every node that has the same view.
+ * The home of an id: rendezvous hash over the members that may be homes; if there are none,
+ * over all living ones. NODE_REF_NONE in an empty view. The same on every node that has the
+ * same view.
  */
 struct node_ref view_home(const struct view *v, struct stint_id id);
 

@@ -170,7 +170,7 @@ class Demo:
         counts, passes = self.feeder.counts(), self.feeder.progress["passes"]
         wrong = oracle.mismatches(counts, expected, passes)
         self.look(urgent=True)
-        moves = [m for m in self.cluster.json("migration", "list", "--limit", "100000", within=120)["items"]]
+        moves = [m for m in self.cluster.json("migration", "list", "--limit", "0", within=120)["items"]]
         frozen = sorted(m["frozen_us"] for m in moves if m["outcome"] == "committed")
         others = [m for m in moves if m["outcome"] not in ("committed", "returned")]
         received = [n["name"] for n in self.nodes if n["moves_in"] > 0]

@@ -156,7 +156,7 @@ static void
 ask(struct node *n, struct search *s, struct stint_id whom)
 {
     stint_Locate message = stint_Locate_init_zero;
-    message.op = stint_LocateOp_LOCATE_WHERE;
+    message.op = s->everybody ? stint_LocateOp_LOCATE_WHO : stint_LocateOp_LOCATE_WHERE;
     message.number = s->number;
     message.places_count = 1;
     memcpy(message.places[0].id, s->id.bytes, 16);
@@ -415,13 +415,27 @@ send_places(struct node *n, struct stint_id to, stint_LocateOp op, uint64_t numb
     peers_send(n, to, &envelope, span_of(body, size));
 }
 
+/* Hearsay helps who searches, but would keep alive for ever what nobody has: an answer to WHO is first-hand. */
+static bool
+knows_first_hand(struct node *n, struct stint_id id, struct directory_place *place)
+{
+    uint64_t epoch;
+    if (is_here(n, id, &epoch)) {
+        *place = (struct directory_place){ .id = id, .node = n->self, .epoch = epoch };
+        return true;
+    }
+    return directory_forwarder(n->directory, id, place, n->now_ns) && view_has(n->view, place->node);
+}
+
 static void
 answer_where(struct node *n, const struct arrival *a, const stint_Locate *message)
 {
     for (pb_size_t i = 0; i < message->places_count; i++) {
         struct directory_place place = { .id = codec_id(message->places[i].id) };
         struct directory_place known;
-        bool knows = known_place(n, place.id, &known) ||
+        bool knows = message->op == stint_LocateOp_LOCATE_WHO
+                         ? knows_first_hand(n, place.id, &known)
+                         : known_place(n, place.id, &known) ||
                      (directory_where(n->directory, place.id, &known, n->now_ns) &&
                       (known.ended || (view_has(n->view, known.node) && !id_equal(known.node.id, n->self.id))));
         if (knows) {
@@ -446,7 +460,8 @@ take_answer(struct node *n, const stint_Locate *message)
         if (s == NULL || s->number != message->number) {
             continue;
         }
-        if (there && !place.ended && view_has(n->view, place.node)) {
+        /* That it is here would be known here; then a forwarder elsewhere is older than what became of it. */
+        if (there && !place.ended && view_has(n->view, place.node) && !id_equal(place.node.id, n->self.id)) {
             found(n, s, place.node);
         } else if (s->unanswered > 0 && --s->unanswered == 0) {
             nobody(n, s);
@@ -464,6 +479,7 @@ route_receive(struct node *n, const struct arrival *a)
     }
     switch (message.op) {
     case stint_LocateOp_LOCATE_WHERE:
+    case stint_LocateOp_LOCATE_WHO:
         answer_where(n, a, &message);
         break;
     case stint_LocateOp_LOCATE_THERE:
@@ -509,7 +525,7 @@ route_tell(struct node *n, struct stint_id whom, const struct directory_place *p
 void
 route_wrong(struct node *n, struct stint_id id, uint64_t epoch)
 {
-    directory_distrust(n->directory, id, epoch);
+    directory_refuted(n->directory, id, epoch, n->now_ns);
 }
 
 void

@@ -3,7 +3,10 @@
  * Moves under faults, several nodes in virtual time: a sum and its feeds are moved about while they talk, over a network that
  * drops, repeats and reorders. Nothing may be lost, doubled or out of order, and never may two copies of a tasklet run.
  *
- *     world_moves [--seed N] [--runs N] [--verbose]
+ *     world_moves [--seed N] [--runs N] [--verbose] [--crash]
+ *
+ * With --crash nodes die, come back, stop and go on meanwhile; then tasklets may be lost with their node, but still never may two
+ * copies run, no value be repeated or overtake, and nobody wait for ever.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +35,7 @@ struct story {
     struct stint_id inbox;
     uint64_t numbers, total; /* expected */
     mill_Sum result;
-    bool ended;
+    bool ended, crashes;
     const char *fault;
 };
 
@@ -91,6 +94,34 @@ place_of(struct story *s, struct stint_id id)
     return place;
 }
 
+/* Something happens to a node other than the founder, and is undone later. */
+static void
+disturb(struct story *s)
+{
+    struct prng *random = world_random(s->w);
+    int node = 1 + (int)prng_below(random, NODES - 1);
+    bool down = world_node(s->w, node) == NULL;
+    switch (prng_below(random, 6)) {
+    case 0:
+        if (!down) {
+            world_crash(s->w, node);
+        }
+        break;
+    case 1:
+    case 2:
+        if (down) {
+            world_restart(s->w, node);
+        }
+        break;
+    case 3:
+        world_pause(s->w, node, true);
+        break;
+    default:
+        world_pause(s->w, node, false);
+        break;
+    }
+}
+
 static void
 check(struct world *w, int node, void *arg)
 {
@@ -121,11 +152,14 @@ over(struct world *w, void *arg)
     bool gone = true;
     for (int i = 0; i < world_count(w); i++) {
         struct kernel_tasklet_view view;
+        if (world_node(w, i) == NULL) {
+            continue;
+        }
         for (int t = 1; t <= FEEDS; t++) {
             gone = gone && kernel_look(world_node(w, i)->kernel, s->tasklets[t], &view) != STINT_OK;
         }
     }
-    s->ended = gone && s->result.seen == s->numbers;
+    s->ended = gone && (s->crashes || s->result.seen == s->numbers);
     return s->ended || s->fault != NULL;
 }
 
@@ -137,7 +171,7 @@ move_someone(struct story *s)
     int from = place_of(s, id);
     int to = (int)prng_below(random, NODES);
     char detail[256];
-    if (from >= 0 && from != to) {
+    if (from >= 0 && from != to && world_node(s->w, to) != NULL) {
         (void)!mover_start(world_node(s->w, from), id, node_self(world_node(s->w, to)), "test", "test", NULL, detail,
                            sizeof detail);
     }
@@ -167,6 +201,10 @@ describe(struct story *s)
 {
     for (int i = 0; i < world_count(s->w); i++) {
         const struct node *n = world_node(s->w, i);
+        if (n == NULL) {
+            printf("node %d is down\n", i + 1);
+            continue;
+        }
         struct kernel_tasklet_view t;
         struct kernel_channel_view c;
         uint32_t cursor = 0;
@@ -187,12 +225,12 @@ describe(struct story *s)
 }
 
 static const char *
-run(uint64_t seed, bool verbose)
+run(uint64_t seed, bool verbose, bool crashes)
 {
     struct prng random;
     prng_init(&random, seed);
     struct world_faults faults = draw_faults(&random);
-    struct story s = { .w = world_new(seed, &faults) };
+    struct story s = { .w = world_new(seed, &faults), .crashes = crashes };
     world_verbose(s.w, verbose);
     for (int i = 0; i < NODES; i++) {
         char name[8] = { 'n', (char)('1' + i), 0 };
@@ -214,7 +252,7 @@ run(uint64_t seed, bool verbose)
         return "the sum did not open its channel within a minute";
     }
     for (uint32_t i = 0; i < FEEDS; i++) {
-        mill_Feed feed = { .sender = i, .count = count, .ask = prng_below(&random, 2) == 0 };
+        mill_Feed feed = { .sender = i, .count = count, .ask = prng_below(&random, 2) == 0 && !crashes };
         memcpy(feed.to.id, s.inbox.bytes, 16);
         s.tasklets[i + 1] = spawn(s.w, (int)prng_below(&random, NODES), "Feed", mill_Feed_fields, &feed);
     }
@@ -222,18 +260,27 @@ run(uint64_t seed, bool verbose)
     for (int i = 0; i < 400 && !over(s.w, &s); i++) {
         world_run(s.w, prng_below(world_random(s.w), 20) * WORLD_MS);
         move_someone(&s);
+        if (crashes && prng_below(world_random(s.w), 20) == 0) {
+            disturb(&s);
+        }
+    }
+    for (int i = 1; i < NODES && crashes; i++) {
+        world_pause(s.w, i, false);
+        if (world_node(s.w, i) == NULL) {
+            world_restart(s.w, i);
+        }
     }
     faults = (struct world_faults){ 0 };
     world_set_faults(s.w, &faults);
-    (void)world_until(s.w, over, &s, 60000 * WORLD_MS);
+    (void)world_until(s.w, over, &s, (crashes ? 180000 : 60000) * WORLD_MS);
     const char *fault = s.fault;
     if (fault == NULL && !s.ended) {
         fault = "not over within a minute after the faults stopped";
     }
-    if (fault == NULL && s.result.total != s.total) {
+    if (fault == NULL && !crashes && s.result.total != s.total) {
         fault = "the total is wrong";
     }
-    if (fault == NULL && s.result.disorder != 0) {
+    if (fault == NULL && !crashes && s.result.disorder != 0) {
         fault = "values of one sender came out of order, twice or not at all";
     }
     if (fault != NULL) {
@@ -252,7 +299,7 @@ int
 main(int argc, char **argv)
 {
     uint64_t seed = 1, runs = 30;
-    bool verbose = false;
+    bool verbose = false, crashes = false;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc) {
             seed = strtoull(argv[++i], NULL, 10);
@@ -261,17 +308,19 @@ main(int argc, char **argv)
             runs = strtoull(argv[++i], NULL, 10);
         } else if (strcmp(argv[i], "--verbose") == 0) {
             verbose = true;
+        } else if (strcmp(argv[i], "--crash") == 0) {
+            crashes = true;
         } else {
-            fprintf(stderr, "usage: %s [--seed N] [--runs N] [--verbose]\n", argv[0]);
+            fprintf(stderr, "usage: %s [--seed N] [--runs N] [--verbose] [--crash]\n", argv[0]);
             return 2;
         }
     }
     printf("seeds %llu to %llu\n", (unsigned long long)seed, (unsigned long long)(seed + runs - 1));
     for (uint64_t k = 0; k < runs; k++) {
-        const char *fault = run(seed + k, verbose);
+        const char *fault = run(seed + k, verbose, crashes);
         if (fault != NULL) {
-            printf("seed %llu: %s\nagain: %s --seed %llu --verbose\n", (unsigned long long)(seed + k), fault,
-                   argv[0], (unsigned long long)(seed + k));
+            printf("seed %llu: %s\nagain: %s --seed %llu --verbose%s\n", (unsigned long long)(seed + k), fault,
+                   argv[0], (unsigned long long)(seed + k), crashes ? " --crash" : "");
             return 1;
         }
     }

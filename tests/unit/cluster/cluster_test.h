@@ -42,7 +42,8 @@ test_mem(struct mem *m)
 static inline struct stint_id
 test_id(uint32_t n)
 {
-    struct stint_id id = { { 0x1d, (uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n } };
+    struct stint_id id = { { 0x1d, (uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8),
+                             (uint8_t)n } };
     return id;
 }
 
@@ -82,7 +83,8 @@ test_seeds(int argc, char **argv, uint64_t *first, uint64_t *count)
             *count = value;
         }
     }
-    printf("seeds %llu to %llu\n", (unsigned long long)*first, (unsigned long long)(*first + *count - 1));
+    printf("seeds %llu to %llu\n", (unsigned long long)*first,
+           (unsigned long long)(*first + *count - 1));
 }
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The authority with a store of a few lines beside it: it keeps rows, and does with each commit what the test says
- * (takes it, refuses it, or leaves open whether it took it).
+ * The authority with a store of a few lines beside it: it keeps rows, and does with each commit
+ * what the test says (takes it, refuses it, or leaves open whether it took it).
  */
 #include "cluster_test.h"
 
@@ -44,7 +44,8 @@ static struct kept_row *
 row_find(struct court *c, const struct store_row *row)
 {
     for (uint32_t i = 0; i < c->row_count; i++) {
-        if (c->rows[i].kind == row->kind && span_equal(row->key, span_of(c->rows[i].key, c->rows[i].key_size))) {
+        if (c->rows[i].kind == row->kind
+            && span_equal(row->key, span_of(c->rows[i].key, c->rows[i].key_size))) {
             return &c->rows[i];
         }
     }
@@ -69,7 +70,8 @@ store_take(struct court *c, const struct store_commit *commit)
             assert_true(c->row_count < ROWS_MAX);
             kept = &c->rows[c->row_count++];
         } else {
-            assert_false(span_equal(row->value, span_of(kept->value, kept->value_size))); /* a write that writes nothing */
+            /* a write that writes nothing */
+            assert_false(span_equal(row->value, span_of(kept->value, kept->value_size)));
         }
         kept->kind = row->kind;
         kept->key_size = row->key.size;
@@ -88,12 +90,13 @@ store_load(struct court *c)
     char error[160] = "";
     for (uint32_t i = 0; i < c->row_count; i++) {
         const struct kept_row *k = &c->rows[i];
-        rows[i] = (struct store_row){ k->kind, span_of(k->key, k->key_size), span_of(k->value, k->value_size) };
+        rows[i] = (struct store_row){ k->kind, span_of(k->key, k->key_size),
+                                      span_of(k->value, k->value_size) };
     }
     c->loads++;
     enum store_result result = c->unreadable ? STORE_FAILED : STORE_COMMITTED;
-    enum stint_status status = authority_load(c->a, result, rows, c->row_count, c->view_number, 1, c->now, error,
-                                              sizeof error);
+    enum stint_status status = authority_load(c->a, result, rows, c->row_count, c->view_number,
+                                              1, c->now, error, sizeof error);
     assert_true(status != STINT_IO || error[0] != '\0');
     return status;
 }
@@ -204,7 +207,9 @@ last(const struct court *c)
 static struct authority_from
 node(struct node_ref ref)
 {
-    return (struct authority_from){ .token = ref.id.bytes[4], .ref = ref, .local = ref.id.bytes[4] == 1 };
+    return (struct authority_from){ .token = ref.id.bytes[4],
+                                    .ref = ref,
+                                    .local = ref.id.bytes[4] == 1 };
 }
 
 static const struct authority_from operator = { .token = 99, .operates = true };
@@ -226,7 +231,8 @@ static struct node_ref
 join(struct court *c, uint32_t n)
 {
     stint_StoreRequest r = join_request(c, n, stint_STORE_JOIN);
-    assert_int_equal(ask(c, (struct authority_from){ .token = n, .local = n == 1 }, &r), STINT_OK);
+    assert_int_equal(ask(c, (struct authority_from){ .token = n, .local = n == 1 }, &r),
+                     STINT_OK);
     struct node_ref ref = test_ref(n, last(c)->inc);
     assert_int_equal(ref.inc, c->view_number);
     if (n != 1) {
@@ -256,7 +262,8 @@ heartbeat(struct court *c, struct node_ref from, uint64_t installed)
 }
 
 static enum stint_status
-name_op(struct court *c, struct node_ref from, stint_StoreOp op, const char *name, uint32_t channel)
+name_op(struct court *c, struct node_ref from, stint_StoreOp op, const char *name,
+        uint32_t channel)
 {
     stint_StoreRequest r = request(c, op);
     (void)text_copy(r.name, sizeof r.name, name);
@@ -504,7 +511,8 @@ test_one_vote_suffices_among_three(void **state)
     struct node_ref n1 = found(c), n2 = join(c, 2), n3 = join(c, 3);
     assert_int_equal(vote(c, n2, n2, false), STINT_INVALID);
     assert_int_equal(vote(c, n2, n1, false), STINT_INVALID);
-    assert_int_equal(vote(c, n2, test_ref(3, 999), false), STINT_OK); /* an incarnation that is not there */
+    /* an incarnation that is not there */
+    assert_int_equal(vote(c, n2, test_ref(3, 999), false), STINT_OK);
     assert_true(living(c, n3));
     assert_int_equal(vote(c, n2, n3, false), STINT_OK);
     assert_false(living(c, n3));
@@ -580,11 +588,13 @@ test_names_are_unique_and_end_with_their_channel(void **state)
     assert_int_equal(c->commits, commits);
     assert_int_equal(name_op(c, n2, stint_STORE_NAME_PUT, "inbox", 8), STINT_EXISTS);
     assert_int_equal(name_op(c, n2, stint_STORE_NAME_PUT, "in box", 8), STINT_INVALID);
-    assert_int_equal(name_op(c, n2, stint_STORE_NAME_PUT, "inbox", 7), STINT_OK); /* it hosts it now */
+    /* it hosts it now */
+    assert_int_equal(name_op(c, n2, stint_STORE_NAME_PUT, "inbox", 7), STINT_OK);
     assert_int_equal(name_op(c, n1, stint_STORE_NAME_GET, "inbox", 0), STINT_OK);
     assert_int_equal(last(c)->names_count, 1);
     assert_memory_equal(last(c)->names[0].node, n2.id.bytes, 16);
-    assert_int_equal(name_op(c, n1, stint_STORE_NAME_DROP, "inbox", 8), STINT_OK); /* of another channel: nothing */
+    /* of another channel: nothing */
+    assert_int_equal(name_op(c, n1, stint_STORE_NAME_DROP, "inbox", 8), STINT_OK);
     assert_int_equal(name_op(c, n1, stint_STORE_NAME_GET, "inbox", 0), STINT_OK);
     assert_int_equal(name_op(c, n1, stint_STORE_NAME_DROP, "inbox", 7), STINT_OK);
     assert_int_equal(name_op(c, n1, stint_STORE_NAME_GET, "inbox", 0), STINT_NOT_FOUND);
@@ -623,7 +633,8 @@ test_names_of_a_dead_host_wait_for_whoever_has_the_channel_now(void **state)
 {
     struct court *c = *state;
     struct node_ref n1 = found(c), n2 = join(c, 2), n3 = join(c, 3);
-    assert_int_equal(name_op(c, n2, stint_STORE_NAME_PUT, "moved", 7), STINT_OK); /* moved to n3 since */
+    /* moved to n3 since */
+    assert_int_equal(name_op(c, n2, stint_STORE_NAME_PUT, "moved", 7), STINT_OK);
     assert_int_equal(name_op(c, n2, stint_STORE_NAME_PUT, "lost", 8), STINT_OK);
     assert_int_equal(vote(c, n3, n2, false), STINT_OK);
     uint64_t number = c->view_number;
@@ -632,7 +643,8 @@ test_names_of_a_dead_host_wait_for_whoever_has_the_channel_now(void **state)
     tick(c, 1000);
     assert_int_equal(name_op(c, n1, stint_STORE_NAME_GET, "lost", 0), STINT_OK);
     assert_int_equal(name_op(c, n1, stint_STORE_NAME_PUT, "lost", 9), STINT_EXISTS);
-    assert_int_equal(name_op(c, n3, stint_STORE_NAME_PUT, "moved", 7), STINT_OK); /* before it reports the view */
+    /* before it reports the view */
+    assert_int_equal(name_op(c, n3, stint_STORE_NAME_PUT, "moved", 7), STINT_OK);
     assert_int_equal(heartbeat(c, n3, number), STINT_OK);
     assert_int_equal(name_op(c, n1, stint_STORE_NAME_GET, "lost", 0), STINT_NOT_FOUND);
     assert_int_equal(name_op(c, n1, stint_STORE_NAME_GET, "moved", 0), STINT_OK);
@@ -741,11 +753,14 @@ test_an_unknown_outcome_is_looked_up(void **state)
     c->mood = TAKES_SILENTLY;
     assert_int_equal(name_op(c, test_ref(2, 2), stint_STORE_NAME_PUT, "inbox", 7), STINT_OK);
     c->mood = FAILS_SILENTLY;
-    assert_int_equal(name_op(c, test_ref(2, 2), stint_STORE_NAME_PUT, "outbox", 8), STINT_STORE_DOWN);
-    assert_int_equal(name_op(c, test_ref(2, 2), stint_STORE_NAME_DROP, "inbox", 7), STINT_STORE_DOWN);
+    assert_int_equal(name_op(c, test_ref(2, 2), stint_STORE_NAME_PUT, "outbox", 8),
+                     STINT_STORE_DOWN);
+    assert_int_equal(name_op(c, test_ref(2, 2), stint_STORE_NAME_DROP, "inbox", 7),
+                     STINT_STORE_DOWN);
     c->mood = TAKES_SILENTLY;
     assert_int_equal(name_op(c, test_ref(2, 2), stint_STORE_NAME_DROP, "inbox", 7), STINT_OK);
-    assert_int_equal(name_op(c, test_ref(2, 2), stint_STORE_NAME_GET, "inbox", 0), STINT_NOT_FOUND);
+    assert_int_equal(name_op(c, test_ref(2, 2), stint_STORE_NAME_GET, "inbox", 0),
+                     STINT_NOT_FOUND);
 }
 
 static void
@@ -777,7 +792,8 @@ test_another_writer_stops_the_authority(void **state)
     c->mood = HOLDS;
     stint_StoreRequest r = join_request(c, 2, stint_STORE_JOIN);
     assert_int_equal(ask(c, (struct authority_from){ 0 }, &r), STINT_STATUS_COUNT_);
-    authority_committed(c->a, c->held.number + 1, STORE_COMMITTED, c->now); /* of another commit */
+    /* of another commit */
+    authority_committed(c->a, c->held.number + 1, STORE_COMMITTED, c->now);
     authority_committed(c->a, c->held.number, STORE_CONFLICT, c->now);
     pump(c);
     assert_true(c->fenced);
@@ -817,7 +833,8 @@ test_requests_wait_in_order_and_are_bounded(void **state)
     pump(c);
     assert_int_equal(c->reply_count, before + 1 + 1 + AUTHORITY_WAITING_MAX);
     for (uint32_t i = before + 1; i < c->reply_count; i++) {
-        assert_int_equal(c->replies[i].status, STINT_OK); /* each read what was written before it */
+        /* each read what was written before it */
+        assert_int_equal(c->replies[i].status, STINT_OK);
     }
 }
 
@@ -855,7 +872,10 @@ test_rows_that_cannot_be_right_are_refused(void **state)
     }
 }
 
-/* Random requests, moods and restarts: what was answered OK is there afterwards, and nothing ever goes backwards. */
+/*
+ * Random requests, moods and restarts: what was answered OK is there afterwards, and nothing
+ * ever goes backwards.
+ */
 static void
 test_whatever_the_store_does_answers_are_true(void **state)
 {
@@ -895,15 +915,16 @@ test_whatever_the_store_does_answers_are_true(void **state)
             (void)text_format(name, sizeof name, "x%u", n);
             uint32_t channel = 1 + (uint32_t)prng_below(&prng, 3);
             bool drop = prng_below(&prng, 3) == 0;
-            enum stint_status status = name_op(c, self, drop ? stint_STORE_NAME_DROP : stint_STORE_NAME_PUT, name,
-                                               channel);
+            enum stint_status status = name_op(
+                c, self, drop ? stint_STORE_NAME_DROP : stint_STORE_NAME_PUT, name, channel);
             if (status == STINT_OK && drop) {
                 names[n] = names[n] == channel ? 0 : names[n];
             } else if (status == STINT_OK) {
                 assert_true(names[n] == 0 || names[n] == channel);
                 names[n] = channel;
             } else {
-                assert_true((status == STINT_EXISTS && names[n] != 0 && names[n] != channel) || status == STINT_STORE_DOWN);
+                assert_true((status == STINT_EXISTS && names[n] != 0 && names[n] != channel)
+                            || status == STINT_STORE_DOWN);
             }
         }
         assert_true(c->view_number >= before);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Loads and the balancer. The property that matters: all nodes plan at once, from loads that are a round old, again
- * and again; the cluster becomes even, comes to rest, and no tasklet is sent to and fro.
+ * Loads and the balancer. The property that matters: all nodes plan at once, from loads that
+ * are a round old, again and again; the cluster becomes even, comes to rest, and no tasklet is
+ * sent to and fro.
  */
 #include "cluster_test.h"
 
@@ -31,7 +32,9 @@ static void
 loads_of(const struct town *t, struct balance_node *nodes)
 {
     for (uint32_t n = 0; n < t->node_count; n++) {
-        nodes[n] = (struct balance_node){ .node = test_ref(n, 1), .name = t->names[n], .target = t->target[n] };
+        nodes[n] = (struct balance_node){ .node = test_ref(n, 1),
+                                          .name = t->names[n],
+                                          .target = t->target[n] };
     }
     for (uint32_t i = 0; i < t->tasklet_count; i++) {
         struct load *l = &nodes[t->tasklets[i].node].load;
@@ -41,17 +44,20 @@ loads_of(const struct town *t, struct balance_node *nodes)
 }
 
 static uint32_t
-plan_of(const struct town *t, const struct balance_node *nodes, uint32_t n, uint32_t limit, struct balance_move *out)
+plan_of(const struct town *t, const struct balance_node *nodes, uint32_t n, uint32_t limit,
+        struct balance_move *out)
 {
     static struct balance_candidate candidates[TASKLETS];
     uint32_t count = 0;
     for (uint32_t i = 0; i < t->tasklet_count; i++) {
         const struct worker *w = &t->tasklets[i];
         if (w->node == n) {
-            candidates[count++] = (struct balance_candidate){ test_id(i), w->steps, 500, w->arrived_ns, w->movable };
+            candidates[count++] = (struct balance_candidate){ test_id(i), w->steps, 500,
+                                                              w->arrived_ns, w->movable };
         }
     }
-    return balance_plan(&t->config, test_ref(n, 1), nodes, t->node_count, candidates, count, limit, t->now, out);
+    return balance_plan(&t->config, test_ref(n, 1), nodes, t->node_count, candidates, count,
+                        limit, t->now, out);
 }
 
 static uint32_t
@@ -148,7 +154,8 @@ test_the_busy_go_first(void **state)
     for (uint32_t i = 0; i < 4; i++) {
         uint32_t which = index_of(out[i].tasklet);
         assert_true(which >= 40 && which < 46);
-        assert_true(i == 0 || out[i].to.id.bytes[4] != out[i - 1].to.id.bytes[4]); /* to each in turn */
+        /* to each in turn */
+        assert_true(i == 0 || out[i].to.id.bytes[4] != out[i - 1].to.id.bytes[4]);
     }
     assert_non_null(strstr(out[0].reason, "balance: n0 at 300% of the mean, n"));
     assert_non_null(strstr(out[0].reason, " at 0%; 100000 steps/s"));
@@ -204,7 +211,8 @@ test_nothing_moves_below_the_hysteresis(void **state)
         t->tasklets[i].node = i < 118 ? 0 : i < 210 ? 1 : 2;
     }
     assert_int_equal(round_of_all(t), 0);
-    t->tasklets[200].node = t->tasklets[201].node = t->tasklets[202].node = 0; /* 121 of a mean of 100 */
+    /* 121 of a mean of 100 */
+    t->tasklets[200].node = t->tasklets[201].node = t->tasklets[202].node = 0;
     assert_true(round_of_all(t) > 0);
     free(t);
 }
@@ -237,7 +245,8 @@ test_who_may_not_move_does_not(void **state)
     nodes[1].load.memory_limit = 1000; /* full: 500 more would be over 90 % */
     nodes[1].load.memory_bytes = 450;
     assert_int_equal(plan_of(t, nodes, 0, BALANCE_MOVES_MAX, out), 0);
-    assert_int_equal(balance_plan(&t->config, test_ref(9, 9), nodes, 3, NULL, 0, 9, t->now, out), 0);
+    assert_int_equal(
+        balance_plan(&t->config, test_ref(9, 9), nodes, 3, NULL, 0, 9, t->now, out), 0);
     free(t);
 }
 
@@ -259,10 +268,12 @@ test_reports_of_any_size_are_survived(void **state)
                                               .load = { .tasklets = huge, .steps = more } };
         }
         for (uint32_t i = 0; i < 8; i++) {
-            candidates[i] = (struct balance_candidate){ test_id(i), prng_next(&prng) >> prng_below(&prng, 64), 1, 0,
-                                                        true };
+            candidates[i] = (struct balance_candidate){
+                test_id(i), prng_next(&prng) >> prng_below(&prng, 64), 1, 0, true
+            };
         }
-        uint32_t count = balance_plan(&config, test_ref(0, 1), nodes, 6, candidates, 8, 64, 100 * TEST_S, out);
+        uint32_t count = balance_plan(&config, test_ref(0, 1), nodes, 6, candidates, 8, 64,
+                                      100 * TEST_S, out);
         assert_true(count <= 8);
         const struct load *loads[6];
         for (uint32_t n = 0; n < 6; n++) {
@@ -280,7 +291,8 @@ random_town(uint64_t seed)
 {
     struct prng prng;
     prng_init(&prng, seed);
-    struct town *t = town_new(2 + (uint32_t)prng_below(&prng, NODES - 1), 1 + (uint32_t)prng_below(&prng, TASKLETS));
+    struct town *t = town_new(2 + (uint32_t)prng_below(&prng, NODES - 1),
+                              1 + (uint32_t)prng_below(&prng, TASKLETS));
     uint32_t crowded = 1 + (uint32_t)prng_below(&prng, t->node_count);
     uint64_t busy = prng_below(&prng, 1000), largest = 0, steps = 0;
     for (uint32_t i = 0; i < t->tasklet_count; i++) {
@@ -299,7 +311,8 @@ random_town(uint64_t seed)
     uint64_t most_tasklets = 0, most_steps = 0;
     loads_of(t, nodes);
     for (uint32_t n = 0; n < t->node_count; n++) {
-        most_tasklets = nodes[n].load.tasklets > most_tasklets ? nodes[n].load.tasklets : most_tasklets;
+        most_tasklets =
+            nodes[n].load.tasklets > most_tasklets ? nodes[n].load.tasklets : most_tasklets;
         most_steps = nodes[n].load.steps > most_steps ? nodes[n].load.steps : most_steps;
     }
     /* Permille of the mean. What one tasklet weighs at most cannot be evened out. */
@@ -311,12 +324,14 @@ random_town(uint64_t seed)
     for (uint32_t i = 0; i < t->tasklet_count; i++) {
         most = t->tasklets[i].moves > most ? t->tasklets[i].moves : most;
     }
-    if (last != 0 || uneven > 1201 + 2 * grain || uneven_steps > 1201 + 2 * steps_grain || most > 4
-        || moves > 2 * t->tasklet_count) {
-        fail_msg("seed %llu: %u nodes, %u tasklets: last round %u, uneven %llu (grain %llu), steps %llu (grain %llu), "
+    if (last != 0 || uneven > 1201 + 2 * grain || uneven_steps > 1201 + 2 * steps_grain
+        || most > 4 || moves > 2 * t->tasklet_count) {
+        fail_msg("seed %llu: %u nodes, %u tasklets: last round %u, uneven %llu (grain %llu), "
+                 "steps %llu (grain %llu), "
                  "%u moves, one moved %u times",
-                 (unsigned long long)seed, t->node_count, t->tasklet_count, last, (unsigned long long)uneven,
-                 (unsigned long long)grain, (unsigned long long)uneven_steps, (unsigned long long)steps_grain, moves,
+                 (unsigned long long)seed, t->node_count, t->tasklet_count, last,
+                 (unsigned long long)uneven, (unsigned long long)grain,
+                 (unsigned long long)uneven_steps, (unsigned long long)steps_grain, moves,
                  most);
     }
     free(t);
@@ -336,7 +351,8 @@ test_the_pace_of_the_balancer(void **state)
 {
     (void)state;
     struct balancer b;
-    balancer_init(&b, (struct balance_config){ .round_max = 10, .minute_max = 25, .cooldown_ms = 2000 });
+    balancer_init(
+        &b, (struct balance_config){ .round_max = 10, .minute_max = 25, .cooldown_ms = 2000 });
     uint64_t now = 50 * TEST_S;
     assert_int_equal(balancer_allowance(&b, now), 10);
     balancer_planned(&b, 10, now);
@@ -365,7 +381,8 @@ test_averages_and_rates(void **state)
     for (uint64_t i = 1; i <= 100; i++) {
         load_average_add(&a, 0, TEST_S + i * 10 * TEST_MS);
     }
-    assert_true(load_average_value(&a) >= 48 && load_average_value(&a) <= 53); /* one half-life later */
+    /* one half-life later */
+    assert_true(load_average_value(&a) >= 48 && load_average_value(&a) <= 53);
     load_average_add(&a, 7000, TEST_S + 1000 * TEST_S);
     assert_true(load_average_value(&a) > 6900 && load_average_value(&a) <= 7000);
     struct load_rate r;
@@ -390,8 +407,16 @@ test_reports_are_kept_by_member_and_grow_old(void **state)
     test_member(v, 1, 1, stint_MEMBER_ACTIVE);
     test_member(v, 2, 2, stint_MEMBER_ACTIVE);
     load_table_view(t, v);
-    struct load l = { .tasklets = 5, .runnable = 1, .steps = 10, .cpu_permille = 300, .delay_us = 4, .memory_bytes = 9,
-                      .memory_limit = 10, .channels = 3, .moves_in = 1, .moves_out = 2 };
+    struct load l = { .tasklets = 5,
+                      .runnable = 1,
+                      .steps = 10,
+                      .cpu_permille = 300,
+                      .delay_us = 4,
+                      .memory_bytes = 9,
+                      .memory_limit = 10,
+                      .channels = 3,
+                      .moves_in = 1,
+                      .moves_out = 2 };
     stint_Probe probe = stint_Probe_init_zero;
     load_to_probe(&l, &probe);
     probe.installed = 7;

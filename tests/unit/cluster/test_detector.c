@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The failure detector in virtual time: a clock of milliseconds, peers that answer, and some that stop. */
+/*
+ * The failure detector in virtual time: a clock of milliseconds, peers that answer, and some
+ * that stop.
+ */
 #include "cluster_test.h"
 
 #include "cluster/detector.h"
@@ -122,7 +125,8 @@ test_three_misses_make_a_suspicion_that_is_repeated(void **state)
     uint64_t from = s->now;
     pass(s, 4000);
     assert_true(s->suspects[3] >= 1);
-    assert_true(s->suspected_at[3] - from >= 2000 * TEST_MS && s->suspected_at[3] - from <= 3600 * TEST_MS);
+    assert_true(s->suspected_at[3] - from >= 2000 * TEST_MS
+                && s->suspected_at[3] - from <= 3600 * TEST_MS);
     assert_true(detector_suspects(&s->d, test_ref(3, 4)));
     assert_false(detector_suspects(&s->d, test_ref(2, 3)));
     pass(s, 10000);
@@ -226,7 +230,10 @@ test_a_view_keeps_what_is_known_of_those_who_stay(void **state)
     assert_false(detector_suspects(&s->d, test_ref(2, 9)));
 }
 
-/* Nodes that lose 5 % of all probes and are stopped for up to 2 s now and then: no two misses too many in a simulated day. */
+/*
+ * Nodes that lose 5 % of all probes and are stopped for up to 2 s now and then: no two misses
+ * too many in a simulated day.
+ */
 static void
 test_loss_and_short_pauses_hardly_ever_make_a_suspicion(void **state)
 {

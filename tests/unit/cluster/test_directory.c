@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The directory: hints by epoch, what expires, what a view takes away, and a random run against a plain model. */
+/*
+ * The directory: hints by epoch, what expires, what a view takes away, and a random run against
+ * a plain model.
+ */
 #include "cluster_test.h"
 
 #include "base/ids.h"
@@ -17,7 +20,9 @@ setup(void **state)
 {
     struct scene *s = calloc(1, sizeof *s);
     test_mem(&s->mem);
-    struct directory_config config = { .mem = &s->mem, .seed = 3, .hints_max = 1000, .cache_max = 100 };
+    struct directory_config config = {
+        .mem = &s->mem, .seed = 3, .hints_max = 1000, .cache_max = 100
+    };
     s->d = directory_new(&config);
     s->v = view_new(&s->mem);
     s->w = view_new(&s->mem);
@@ -41,8 +46,9 @@ teardown(void **state)
 static struct directory_place
 place(uint32_t id, uint32_t n, uint64_t epoch)
 {
-    return (struct directory_place){ .id = test_id(id), .kind = stint_LOCATE_TASKLET, .node = test_ref(n, n),
-                                     .epoch = epoch };
+    return (struct directory_place){
+        .id = test_id(id), .kind = stint_LOCATE_TASKLET, .node = test_ref(n, n), .epoch = epoch
+    };
 }
 
 static void
@@ -119,7 +125,8 @@ static void
 test_a_lookup_takes_the_newest_guess(void **state)
 {
     struct scene *s = *state;
-    struct directory_place hint = place(1, 2, 5), cached = place(1, 3, 7), moved = place(1, 4, 6), out;
+    struct directory_place hint = place(1, 2, 5), cached = place(1, 3, 7),
+                           moved = place(1, 4, 6), out;
     assert_int_equal(directory_report(s->d, &hint, s->now), STINT_OK);
     assert_true(directory_lookup(s->d, hint.id, &out, s->now));
     assert_int_equal(out.epoch, 5);
@@ -164,7 +171,8 @@ static void
 test_a_view_takes_the_places_of_the_gone_but_not_their_epochs(void **state)
 {
     struct scene *s = *state;
-    test_member(s->v, 1, 1, stint_MEMBER_ACTIVE); /* this node: the home of everything while it is alone */
+    /* this node: the home of everything while it is alone */
+    test_member(s->v, 1, 1, stint_MEMBER_ACTIVE);
     test_member(s->v, 2, 2, stint_MEMBER_DRAINING);
     struct directory_place gone = place(1, 3, 5), here = place(2, 2, 5), out;
     assert_int_equal(directory_report(s->d, &gone, s->now), STINT_OK);
@@ -245,7 +253,10 @@ test_residents_tell_their_new_home(void **state)
     assert_true(w.emitted > 200 && w.emitted < 300);
 }
 
-/* I4 over random reports, learnings, views and time: no epoch at a home ever falls while it is remembered. */
+/*
+ * I4 over random reports, learnings, views and time: no epoch at a home ever falls while it is
+ * remembered.
+ */
 static void
 test_epochs_never_fall(void **state)
 {
@@ -259,11 +270,14 @@ test_epochs_never_fall(void **state)
     }
     for (uint32_t step = 0; step < 50000; step++) {
         uint32_t id = (uint32_t)prng_below(&prng, 50);
-        struct directory_place p = place(id, 1 + (uint32_t)prng_below(&prng, 4), 1 + prng_below(&prng, 60)), out;
+        struct directory_place p = place(id, 1 + (uint32_t)prng_below(&prng, 4),
+                                         1 + prng_below(&prng, 60)),
+                               out;
         p.ended = prng_below(&prng, 20) == 0;
         switch (prng_below(&prng, 8)) {
         case 0:
-            s->v->members[2].state = prng_below(&prng, 2) == 0 ? stint_MEMBER_DEAD : stint_MEMBER_ACTIVE;
+            s->v->members[2].state =
+                prng_below(&prng, 2) == 0 ? stint_MEMBER_DEAD : stint_MEMBER_ACTIVE;
             directory_view(s->d, s->v, test_id(1), s->now);
             for (uint32_t i = 0; i < 50; i++) {
                 epochs[i] = directory_where(s->d, test_id(i), &out, s->now) ? out.epoch : 0;
@@ -291,7 +305,8 @@ test_epochs_never_fall(void **state)
             enum stint_status status = directory_report(s->d, &p, s->now);
             assert_true(status == STINT_OK || status == STINT_CONFLICT);
             assert_true(directory_where(s->d, p.id, &out, s->now));
-            assert_true(out.epoch >= epochs[id] && (status == STINT_CONFLICT || out.epoch == p.epoch));
+            assert_true(out.epoch >= epochs[id]
+                        && (status == STINT_CONFLICT || out.epoch == p.epoch));
             epochs[id] = out.epoch;
             break;
         }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The drain against a node of a few hundred tasklets: some cannot move, some fail at first, targets come and go. */
+/*
+ * The drain against a node of a few hundred tasklets: some cannot move, some fail at first,
+ * targets come and go.
+ */
 #include "cluster_test.h"
 
 #include "cluster/drain.h"
@@ -82,7 +85,8 @@ walk(struct scene *s)
     for (; i < s->count && drain_wants(s->d); i++) {
         struct resident *r = &s->residents[i];
         struct node_ref to;
-        if (r->gone || r->moving || !drain_consider(s->d, test_id(i), r->status, "holds a C stack", s->now, &to)) {
+        if (r->gone || r->moving
+            || !drain_consider(s->d, test_id(i), r->status, "holds a C stack", s->now, &to)) {
             continue;
         }
         if (s->refuse != STINT_OK) {
@@ -113,7 +117,8 @@ pass(struct scene *s, uint64_t ms)
                 r->gone = !fails;
                 s->loads[r->target] += fails ? 0 : 1;
                 s->in_flight--;
-                drain_finished(s->d, test_id(n), !fails, fails ? STINT_BUSY : STINT_OK, NULL, s->now);
+                drain_finished(s->d, test_id(n), !fails, fails ? STINT_BUSY : STINT_OK, NULL,
+                               s->now);
             }
         }
         if (drain_deadline(s->d) <= s->now) {
@@ -206,7 +211,8 @@ test_what_cannot_move_is_named_with_its_reason(void **state)
     assert_int_equal(p.stuck, 2);
     assert_string_equal(p.why, "holds a C stack");
     assert_int_equal(p.example.bytes[4], 7);
-    s->residents[7].status = s->residents[9].status = STINT_OK; /* it went on; so does the drain */
+    /* it went on; so does the drain */
+    s->residents[7].status = s->residents[9].status = STINT_OK;
     pass(s, 500);
     assert_int_equal(drain_progress(s->d).state, DRAIN_EMPTY);
 }
@@ -279,7 +285,8 @@ test_it_is_resumed_by_starting_it_again(void **state)
     assert_int_equal(drain_start(s->d, NULL, 0, 0, remaining(s), s->now), STINT_OK);
     pass(s, 500);
     assert_int_equal(remaining(s), 0);
-    drain_finished(s->d, test_id(5), true, STINT_OK, NULL, s->now); /* not of this drain: ignored */
+    /* not of this drain: ignored */
+    drain_finished(s->d, test_id(5), true, STINT_OK, NULL, s->now);
     assert_int_equal(drain_progress(s->d).state, DRAIN_EMPTY);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Protocol M, scene by scene. A stage of up to three machines; what they do is written down as a line of words and
- * compared as text. The test decides which message arrives when, so each scene can be the one it names.
+ * Protocol M, scene by scene. A stage of up to three machines; what they do is written down as
+ * a line of words and compared as text. The test decides which message arrives when, so each
+ * scene can be the one it names.
  */
 #include "cluster_test.h"
 
@@ -31,14 +32,16 @@ struct stage {
     char trace[TRACE_SIZE];
 };
 
-static const char *const op_names[] = { "none", "OFFER",  "ACCEPT", "REFUSE", "TRANSFER", "NEED",
-                                        "PREPARED", "COMMIT", "DONE", "ABORT",  "ABORTED",  "FORGET" };
+static const char *const op_names[] = { "none",     "OFFER", "ACCEPT",   "REFUSE",
+                                        "TRANSFER", "NEED",  "PREPARED", "COMMIT",
+                                        "DONE",     "ABORT", "ABORTED",  "FORGET" };
 
 static void
 note(struct stage *s, const char *word)
 {
     size_t used = strlen(s->trace);
-    (void)text_format(s->trace + used, sizeof s->trace - used, "%s%s", used == 0 ? "" : " ", word);
+    (void)text_format(s->trace + used, sizeof s->trace - used, "%s%s", used == 0 ? "" : " ",
+                      word);
 }
 
 static void
@@ -112,12 +115,16 @@ pump(struct stage *s, uint32_t n)
 static enum stint_status
 post(struct stage *s, struct mail mail)
 {
-    enum stint_status status = moves_receive(s->actors[mail.to], test_ref(mail.from, 1), &mail.message, s->now);
+    enum stint_status status =
+        moves_receive(s->actors[mail.to], test_ref(mail.from, 1), &mail.message, s->now);
     pump(s, mail.to);
     return status;
 }
 
-/* Delivers the oldest message of that kind; with `again` it stays and will be delivered once more. */
+/*
+ * Delivers the oldest message of that kind; with `again` it stays and will be delivered once
+ * more.
+ */
 static enum stint_status
 deliver(struct stage *s, stint_MoveOp op, bool again)
 {
@@ -170,9 +177,16 @@ install(struct stage *s, uint32_t n, int gone)
 static enum stint_status
 start(struct stage *s, uint32_t tasklet, uint32_t to)
 {
-    struct move_order order = { .tasklet = test_id(100 + tasklet), .epoch = 10, .bytes = 900, .fingerprint = 5,
-                                .module = "tally", .code = "Tally", .reason = "asked", .by = "ops" };
-    enum stint_status status = moves_start(s->actors[0], &order, test_ref(to, 1), s->now, &s->key);
+    struct move_order order = { .tasklet = test_id(100 + tasklet),
+                                .epoch = 10,
+                                .bytes = 900,
+                                .fingerprint = 5,
+                                .module = "tally",
+                                .code = "Tally",
+                                .reason = "asked",
+                                .by = "ops" };
+    enum stint_status status =
+        moves_start(s->actors[0], &order, test_ref(to, 1), s->now, &s->key);
     pump(s, 0);
     return status;
 }
@@ -215,7 +229,8 @@ test_a_move_without_trouble(void **state)
     assert_int_equal(start(s, 1, 1), STINT_OK);
     s->now += TEST_MS;
     deliver_all(s);
-    expect(s, "OFFER 1:admit ACCEPT 0:freeze TRANSFER 0:ship/0 1:receive 1:install PREPARED COMMIT 0:drop/11 "
+    expect(s, "OFFER 1:admit ACCEPT 0:freeze TRANSFER 0:ship/0 1:receive 1:install PREPARED "
+              "COMMIT 0:drop/11 "
               "1:run/11 1:committed DONE 0:committed FORGET");
     const struct move_record *r = moves_list(s->actors[0], 0);
     assert_int_equal(r->outcome, MOVE_OUTCOME_COMMITTED);
@@ -243,7 +258,8 @@ test_an_offer_is_refused_with_the_reason(void **state)
     deliver_all(s);
     expect(s, "OFFER 1:admit REFUSE 1:returned 0:returned FORGET");
     assert_int_equal(moves_list(s->actors[0], 0)->status, STINT_UNKNOWN_MODULE);
-    assert_string_equal(moves_list(s->actors[0], 0)->detail, stint_strerror(STINT_UNKNOWN_MODULE));
+    assert_string_equal(moves_list(s->actors[0], 0)->detail,
+                        stint_strerror(STINT_UNKNOWN_MODULE));
     moves_accept(s->actors[1], false, "n1 is draining");
     assert_int_equal(start(s, 2, 1), STINT_OK);
     deliver_all(s);
@@ -277,7 +293,10 @@ test_nobody_answers_an_offer(void **state)
     }
     expect(s, "OFFER OFFER OFFER OFFER 0:returned FORGET");
     assert_int_equal(moves_list(s->actors[0], 0)->status, STINT_TIMED_OUT);
-    /* Late answers find nothing to answer; the reservation goes when the source says it is settled. */
+    /*
+     * Late answers find nothing to answer; the reservation goes when the source says it is
+     * settled.
+     */
     assert_int_equal(deliver(s, stint_MOVE_OFFER, false), STINT_OK);
     assert_int_equal(deliver(s, stint_MOVE_ACCEPT, false), STINT_OK);
     expect(s, "1:admit ACCEPT FORGET");

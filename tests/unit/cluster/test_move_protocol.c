@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Protocol M against everything its model allows: several nodes' real move machines over a network that loses,
- * repeats and reorders, with crashes, restarts, false verdicts, lagging and skipped views, slow kernels, refused
- * parcels and operators who change their mind. After every event:
+ * Protocol M against everything its model allows: several nodes' real move machines over a
+ * network that loses, repeats and reorders, with crashes, restarts, false verdicts, lagging and
+ * skipped views, slow kernels, refused parcels and operators who change their mind. After every
+ * event:
  *
  *   I1  at most one runnable copy of a tasklet, zombies included
  *   I3  every step is made from the latest state
@@ -95,22 +96,22 @@ struct world {
     bool crashes, verdicts, restarts, cancels;
 };
 
-#define CHECK(w, cond)                                                                                   \
-    do {                                                                                                 \
-        if (!(cond)) {                                                                                   \
-            fail_msg("%s, seed %llu at %llu us: run again with --seed %llu", #cond,                      \
-                     (unsigned long long)(w)->seed, (unsigned long long)((w)->now / 1000),               \
-                     (unsigned long long)(w)->seed);                                                     \
-        }                                                                                                \
+#define CHECK(w, cond)                                                                     \
+    do {                                                                                   \
+        if (!(cond)) {                                                                     \
+            fail_msg("%s, seed %llu at %llu us: run again with --seed %llu", #cond,        \
+                     (unsigned long long)(w)->seed, (unsigned long long)((w)->now / 1000), \
+                     (unsigned long long)(w)->seed);                                       \
+        }                                                                                  \
     } while (0)
 
-#define TRACE(w, ...)                                                                                    \
-    do {                                                                                                 \
-        if ((w)->trace) {                                                                                \
-            printf("%10llu ", (unsigned long long)((w)->now / 1000));                                    \
-            printf(__VA_ARGS__);                                                                         \
-            printf("\n");                                                                                \
-        }                                                                                                \
+#define TRACE(w, ...)                                                 \
+    do {                                                              \
+        if ((w)->trace) {                                             \
+            printf("%10llu ", (unsigned long long)((w)->now / 1000)); \
+            printf(__VA_ARGS__);                                      \
+            printf("\n");                                             \
+        }                                                             \
     } while (0)
 
 static bool
@@ -225,7 +226,8 @@ static void
 ask_add(struct world *w, uint32_t n, const struct move_effect *e)
 {
     CHECK(w, w->ask_count < ASKS);
-    w->asks[w->ask_count++] = (struct ask){ n, w->nodes[n].inc, e->kind, e->key, index_of(e->tasklet), e->epoch };
+    w->asks[w->ask_count++] =
+        (struct ask){ n, w->nodes[n].inc, e->kind, e->key, index_of(e->tasklet), e->epoch };
 }
 
 static void
@@ -282,7 +284,8 @@ effect(struct world *w, uint32_t n, const struct move_effect *e)
         (void)collector_add(w, node, e);
         break;
     case MOVE_RUN:
-        TRACE(w, "n%u runs t%u epoch %llu%s", n, t, (unsigned long long)e->epoch, e->adopted ? " adopted" : "");
+        TRACE(w, "n%u runs t%u epoch %llu%s", n, t, (unsigned long long)e->epoch,
+              e->adopted ? " adopted" : "");
         CHECK(w, copy->state == COPY_PREPARED);
         if (e->adopted) {
             g->holder = n;
@@ -360,7 +363,10 @@ install(struct world *w, uint32_t n, uint32_t view)
     check_one(w);
 }
 
-/* The next version of the membership: without node `gone` (if it is in), with node `joined` under a new incarnation. */
+/*
+ * The next version of the membership: without node `gone` (if it is in), with node `joined`
+ * under a new incarnation.
+ */
 static bool
 view_append(struct world *w, int gone, int joined)
 {
@@ -396,7 +402,9 @@ receive(struct world *w, struct packet p)
     struct node_ref from = test_ref(p.from, p.from_inc);
     if (!p.is_chunk) {
         enum stint_status status = moves_receive(node->moves, from, &p.message, w->now);
-        CHECK(w, status == STINT_OK || (status == STINT_REFUSED && !view_has(w->views[node->installed], from)));
+        CHECK(w,
+              status == STINT_OK
+                  || (status == STINT_REFUSED && !view_has(w->views[node->installed], from)));
         drain_effects(w, p.to);
         return;
     }
@@ -414,7 +422,8 @@ receive(struct world *w, struct packet p)
         moves_progress(node->moves, p.key, next, w->now);
     } else {
         bool damaged = chance(w, w->damage);
-        moves_arrived(node->moves, p.key, damaged ? STINT_BAD_PICKLE : STINT_OK, damaged ? "torn" : NULL, w->now);
+        moves_arrived(node->moves, p.key, damaged ? STINT_BAD_PICKLE : STINT_OK,
+                      damaged ? "torn" : NULL, w->now);
     }
     drain_effects(w, p.to);
 }
@@ -423,7 +432,8 @@ static void
 answer_freeze(struct world *w, const struct ask *a, struct copy *copy)
 {
     if (chance(w, w->refuse)) {
-        moves_frozen(w->nodes[a->node].moves, a->key, STINT_NOT_MOVABLE, NULL, "holds a C stack", w->now);
+        moves_frozen(w->nodes[a->node].moves, a->key, STINT_NOT_MOVABLE, NULL,
+                     "holds a C stack", w->now);
         return;
     }
     CHECK(w, copy->state == COPY_RUN);
@@ -465,7 +475,8 @@ answer(struct world *w, uint32_t which)
     }
     if (a.kind == MOVE_ADMIT) {
         bool refused = chance(w, w->refuse);
-        moves_admitted(node->moves, a.key, refused ? STINT_UNKNOWN_MODULE : STINT_OK, NULL, w->now);
+        moves_admitted(node->moves, a.key, refused ? STINT_UNKNOWN_MODULE : STINT_OK, NULL,
+                       w->now);
     } else if (a.kind == MOVE_FREEZE) {
         answer_freeze(w, &a, &node->copies[a.tasklet]);
     } else {
@@ -477,13 +488,19 @@ answer(struct world *w, uint32_t which)
 static void
 start_move(struct world *w)
 {
-    uint32_t n = pick(w, w->node_count), to = pick(w, w->node_count), t = pick(w, w->tasklet_count);
+    uint32_t n = pick(w, w->node_count), to = pick(w, w->node_count),
+             t = pick(w, w->tasklet_count);
     struct node *node = &w->nodes[n];
     if (!alive(node) || node->copies[t].state != COPY_RUN) {
         return;
     }
-    struct move_order order = { .tasklet = test_id(t), .epoch = node->copies[t].epoch, .bytes = 100,
-                                .module = "m", .code = "C", .reason = "test", .by = "test" };
+    struct move_order order = { .tasklet = test_id(t),
+                                .epoch = node->copies[t].epoch,
+                                .bytes = 100,
+                                .module = "m",
+                                .code = "C",
+                                .reason = "test",
+                                .by = "test" };
     const struct member *target = view_find(w->views[node->installed], test_id(to));
     struct node_ref ref = target == NULL ? test_ref(to, 999) : target->ref;
     enum stint_status status = moves_start(node->moves, &order, ref, w->now, NULL);
@@ -524,7 +541,8 @@ fault(struct world *w)
     } else if (what > 3 && alive(node) && node->installed + 1 < w->view_count) {
         install(w, n, node->installed + 1 + pick(w, w->view_count - node->installed - 1));
     } else if (what == 3 && w->cancels && alive(node)) {
-        enum stint_status status = moves_cancel(node->moves, test_id(pick(w, w->tasklet_count)), "changed my mind", w->now);
+        enum stint_status status = moves_cancel(node->moves, test_id(pick(w, w->tasklet_count)),
+                                                "changed my mind", w->now);
         CHECK(w, status == STINT_OK || status == STINT_NOT_FOUND || status == STINT_REFUSED);
         drain_effects(w, n);
     }
@@ -707,8 +725,8 @@ test_no_fault_makes_two_run_or_loses_one(void **state)
         run_seed(first_seed + i, seed_count == 1);
     }
     printf("moves: %llu committed (%llu arrived), %llu returned, %llu failed or in doubt\n",
-           (unsigned long long)committed, (unsigned long long)adopted, (unsigned long long)returned,
-           (unsigned long long)failed);
+           (unsigned long long)committed, (unsigned long long)adopted,
+           (unsigned long long)returned, (unsigned long long)failed);
     if (seed_count >= 1000) { /* the test itself works only if all of it happened */
         assert_true(committed > seed_count && returned > seed_count && failed > seed_count / 100);
     }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Views: what comes out of the wire is what went in, or is refused; who is a member; where ids are at home. */
+/*
+ * Views: what comes out of the wire is what went in, or is refused; who is a member; where ids
+ * are at home.
+ */
 #include "cluster_test.h"
 
 #include "base/ids.h"
@@ -176,7 +179,8 @@ test_a_view_never_goes_backwards(void **state)
     assert_int_equal(view_judge(1, 10, s->v, self), VIEW_SAME);
     assert_int_equal(view_judge(1, 11, s->v, self), VIEW_OLDER);
     assert_int_equal(view_judge(2, 3, s->v, self), VIEW_REGRESSED);
-    assert_int_equal(view_judge(0, 99, s->v, self), VIEW_NEWER); /* restored: a larger generation decides */
+    /* restored: a larger generation decides */
+    assert_int_equal(view_judge(0, 99, s->v, self), VIEW_NEWER);
     assert_int_equal(view_judge(1, 9, s->v, test_ref(1, 2)), VIEW_FENCED);
     assert_int_equal(view_judge(1, 9, s->v, test_ref(2, 1)), VIEW_FENCED);
     assert_int_equal(view_judge(1, 11, s->v, test_ref(2, 1)), VIEW_OLDER);
@@ -211,7 +215,8 @@ note_change(void *arg, enum view_change change, const struct member *m)
 {
     struct diff *d = arg;
     size_t used = strlen(d->text);
-    (void)text_format(d->text + used, sizeof d->text - used, "%c%s/%u ", "-+~"[change], m->name, (unsigned)m->ref.inc);
+    (void)text_format(d->text + used, sizeof d->text - used, "%c%s/%u ", "-+~"[change],
+                      m -> name, (unsigned)m -> ref.inc);
 }
 
 static void
@@ -265,7 +270,8 @@ test_homes_are_even_and_change_only_with_their_node(void **state)
         assert_true(counts[i] > ids / 6 * 9 / 10 && counts[i] < ids / 6 * 11 / 10);
     }
     for (uint32_t i = 0; i < 8; i++) {
-        s->v->members[i].state = stint_MEMBER_DRAINING; /* none may be a home: better those than none */
+        /* none may be a home: better those than none */
+        s->v->members[i].state = stint_MEMBER_DRAINING;
     }
     assert_false(node_ref_is_none(view_home(s->v, test_id(1))));
     s->v->member_count = 0;

@@ -449,6 +449,59 @@ test_an_idle_node_sleeps(void **state)
     assert_true(steps < 200);
 }
 
+/* The k-th allocation fails: the node is not made, says so, and gives everything back. */
+struct scarce {
+    unsigned left;
+    size_t used;
+};
+
+static void *
+scarce_resize(void *arg, void *ptr, size_t old_size, size_t size)
+{
+    struct scarce *s = arg;
+    if (size > old_size && s->left-- == 0) {
+        s->left = 0;
+        return NULL;
+    }
+    void *moved = NULL;
+    if (size == 0) {
+        free(ptr);
+    } else if ((moved = realloc(ptr, size)) == NULL) {
+        return NULL;
+    }
+    s->used += size;
+    s->used -= old_size;
+    return moved;
+}
+
+static void
+test_short_memory_at_the_beginning_is_one_error(void **state)
+{
+    struct box *b = *state;
+    const char *nowhere[] = { "tcp://127.0.0.1:1" };
+    struct stint_node_options o = options_of(b, 1);
+    o.on_log = NULL;
+    o.join = nowhere;
+    o.join_count = 1;
+    for (unsigned k = 0;; k++) {
+        struct scarce scarce = { k, 0 };
+        o.allocator = (struct stint_allocator){ scarce_resize, &scarce };
+        enum stint_status status = stint_node_create(&o, &b->node[0], b->error, sizeof b->error);
+        if (status == STINT_OK) {
+            assert_true(k > 10);
+            scarce.left = 1000000;
+            stint_node_destroy(b->node[0]);
+            b->node[0] = NULL;
+            assert_int_equal(scarce.used, 0);
+            return;
+        }
+        assert_null(b->node[0]);
+        assert_string_not_equal(b->error, "");
+        assert_int_equal(scarce.used, 0);
+        assert_true(k < 10000);
+    }
+}
+
 /* ---- real keys ---- */
 
 static void
@@ -578,6 +631,7 @@ main(void)
         TEST(test_another_thread_stops_a_running_node),
         TEST(test_a_signal_handler_stops_a_running_node),
         TEST(test_an_idle_node_sleeps),
+        TEST(test_short_memory_at_the_beginning_is_one_error),
         TEST(test_keys_are_checked_before_anything_else),
         TEST(test_renewed_keys_are_taken_while_running),
 #undef TEST

@@ -26,7 +26,7 @@
 
 #include <pb_encode.h>
 
-enum { KERNELS = 3, RECEIVED_MAX = 20000 };
+enum { KERNELS = 3, RECEIVED_MAX = 20000, SPRAYED = 400 };
 
 struct message {
     struct list link;
@@ -52,6 +52,8 @@ static struct net {
     enum stint_status last_error;
     char last_text[128];
     uint32_t ended;
+    stint_Channel owned; /* the channel of the Owner */
+    stint_Channel sprayed[SPRAYED];
     enum stint_status naming; /* the cluster's answer to NAME_CHANNEL */
 } net;
 
@@ -88,13 +90,35 @@ STINT_FRAME(remote_Consumer)
     STINT_END;
 }
 
+/* Has a channel of its own, which moves with it. */
 STINT_FRAME(remote_Owner)
 {
     STINT_BEGIN;
+    if (stint_channel_new(ctx, &self->inbox, remote_Item, self->capacity) != STINT_OK) {
+        STINT_RAISE(STINT_ERROR, "no channel");
+    }
+    net.owned = self->inbox;
     for (;;) {
-        STINT_RECV(self->inbox, remote_Item, &self->item);
-        assert_true(net.received_count < RECEIVED_MAX);
-        net.received[net.received_count++] = self->item;
+        STINT_TRY_RECV_WITHIN(self->inbox, remote_Item, &self->item, self->within);
+        if (stint_status(ctx) == STINT_OK) {
+            assert_true(net.received_count < RECEIVED_MAX);
+            net.receivers[net.received_count] = 0;
+            net.received[net.received_count++] = self->item;
+        }
+    }
+    STINT_END;
+}
+
+/* Sends to many channels, twice over. */
+STINT_FRAME(remote_Spray)
+{
+    STINT_BEGIN;
+    for (self->round = 0; self->round < 2; self->round++) {
+        for (self->next = 0; self->next < SPRAYED; self->next++) {
+            self->to = net.sprayed[self->next];
+            self->item = (remote_Item){ 0, self->next };
+            STINT_SEND(self->to, remote_Item, &self->item);
+        }
     }
     STINT_END;
 }
@@ -102,13 +126,19 @@ STINT_FRAME(remote_Owner)
 STINT_FRAME(remote_Named)
 {
     STINT_BEGIN;
-    STINT_CHANNEL_OPEN(&self->inbox, self->name, 4, remote_Item);
+    STINT_TRY_CHANNEL_OPEN(&self->inbox, self->name, 4, remote_Item);
+    if (stint_status(ctx) == STINT_EXISTS) {
+        STINT_SLEEP(1000);
+        STINT_RAISE(STINT_EXISTS, "taken");
+    } else if (stint_status(ctx) != STINT_OK) {
+        STINT_RAISE(stint_status(ctx), "refused");
+    }
     STINT_RECV(self->inbox, remote_Item, &self->item);
     STINT_END;
 }
 
 STINT_MODULE_AS(remote_module, remote, "1.0.0", remote_Producer, remote_Consumer, remote_Owner,
-    remote_Named)
+    remote_Named, remote_Spray)
 
 static inline void
 net_begin(uint64_t seed)

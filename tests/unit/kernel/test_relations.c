@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Operations on channels of another kernel: each once, in order, through repeats, deadlines,
  * kills and freezes. */
+#include "kernel/pickle.h"
 #include "remote.h"
 
 static void
@@ -250,14 +251,64 @@ test_a_name_that_is_taken(void **state)
     remote_Named named = { .name = "inbox" };
     net_spawn(0, "Named", &remote_Named_msg, &named, 0);
     net_settle();
-    assert_int_equal(net.last_error, STINT_EXISTS);
     struct kernel_counters counters;
     kernel_count(net.kernels[0], &counters);
+    assert_int_equal(counters.tasklets, 1);
     assert_int_equal(counters.channels, 0);
+    net.now_ms = 2000;
+    net_settle();
+    assert_int_equal(net.last_error, STINT_EXISTS);
     snprintf(named.name, sizeof named.name, "not a name");
     net_spawn(0, "Named", &remote_Named_msg, &named, 0);
     net_settle();
     assert_int_equal(net.last_error, STINT_INVALID);
+    net_end();
+}
+
+static void
+test_outlets_are_ended_to_make_room(void **state)
+{
+    (void)state;
+    net_begin(14);
+    for (int i = 0; i < SPRAYED; i++) {
+        net.sprayed[i] = net_handle(net_channel(0, 2));
+    }
+    remote_Spray spray = { 0 };
+    struct stint_id tid = net_spawn(1, "Spray", &remote_Spray_msg, &spray, 0);
+    struct kernel_counters counters;
+    for (int i = 0; i < 100000 && kernel_has_tasklet(net.kernels[1], tid); i++) {
+        net_step();
+        kernel_count(net.kernels[1], &counters);
+        assert_true(counters.outlets <= KERNEL_OUTLETS_KEPT + 1);
+    }
+    net_settle();
+    for (int i = 0; i < SPRAYED; i++) {
+        struct kernel_channel_view view;
+        struct stint_id cid;
+        memcpy(cid.bytes, net.sprayed[i].id, sizeof cid.bytes);
+        assert_int_equal(kernel_look_channel(net.kernels[0], cid, &view), STINT_OK);
+        assert_int_equal(view.count, 2);
+        assert_int_equal(view.relations, 0);
+    }
+    net_end();
+}
+
+static void
+test_a_held_tasklet_is_served_and_does_not_run(void **state)
+{
+    (void)state;
+    net_begin(15);
+    struct stint_id c = net_channel(0, 0);
+    struct stint_id tid = net_consumer(0, c, -1);
+    net_settle();
+    assert_int_equal(kernel_pause(net.kernels[0], tid), STINT_OK);
+    net_producer(0, c, 0, 1, -1);
+    net_settle();
+    assert_int_equal(net.produced, 1);
+    assert_int_equal(net.received_count, 0);
+    assert_int_equal(kernel_resume(net.kernels[0], tid), STINT_OK);
+    net_settle();
+    assert_int_equal(net_check_received(1), 1);
     net_end();
 }
 
@@ -308,18 +359,58 @@ test_hostile_offers_change_nothing(void **state)
     net_end();
 }
 
-/* Freezes a tasklet for a while, as a move that fails does. */
+/* A tasklet of a storm: where it is and under which epoch. */
+struct roamer {
+    struct stint_id tid;
+    uint64_t epoch;
+    int at;
+};
+
+/* Moves a frozen tasklet to another kernel as a pickle. */
 static void
-freeze_and_thaw(int at, struct stint_id tid, uint64_t *epoch)
+carry(struct roamer *r)
 {
-    if (kernel_has_tasklet(net.kernels[at], tid) &&
-        kernel_freeze(net.kernels[at], tid) == STINT_OK) {
-        for (uint64_t i = prng_below(&net.prng, 30); i > 0; i--) {
-            net_step();
-        }
-        *epoch += 2;
-        assert_int_equal(kernel_thaw(net.kernels[at], tid, *epoch), STINT_OK);
+    struct buf pickle;
+    char error[200];
+    struct stint_id tid;
+    int to = (r->at + 1 + (int)prng_below(&net.prng, KERNELS - 1)) % KERNELS;
+    buf_init(&pickle, &net.mem, 1 << 20);
+    assert_int_equal(kernel_save(net.kernels[r->at], r->tid, &pickle), STINT_OK);
+    for (uint64_t i = prng_below(&net.prng, 10); i > 0; i--) {
+        net_step();
     }
+    struct pickle_options options = { .tid = r->tid, .epoch = r->epoch, .moved = true };
+    if (kernel_load(net.kernels[to], buf_span(&pickle), &options, &tid, error, sizeof error) != STINT_OK) {
+        fail_msg("%s", error);
+    }
+    buf_fini(&pickle);
+    for (uint64_t i = prng_below(&net.prng, 10); i > 0; i--) {
+        net_step();
+    }
+    assert_int_equal(kernel_discard(net.kernels[r->at], r->tid), STINT_OK);
+    r->at = to;
+    for (uint64_t i = prng_below(&net.prng, 10); i > 0; i--) {
+        net_step();
+    }
+}
+
+/* Freezes a tasklet for a while; then it goes on, elsewhere with `moves`, as after a move that failed without. */
+static void
+freeze_and_thaw(struct roamer *r, bool moves)
+{
+    if (!kernel_has_tasklet(net.kernels[r->at], r->tid) ||
+        kernel_freeze(net.kernels[r->at], r->tid) != STINT_OK) {
+        return;
+    }
+    for (uint64_t i = prng_below(&net.prng, 30); i > 0; i--) {
+        net_step();
+    }
+    bool goes = moves && prng_below(&net.prng, 4) > 0;
+    if (goes) {
+        carry(r);
+    }
+    r->epoch += goes ? 1 : 2;
+    assert_int_equal(kernel_thaw(net.kernels[r->at], r->tid, r->epoch), STINT_OK);
 }
 
 /* Each item came once, and each consumer got those of a producer in their order. */
@@ -339,47 +430,68 @@ check_each_once(uint32_t producers, uint32_t count)
     }
 }
 
-/* Producers and consumers on all kernels, one channel, everything that may happen to them. */
-static void
-storm(uint64_t seed)
+enum { PRODUCERS = 5, ROAMERS = 8, COUNT = 60 };
+
+static int32_t
+some_deadline(void)
 {
-    enum { PRODUCERS = 5, TASKLETS = 8, COUNT = 60 };
+    return prng_below(&net.prng, 2) == 0 ? -1 : (int32_t)prng_below(&net.prng, 50) + 1;
+}
+
+/* One of a storm: producers first; the rest receive, from a channel of all or, the first, from its own. */
+static void
+begin_roamer(struct roamer *r, uint32_t i, struct stint_id c, bool owned, uint32_t capacity)
+{
+    remote_Owner owner = { .capacity = capacity, .within = some_deadline() };
+    remote_Consumer consumer = { .from = net_handle(c), .receiver = i - PRODUCERS, .within = some_deadline() };
+    r->epoch = 1;
+    r->at = (int)prng_below(&net.prng, KERNELS);
+    if (i < PRODUCERS) {
+        r->tid = net_producer(r->at, c, i, COUNT, some_deadline());
+    } else if (owned) {
+        r->tid = net_spawn(r->at, "Owner", &remote_Owner_msg, &owner, 0);
+    } else {
+        r->tid = net_spawn(r->at, "Consumer", &remote_Consumer_msg, &consumer, 0);
+    }
+}
+
+/* Producers and consumers on all kernels, one channel, and everything that may happen to them. */
+static void
+storm(uint64_t seed, bool owned, bool moves)
+{
+    struct roamer roamers[ROAMERS];
+    struct stint_id c = { { 0 } };
+    uint32_t count = owned ? PRODUCERS + 1 : ROAMERS;
     net_begin(seed);
     net.duplicates = (uint32_t)prng_below(&net.prng, 3) * 15;
     uint32_t capacity = (uint32_t)prng_below(&net.prng, 3) * (uint32_t)prng_below(&net.prng, 20);
-    struct stint_id c = net_channel(0, capacity);
-    struct stint_id tids[TASKLETS];
-    uint64_t epochs[TASKLETS];
-    int at[TASKLETS];
-    for (uint32_t i = 0; i < TASKLETS; i++) {
-        int32_t within =
-            prng_below(&net.prng, 2) == 0 ? -1 : (int32_t)prng_below(&net.prng, 50) + 1;
-        at[i] = (int)prng_below(&net.prng, KERNELS);
-        epochs[i] = 1;
-        remote_Consumer consumer = { .from = net_handle(c),
-            .receiver = i - PRODUCERS,
-            .within = within };
-        tids[i] = i < PRODUCERS
-                      ? net_producer(at[i], c, i, COUNT, within)
-                      : net_spawn(at[i], "Consumer", &remote_Consumer_msg, &consumer, 0);
+    if (owned) {
+        begin_roamer(&roamers[PRODUCERS], PRODUCERS, c, true, capacity);
+        kernel_run(net.kernels[roamers[PRODUCERS].at], 1);
+        memcpy(c.bytes, net.owned.id, sizeof c.bytes);
+    } else {
+        c = net_channel(0, capacity);
     }
-    for (int round = 0; round < 20000 && net.received_count < PRODUCERS * COUNT; round++) {
+    for (uint32_t i = 0; i < (owned ? PRODUCERS : count); i++) {
+        begin_roamer(&roamers[i], i, c, false, capacity);
+    }
+    for (int round = 0; round < 40000 && net.received_count < PRODUCERS * COUNT; round++) {
         net_step();
         if (prng_below(&net.prng, 20) == 0) {
-            uint64_t i = prng_below(&net.prng, TASKLETS);
-            freeze_and_thaw(at[i], tids[i], &epochs[i]);
+            freeze_and_thaw(&roamers[prng_below(&net.prng, count)], moves);
         }
         if (prng_below(&net.prng, 5) == 0) {
             net.now_ms += prng_below(&net.prng, 30);
         }
     }
-    assert_int_equal(net.received_count, PRODUCERS * COUNT);
     net.now_ms += 1000;
     for (int i = 0; i < 3000; i++) {
         net_step();
     }
-    assert_int_equal(net.produced, PRODUCERS * COUNT);
-    assert_int_equal(net.received_count, PRODUCERS * COUNT);
+    if (net.produced != PRODUCERS * COUNT || net.received_count != PRODUCERS * COUNT) {
+        fail_msg("storm %lu: %u sent, %u received of %u", (unsigned long)seed, net.produced, net.received_count,
+            PRODUCERS * COUNT);
+    }
     check_each_once(PRODUCERS, COUNT);
     net_end();
 }
@@ -389,8 +501,18 @@ test_storms(void **state)
 {
     (void)state;
     uint64_t seed = test_seed("relations");
+    for (uint64_t i = 0; i < 100; i++) {
+        storm(seed + i, false, false);
+    }
+}
+
+static void
+test_storms_in_which_all_move(void **state)
+{
+    (void)state;
+    uint64_t seed = test_seed("relations");
     for (uint64_t i = 0; i < 150; i++) {
-        storm(seed + i);
+        storm(seed + i, i % 2 == 0, true);
     }
 }
 
@@ -411,7 +533,10 @@ main(void)
         cmocka_unit_test(test_a_frozen_owner_takes_its_channel_along),
         cmocka_unit_test(test_a_name_that_is_taken),
         cmocka_unit_test(test_hostile_offers_change_nothing),
+        cmocka_unit_test(test_outlets_are_ended_to_make_room),
+        cmocka_unit_test(test_a_held_tasklet_is_served_and_does_not_run),
         cmocka_unit_test(test_storms),
+        cmocka_unit_test(test_storms_in_which_all_move),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
