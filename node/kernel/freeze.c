@@ -84,6 +84,7 @@ thaw_channels(struct kernel *k, struct tasklet *t)
 {
     for (struct channel *ch = t->owned; ch != NULL; ch = ch->next_owned) {
         ch->flags &= (uint16_t)~CHANNEL_AWAY;
+        relation_resume(k, ch);
         struct relation *r = relation_find(k, ch->id, t->id);
         if (r != NULL) {
             r->place = k->here;

@@ -65,6 +65,7 @@ kernel_new(const struct kernel_config *config)
     effects_init(&k->effects, k->mem);
     buf_init(&k->encoded, k->mem, TYPE_SIZE_MAX);
     list_init(&k->orphans);
+    list_init(&k->ended_relations);
     k->watchers =
         (struct waiter){ .next = &k->watchers, .prev = &k->watchers, .kind = WAITER_HEAD };
     if (index_prepare(&k->ids->index) != STINT_OK) {

@@ -26,6 +26,7 @@
 #define KERNEL_EFFECTS_SOFT 4096u           /* kernel_run() stops at so many waiting effects */
 #define KERNEL_EFFECT_BYTES_SOFT (4u << 20) /* or at so many bytes of their values */
 #define KERNEL_ORPHAN_NS 60000000000ull     /* how long an orphaned relation is kept */
+#define KERNEL_ENDED_NS 10000000000ull  /* how long it is remembered that a moved tasklet ended */
 #define KERNEL_TURN_STEPS 4096u             /* calls and operations before a turn is cut */
 
 #endif

@@ -58,6 +58,7 @@ struct kernel {
     uint64_t timer_tie;
     struct waiter watchers; /* RUN_ALL, innermost first */
     struct list orphans;    /* of relation.orphaned */
+    struct list ended_relations; /* of relation.orphaned too */
     struct effects effects;
     struct buf encoded; /* a value being encoded */
     uint8_t *scratch;   /* KERNEL_VALUE_MAX bytes aligned to 8: a value being decoded */

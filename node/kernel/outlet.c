@@ -429,14 +429,8 @@ void
 kernel_refused(struct kernel *k, struct stint_id tid, struct stint_id cid, uint64_t last)
 {
     struct outlet *o = outlet_awaiting(k, tid, cid);
-    if (o == NULL || last > o->last) {
-        return;
-    }
-    if (last < o->done) {
-        /* The host has forgotten what it once confirmed: what became of the rest cannot be known.
-         */
-        outlet_lose(k, o, STINT_OUTCOME_UNKNOWN);
-        return;
+    if (o == NULL || last > o->last || last < o->done) {
+        return; /* nothing outstanding is meant by it */
     }
     uint64_t confirmed = o->blocking && last == o->last ? last - 1 : last;
     outlet_confirm(k, o, confirmed, STINT_OK);

@@ -144,6 +144,22 @@ relation_encode(struct kernel *k, const struct stint_type *type, const void *val
     return status;
 }
 
+void
+relation_end(struct kernel *k, struct relation *r)
+{
+    if (r->epoch <= 1 && channel_epoch(r->channel) <= 1) {
+        relation_free(k, r);
+        return;
+    }
+    drop_pending(k, r);
+    drop_result(k, r);
+    r->channel->extra->starved -= (r->flags & RELATION_STARVED) != 0;
+    r->flags = RELATION_ENDED;
+    list_remove(&r->orphaned);
+    r->orphan_until = k->now_ns + KERNEL_ENDED_NS;
+    list_push_back(&k->ended_relations, &r->orphaned);
+}
+
 /* What was dropped is asked for again, but not for a single free place: else each value taken
  * would bring a window of offers, all but one in vain. */
 static void
@@ -200,7 +216,7 @@ relation_complete_bytes(struct kernel *k, struct relation *r, enum stint_status 
         starve(k, r);
     }
     if ((r->flags & RELATION_ENDING) != 0 && r->last >= r->fin_number) {
-        relation_free(k, r);
+        relation_end(k, r);
     }
 }
 
@@ -338,11 +354,20 @@ relation_for(struct kernel *k, struct channel *ch, const struct kernel_offer *of
         }
         r->place = offer->place;
         r->epoch = offer->epoch;
-        r->last = first ? offer->number - 1 : 0;
+        r->last = offer->number - 1;
+        if (!first) {
+            /* What became of it, and of those before it, was known here once and is not any more.
+             */
+            relation_complete(k, r, STINT_OUTCOME_UNKNOWN, NULL);
+            return STINT_OK;
+        }
     }
-    if (offer->epoch < r->epoch) {
-        return STINT_OK; /* from where the tasklet no longer is */
+    bool old =
+        offer->epoch < r->epoch || ((r->flags & RELATION_ENDED) != 0 && offer->number <= r->last);
+    if (old) {
+        return STINT_OK; /* from where the tasklet no longer is, or is no more */
     }
+    r->flags &= (uint8_t)~RELATION_ENDED;
     r->place = offer->place;
     r->epoch = offer->epoch;
     revive(k, r);
@@ -431,7 +456,7 @@ kernel_fin(struct kernel *k, struct stint_id cid, struct stint_id tid, uint64_t 
         return STINT_BUSY;
     }
     if (r->last == number) {
-        relation_free(k, r);
+        relation_end(k, r);
     } else if (number > r->last) {
         r->flags |= RELATION_ENDING;
         r->fin_number = number;
@@ -458,18 +483,31 @@ kernel_node_gone(struct kernel *k, struct kernel_place place)
     }
 }
 
+/* When the first of a list is over; UINT64_MAX: it is empty. */
+static uint64_t
+first_until(const struct list *list)
+{
+    struct list *first = list_first(list);
+    return first == NULL ? UINT64_MAX
+                         : STINT_CONTAINER_OF(first, struct relation, orphaned)->orphan_until;
+}
+
 uint64_t
 relation_deadline(const struct kernel *k)
 {
-    struct list *first = list_first(&k->orphans);
-    return first == NULL ? UINT64_MAX
-                         : STINT_CONTAINER_OF(first, struct relation, orphaned)->orphan_until;
+    uint64_t orphans = first_until(&k->orphans);
+    uint64_t ended = first_until(&k->ended_relations);
+    return orphans < ended ? orphans : ended;
 }
 
 void
 relation_expire(struct kernel *k)
 {
-    while (relation_deadline(k) <= k->now_ns) {
+    while (first_until(&k->ended_relations) <= k->now_ns) {
+        relation_free(k,
+            STINT_CONTAINER_OF(list_first(&k->ended_relations), struct relation, orphaned));
+    }
+    while (first_until(&k->orphans) <= k->now_ns) {
         struct relation *r =
             STINT_CONTAINER_OF(list_first(&k->orphans), struct relation, orphaned);
         if ((r->channel->flags & CHANNEL_AWAY) != 0) {
@@ -482,6 +520,18 @@ relation_expire(struct kernel *k)
         struct channel *ch = r->channel;
         relation_free(k, r);
         channel_check_end(k, ch);
+    }
+}
+
+void
+relation_resume(struct kernel *k, struct channel *ch)
+{
+    for (struct relation *r = ch->extra == NULL ? NULL : ch->extra->relations; r != NULL;
+         r = r->next_of_channel) {
+        bool ended = r->op == 0 && r->last > 0 && (r->flags & RELATION_HAS_RESULT) == 0;
+        if (ended && !list_is_linked(&r->orphaned)) {
+            relation_end(k, r);
+        }
     }
 }
 

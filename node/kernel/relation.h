@@ -62,6 +62,7 @@ enum relation_flags {
                                   REFUSE when it completes */
     RELATION_ENDING = 1 << 2,  /* FIN has come for `fin_number` */
     RELATION_HAS_RESULT = 1 << 3,
+    RELATION_ENDED = 1 << 5, /* see relation_end() */
     RELATION_STARVED =
         1 << 4 /* REFUSE is due when the buffer has drained; counted in extra.starved */
 };
@@ -144,6 +145,15 @@ struct relation *relation_new(struct kernel *k, struct channel *ch, struct stint
 
 /* Frees it, out of the queue first. Tells nobody. */
 void relation_free(struct kernel *k, struct relation *r);
+
+/*
+ * Its tasklet has ended. If it or the channel has ever moved, an offer may still be on a way that
+ * is longer than the one of the end; then the last number is remembered for KERNEL_ENDED_NS.
+ */
+void relation_end(struct kernel *k, struct relation *r);
+
+/* A channel has come here in a pickle: its ended relations are remembered from now on. */
+void relation_resume(struct kernel *k, struct channel *ch);
 
 /* Completes operation last + 1, which is not in the queue, and emits DONE. `value` is what it
  * receives, or NULL. May free r (FIN had come). */
