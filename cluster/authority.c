@@ -7,7 +7,7 @@
  *   UNLOADED --rows--> READY --write set--> COMMITTING --committed, failed--> READY
  *                        ^                      |  unknown
  *                        |                      v
- *                        `------rows------- LOADING --cannot be read--> UNREADABLE --a second--> LOADING
+ *                        `------rows------- LOADING --cannot be read--> UNREADABLE --1 s--> LOADING
  *
  *   from COMMITTING and LOADING: a number that was not written here --> STOPPED
  */

@@ -7,8 +7,8 @@
  *
  * How core drives it:
  *
- *   NODE_STORE_ROWS      -> authority_load()         at start, and whenever AUTHORITY_LOAD was asked for
- *   a STORE request      -> authority_request()      of a peer, of a client's command, or of this node itself
+ *   NODE_STORE_ROWS      -> authority_load()         at start, and after AUTHORITY_LOAD
+ *   a STORE request      -> authority_request()      of a peer, an operator, or this node itself
  *   any frame of a node  -> authority_contact()      this is the lease hint of PROTOCOLS section 3
  *   NODE_STORE_DONE      -> authority_committed()
  *   time                 -> authority_tick()         no later than authority_deadline()

@@ -177,7 +177,9 @@ put_member(struct authority_table *t, const struct store_row *row)
         }
         place = &t->members[t->member_count++];
     }
-    *place = (struct authority_member){ .member = { .ref = { id, m->inc }, .state = m->state, .clean = m->clean,
+    *place = (struct authority_member){ .member = { .ref = { id, m->inc },
+                                                    .state = m->state,
+                                                    .clean = m->clean,
                                                     .modules = m->modules } };
     (void)text_copy(place->member.name, sizeof place->member.name, m->name);
     (void)text_copy(place->member.endpoint, sizeof place->member.endpoint, m->endpoint);

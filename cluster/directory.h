@@ -3,7 +3,7 @@
  * Where things live, as far as this node has heard. The truth is residency itself; all here is
  * hints, in three kinds:
  *
- *   home       for ids whose home this node is (view_home): what their hosts reported. Answers WHERE.
+ *   home       for ids whose home is here (view_home): what their hosts reported. Answers WHERE.
  *   cache      for ids this node sends to: what it was told. Bounded; the least used goes.
  *   forwarder  for what moved away from here: 30 s, so that what was under way is passed on.
  *

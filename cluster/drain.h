@@ -7,7 +7,7 @@
  * Core walks its tasklets in passes, as often as drain_deadline says:
  *
  *     drain_begin(d, now)
- *     while (drain_wants(d) && another tasklet)   drain_consider(d, tasklet, …) and start the move it asks for
+ *     while (drain_wants(d) && another tasklet)   drain_consider(d, tasklet, …), start its move
  *     drain_end(d, whether the walk came to its end, remaining, now)
  *
  * and reports each move's outcome by drain_finished(). A tasklet that could not go is tried

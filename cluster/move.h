@@ -4,19 +4,22 @@
  * tests/model/migration.pml). One machine a node, for all its moves in both roles. Two-phase
  * hand-over between source S and target D; the only thing that breaks a tie is a view.
  *
- *   S:  OFFERED --ACCEPT--> FREEZING --frozen--> FROZEN --PREPARED--> COMMITTED --DONE--> ended (committed)
- *          |                   |                   |  \--own timer--> ABORTING --ABORTED--> ended (returned)
- *          |                   |                   `-- view without D, or ABORTED: resume --> ended (returned)
- *          `---- REFUSE, no answer, gone, not movable: it never stopped running here --> ended (returned)
+ *   S:  OFFERED --ACCEPT--> FREEZING --frozen--> FROZEN --PREPARED--> COMMITTED --DONE--> committed
+ *          |                   |                  |  \--own timer--> ABORTING --ABORTED--> returned
+ *          |                   |                  `-- view without D, ABORTED: resume --> returned
+ *          `-------------------`-- REFUSE, no answer, not movable: it never stopped --> returned
  *
- *   D:  ASKING --admitted--> RESERVED --TRANSFER--> RECEIVING --arrived--> INSTALLING --installed--> PREPARED --COMMIT--> RUN
+ *   D:  ASKING --admitted--> RESERVED --TRANSFER--> RECEIVING --arrived--> INSTALLING
+ *                                                       --installed--> PREPARED --COMMIT--> RUN
  *       PREPARED and a view without S: RUN (adopted).   ABORT before RUN, or refused: tombstone.
  *
  * Rules, by their names in PROTOCOLS:
- *   R1   COMMIT only after PREPARED and only if no ABORT was sent; after COMMIT the copy never runs here again.
- *   R2   ABORT on S's own timer, once (repeated until answered); S resumes only on ABORTED or by M-S.
- *   R3   D answers ABORT with ABORTED unless it runs the tasklet, and keeps a tombstone even of a TRANSFER it never saw.
- *   R4   D takes TRANSFER once for a move, never after a tombstone, never of an incarnation it knows dead.
+ *   R1   COMMIT only after PREPARED and only if no ABORT was sent; then it never runs here again.
+ *   R2   ABORT on S's own timer, once (repeated until heard); S resumes only on ABORTED or by M-S.
+ *   R3   D answers ABORT with ABORTED unless it runs the tasklet, and keeps a tombstone, even of a
+ *        TRANSFER it never saw.
+ *   R4   D takes TRANSFER once for a move, never after a tombstone, never of an incarnation that
+ *        it knows dead.
  *   M-S  S is frozen, has sent no COMMIT, and installs a view with itself and without D: resume.
  *   M-D  D is prepared and installs a view with itself and without S: run.
  *   R5   a view without this node: everything is dropped first.

@@ -8,7 +8,7 @@
  *     state      the tasklet      leaves by
  *     OFFERED    runs here        ACCEPT, REFUSE, no answer, called off, target gone
  *     FREEZING   runs here still  the kernel's answer
- *     FROZEN     frozen           PREPARED -> COMMIT (the commit point); own timer -> ABORT; ABORTED or M-S -> resume
+ *     FROZEN     frozen           PREPARED -> COMMIT; own timer -> ABORT; ABORTED or M-S -> resume
  *     ABORTING   frozen           ABORTED or M-S -> resume, nothing else
  *     COMMITTED  not here         DONE, target gone
  */
