@@ -259,6 +259,17 @@ environment(const char *name)
     return NULL;
 }
 
+static void
+test_the_order_of_reading_does_not_matter(void **state)
+{
+    (void)state;
+    assert_int_equal(config("name = file\njoin = tcp://c:1\njoin = tcp://c:2\n"), 0);
+    assert_int_equal(flags("--name flag --join tcp://f:1"), FLAGS_OK);
+    assert_string_equal(s.text[KEY_NAME], "flag");
+    assert_int_equal(s.list[KEY_JOIN].count, 1);
+    assert_string_equal(s.list[KEY_JOIN].items[0], "tcp://f:1");
+}
+
 static const char *
 bad_environment(const char *name)
 {
@@ -361,6 +372,7 @@ main(void)
         TEST(test_too_many_of_a_list_is_a_mistake),
         TEST(test_a_zero_byte_is_a_mistake),
         TEST(test_flags_win_over_environment_over_config),
+        TEST(test_the_order_of_reading_does_not_matter),
         TEST(test_lists_of_the_environment_are_split),
         TEST(test_files_that_cannot_be_read_are_named),
         TEST(test_the_example_config_is_right),

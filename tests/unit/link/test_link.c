@@ -2,6 +2,7 @@
 #include "link_bench.h"
 
 #include <arpa/inet.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -198,6 +199,39 @@ test_a_link_that_is_down_leaves_the_loop_asleep(void **state)
 }
 
 static void
+test_nothing_is_kept_for_a_connection_to_come(void **state)
+{
+    struct pair *p = *state;
+    unsigned taken = 0;
+    connect_up(p);
+    link_close(p->server);
+    p->server = NULL;
+    /* Not told of the end yet: what is sent meanwhile is refused, not kept for somebody else. */
+    struct pollfd news = { .fd = link_fd(p->client), .events = POLLIN };
+    while (link_send(p->client, 7, span_text("x")) == STINT_OK) {
+        (void)poll(&news, 1, 1);
+        assert_true(++taken < 1500);
+    }
+}
+
+static void
+test_a_touched_link_is_asked_again_before_sleeping(void **state)
+{
+    struct pair *p = *state;
+    struct link_event event;
+    connect_up(p);
+    net_send(p->client, 7, "hello");
+    uint64_t back = net_expect(p->server, p->client, LINK_RECEIVED, 0).link;
+    while (link_next(p->server, &event) || link_next(p->client, &event)) {
+    }
+    assert_false(link_pending(p->server) || link_pending(p->client));
+    net_send(p->server, back, "x");
+    assert_true(link_pending(p->server));
+    net_send(p->client, 7, "y");
+    assert_true(link_pending(p->client));
+}
+
+static void
 test_a_full_link_says_busy_and_loses_nothing_it_took(void **state)
 {
     struct pair *p = *state;
@@ -314,6 +348,18 @@ test_last_words_arrive(void **state)
         link_disconnect(p->client, 7);
         event = net_expect(p->server, NULL, LINK_RECEIVED, 0);
         assert_bytes(&event, "bye");
+    }
+    /* More than any buffer holds on its way. */
+    static uint8_t frame[16384];
+    connect_up(p);
+    for (uint64_t i = 0; i < 400; i++) {
+        le64_put(frame, i);
+        assert_int_equal(link_send(p->client, 7, span_of(frame, sizeof frame)), STINT_OK);
+    }
+    link_disconnect(p->client, 7);
+    for (uint64_t i = 0; i < 400; i++) {
+        event = net_expect(p->server, NULL, LINK_RECEIVED, 0);
+        assert_int_equal(le64_get(event.bytes.data), i);
     }
     connect_up(p);
     net_send(p->client, 7, "bye");
@@ -444,6 +490,8 @@ main(void)
         TEST(test_nobody_there_is_told_once_and_a_late_server_is_found),
         TEST(test_a_peer_that_restarts_comes_back_on_the_same_link),
         TEST(test_a_link_that_is_down_leaves_the_loop_asleep),
+        TEST(test_nothing_is_kept_for_a_connection_to_come),
+        TEST(test_a_touched_link_is_asked_again_before_sleeping),
         TEST(test_a_full_link_says_busy_and_loses_nothing_it_took),
         TEST(test_a_full_way_back_says_busy_and_loses_nothing_it_took),
         TEST(test_a_peer_that_left_is_down_at_the_next_send),
