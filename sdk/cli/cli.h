@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The tool `stint`: what its files share. One table of commands (commands.c) drives parsing, help, completion and errors; a
+ * handler gets the parsed command line, asks the cluster through stint/client.h and stint/admin.h, and writes items
+ * through out.h. Data goes to stdout, everything else to stderr.
+ */
+#ifndef STINT_CLI_CLI_H
+#define STINT_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "args.h"
+#include "exits.h"
+#include "out.h"
+#include "stint/admin.h"
+#include "stint/client.h"
+
+enum { CLI_TIMEOUT_MS = 5000, CLI_LONG_TIMEOUT_MS = 60000, CLI_WATCH_MS = 2000, CLI_PAGE = 10000 };
+
+struct cli {
+    const struct args *args;
+    struct stint_client *client; /* NULL for commands that need none */
+    struct out out;
+    uint64_t deadline_ms; /* monotonic; of the whole command, or of one round of --watch */
+    bool terminal;        /* stdout is one */
+    bool talks;           /* stderr is one: progress is shown, questions are asked */
+};
+
+/* ---- main.c ---- */
+
+/* Time that is left for the next call, in ms; at least 1. */
+uint32_t cli_left(const struct cli *cli);
+uint64_t cli_now_ms(void);
+
+/* Waits, but not longer than the command may take and not when it was interrupted. False: do not go on. */
+bool cli_pause(struct cli *cli, uint32_t ms);
+bool cli_interrupted(void);
+
+/* ---- notes.c: stderr ---- */
+
+/*
+ * One line about a failure, and its exit code:
+ *     stint: cannot DO OBJECT: why (exit N)
+ * `object` may be NULL. cli_fail takes the line of the client's last failure.
+ */
+int cli_fail(const struct cli *cli, enum stint_status status, const char *what, const char *object);
+int cli_fail_text(enum stint_status status, const char *what, const char *object, const char *why);
+
+/* The same with an exit code of its own. */
+int cli_fail_exit(int code, const char *what, const char *object, const char *why);
+
+/* A line that is no failure; not with -q. */
+void cli_note(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Progress: one line of a terminal, written over by the next; an empty text ends it. Nothing when stderr is no terminal. */
+void cli_progress(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* What is said when a list is not whole. */
+void cli_note_list(const struct cli *cli, const struct stint_list *list, size_t shown);
+
+/* ---- format.c ---- */
+
+/* RFC 3339 in UTC with milliseconds. */
+#define CLI_TIME_SIZE 32
+const char *cli_time(uint64_t wall_ms, char out[CLI_TIME_SIZE]);
+
+/* "12.5M" for people. */
+#define CLI_SIZE_SIZE 16
+const char *cli_size(uint64_t bytes, char out[CLI_SIZE_SIZE]);
+
+/* "3d", "5m", "250ms" for people. */
+const char *cli_duration(uint64_t ms, char out[CLI_SIZE_SIZE]);
+
+/* ---- handlers: each returns the exit code ---- */
+
+int cmd_keys_init(struct cli *cli);
+int cmd_keys_issue(struct cli *cli);
+int cmd_keys_list(struct cli *cli);
+int cmd_keys_revoke(struct cli *cli);
+
+int cmd_node_list(struct cli *cli);
+int cmd_node_describe(struct cli *cli);
+int cmd_node_cordon(struct cli *cli);
+int cmd_node_uncordon(struct cli *cli);
+int cmd_node_drain(struct cli *cli);
+int cmd_node_stop(struct cli *cli);
+
+int cmd_cluster_status(struct cli *cli);
+int cmd_cluster_balance(struct cli *cli);
+int cmd_cluster_balancer(struct cli *cli);
+int cmd_module_list(struct cli *cli);
+
+int cmd_tasklet_spawn(struct cli *cli);
+int cmd_tasklet_list(struct cli *cli);
+int cmd_tasklet_describe(struct cli *cli);
+int cmd_tasklet_stack(struct cli *cli);
+int cmd_tasklet_explain(struct cli *cli);
+int cmd_tasklet_migrate(struct cli *cli);
+int cmd_tasklet_wait(struct cli *cli);
+int cmd_tasklet_pause(struct cli *cli);
+int cmd_tasklet_resume(struct cli *cli);
+int cmd_tasklet_kill(struct cli *cli);
+int cmd_tasklet_export(struct cli *cli);
+int cmd_tasklet_import(struct cli *cli);
+
+int cmd_channel_list(struct cli *cli);
+int cmd_channel_describe(struct cli *cli);
+int cmd_channel_create(struct cli *cli);
+int cmd_channel_send(struct cli *cli);
+int cmd_channel_receive(struct cli *cli);
+int cmd_channel_close(struct cli *cli);
+
+int cmd_migration_list(struct cli *cli);
+int cmd_migration_describe(struct cli *cli);
+
+int cmd_ping(struct cli *cli);
+int cmd_top(struct cli *cli);
+int cmd_version(struct cli *cli);
+int cmd_help(struct cli *cli);
+int cmd_completion(struct cli *cli);
+
+/* An item that other files show, too. */
+void put_move(struct out *out, const struct stint_move_item *m);
+void put_plan(struct out *out, const struct stint_plan_item *p);
+extern const char move_columns[], move_wide[];
+
+#endif

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the table of commands says, for people and for shells. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+int
+cmd_version(struct cli *cli)
+{
+    out_object(&cli->out, "version");
+    if (out_is_table(&cli->out)) {
+        out_line(&cli->out, "stint %s", stint_client_version());
+        return EXIT_DONE;
+    }
+    out_text(&cli->out, "version", stint_client_version());
+    out_object_end(&cli->out);
+    return EXIT_DONE;
+}
+
+static void
+put_flag(FILE *out, const struct flag *flag)
+{
+    char left[64];
+    char letter[8] = "";
+    if (flag->letter != 0) {
+        snprintf(letter, sizeof letter, "-%c, ", flag->letter);
+    }
+    bool watch = flag->kind == FLAG_WATCH;
+    snprintf(left, sizeof left, "%s--%s%s%s%s", letter, flag->name, flag->value[0] == '\0' ? "" : watch ? "[=" : " ", flag->value,
+             watch ? "]" : "");
+    fprintf(out, "  %-22s %s\n", left, flag->help);
+}
+
+static void
+put_usage(FILE *out, const struct command *c)
+{
+    fprintf(out, "stint %s%s%s%s%s", c->noun, c->verb[0] != '\0' ? " " : "", c->verb, c->words[0] != '\0' ? " " : "", c->words);
+    for (size_t i = 0; i < FLAGS_MAX && c->flags[i].name != NULL; i++) {
+        const struct flag *f = &c->flags[i];
+        fprintf(out, f->value[0] != '\0' ? " [--%s %s]" : " [--%s]", f->name, f->value);
+    }
+    fputc('\n', out);
+}
+
+static void
+put_globals(FILE *out)
+{
+    fputs("\nOptions, before or after the command:\n", out);
+    for (size_t i = 0; i < global_flag_count; i++) {
+        put_flag(out, &global_flags[i]);
+    }
+}
+
+static void
+put_command(FILE *out, const struct command *c)
+{
+    fputs("usage: ", out);
+    put_usage(out, c);
+    fprintf(out, "\n%s\n", c->help);
+    for (size_t i = 0; i < FLAGS_MAX && c->flags[i].name != NULL; i++) {
+        if (i == 0) {
+            fputc('\n', out);
+        }
+        put_flag(out, &c->flags[i]);
+    }
+    if (c->destroys == DESTROYS_ALWAYS) {
+        fputs("\nIt asks first; off a terminal it demands --yes.\n", out);
+    }
+    put_globals(out);
+}
+
+static void
+put_line(FILE *out, const struct command *c)
+{
+    char left[64];
+    snprintf(left, sizeof left, "%s%s%s%s%s", c->noun, c->verb[0] != '\0' ? " " : "", c->verb, c->words[0] != '\0' ? " " : "", c->words);
+    fprintf(out, "  %-34s %s\n", left, c->help);
+}
+
+static void
+put_all(FILE *out, const char *noun)
+{
+    fputs("usage: stint [OPTION]... COMMAND [ARGUMENT]...\n\nCommands:\n", out);
+    for (size_t i = 0; i < command_count; i++) {
+        if (noun == NULL || strcmp(noun, commands[i].noun) == 0) {
+            put_line(out, &commands[i]);
+        }
+    }
+    put_globals(out);
+    fputs("\nTasklets, channels and moves are named by any unique prefix of their id, nodes and channels also by name.\n"
+          "Exit: 0 done, 1 failed, 2 usage, 3 cannot reach, 4 not found, 5 refused, 6 partly done, 7 outcome unknown, 8 not authorised.\n",
+          out);
+}
+
+int
+cmd_help(struct cli *cli)
+{
+    FILE *out = cli->out.stream;
+    const struct args *args = cli->args;
+    bool command_help = args->command != NULL && args->command->run == cmd_help;
+    const char *noun = command_help ? (args->word_count != 0 ? args->words[0] : NULL) : args->noun;
+    const char *verb = command_help && args->word_count == 2 ? args->words[1] : NULL;
+    if (!command_help && args->command != NULL) {
+        put_command(out, args->command);
+        return EXIT_DONE;
+    }
+    bool known = noun == NULL;
+    for (size_t i = 0; i < command_count && noun != NULL; i++) {
+        bool same = strcmp(commands[i].noun, noun) == 0;
+        known = known || same;
+        if (same && (commands[i].verb[0] == '\0' || (verb != NULL && strcmp(commands[i].verb, verb) == 0))) {
+            put_command(out, &commands[i]);
+            return EXIT_DONE;
+        }
+    }
+    if (!known || verb != NULL) {
+        return cli_fail_exit(EXIT_USAGE, "help on", noun, "there is no such command; `stint help` lists all");
+    }
+    put_all(out, noun);
+    return EXIT_DONE;
+}
+
+/* ---- completion ---- */
+
+/* All nouns once, or the verbs of one. */
+static void
+put_words(FILE *out, const char *noun)
+{
+    const char *last = "";
+    for (size_t i = 0; i < command_count; i++) {
+        bool mine = noun != NULL && strcmp(noun, commands[i].noun) == 0;
+        if (noun == NULL && strcmp(last, commands[i].noun) != 0) {
+            fprintf(out, "%s ", commands[i].noun);
+            last = commands[i].noun;
+        } else if (mine && commands[i].verb[0] != '\0') {
+            fprintf(out, "%s ", commands[i].verb);
+        }
+    }
+}
+
+static void
+put_flag_words(FILE *out, const struct flag *flags, size_t count)
+{
+    for (size_t i = 0; i < count && flags[i].name != NULL; i++) {
+        fprintf(out, "--%s ", flags[i].name);
+    }
+}
+
+static void
+put_cases(FILE *out)
+{
+    const char *last = "";
+    for (size_t i = 0; i < command_count; i++) {
+        const char *noun = commands[i].noun;
+        if (commands[i].verb[0] != '\0' && strcmp(last, noun) != 0) {
+            fprintf(out, "        \"%s\") words=\"", noun);
+            put_words(out, noun);
+            fputs("\" ;;\n", out);
+        }
+        last = noun;
+    }
+    for (size_t i = 0; i < command_count; i++) {
+        fprintf(out, "        \"%s%s%s\"*) words=\"", commands[i].noun, commands[i].verb[0] != '\0' ? " " : "", commands[i].verb);
+        put_flag_words(out, commands[i].flags, FLAGS_MAX);
+        put_flag_words(out, global_flags, global_flag_count);
+        fputs("\" ;;\n", out);
+    }
+}
+
+static void
+put_bash(FILE *out)
+{
+    fputs("# bash completion of stint: source <(stint completion bash)\n_stint() {\n    local words=\"\"\n"
+          "    case \"${COMP_WORDS[*]:1:COMP_CWORD-1}\" in\n        \"\") words=\"",
+          out);
+    put_words(out, NULL);
+    fputs("\" ;;\n", out);
+    put_cases(out);
+    fputs("        *) words=\"", out);
+    put_flag_words(out, global_flags, global_flag_count);
+    fputs("\" ;;\n    esac\n    COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n}\n"
+          "complete -o default -F _stint stint\n",
+          out);
+}
+
+static void
+put_fish(FILE *out)
+{
+    fputs("# fish completion of stint: stint completion fish | source\ncomplete -c stint -n __fish_use_subcommand -a \"", out);
+    put_words(out, NULL);
+    fputs("\"\n", out);
+    for (size_t i = 0; i < command_count; i++) {
+        const struct command *c = &commands[i];
+        if (c->verb[0] != '\0') {
+            fprintf(out, "complete -c stint -n \"__fish_seen_subcommand_from %s\" -a %s -d \"%s\"\n", c->noun, c->verb, c->help);
+        }
+        for (size_t k = 0; k < FLAGS_MAX && c->flags[k].name != NULL; k++) {
+            fprintf(out, "complete -c stint -n \"__fish_seen_subcommand_from %s\" -l %s -d \"%s\"\n",
+                    c->verb[0] != '\0' ? c->verb : c->noun, c->flags[k].name, c->flags[k].help);
+        }
+    }
+    for (size_t i = 0; i < global_flag_count; i++) {
+        fprintf(out, "complete -c stint -l %s -d \"%s\"\n", global_flags[i].name, global_flags[i].help);
+    }
+}
+
+int
+cmd_completion(struct cli *cli)
+{
+    FILE *out = cli->out.stream;
+    const char *shell = cli->args->words[0];
+    if (strcmp(shell, "bash") == 0) {
+        put_bash(out);
+    } else if (strcmp(shell, "zsh") == 0) {
+        fputs("# zsh completion of stint: source <(stint completion zsh)\nautoload -U +X bashcompinit && bashcompinit\n", out);
+        put_bash(out);
+    } else if (strcmp(shell, "fish") == 0) {
+        put_fish(out);
+    } else {
+        return cli_fail_exit(EXIT_USAGE, "complete for", shell, "it is bash, zsh or fish");
+    }
+    return EXIT_DONE;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <time.h>
+
+#include "cli.h"
+
+const char *
+cli_time(uint64_t wall_ms, char out[CLI_TIME_SIZE])
+{
+    time_t seconds = (time_t)(wall_ms / 1000);
+    struct tm parts;
+    char date[24];
+    if (gmtime_r(&seconds, &parts) == NULL || strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &parts) == 0) {
+        snprintf(out, CLI_TIME_SIZE, "9999-12-31T23:59:59Z"); /* beyond every calendar */
+        return out;
+    }
+    snprintf(out, CLI_TIME_SIZE, "%s.%03uZ", date, (unsigned)(wall_ms % 1000));
+    return out;
+}
+
+const char *
+cli_size(uint64_t bytes, char out[CLI_SIZE_SIZE])
+{
+    static const char units[] = "BKMGTPE";
+    unsigned unit = 0;
+    double value = (double)bytes;
+    while (value >= 1024 && unit < sizeof units - 2) {
+        value /= 1024;
+        unit++;
+    }
+    snprintf(out, CLI_SIZE_SIZE, unit == 0 || value >= 100 ? "%.0f%c" : "%.1f%c", value, units[unit]);
+    return out;
+}
+
+const char *
+cli_duration(uint64_t ms, char out[CLI_SIZE_SIZE])
+{
+    static const struct {
+        const char *unit;
+        uint64_t ms;
+    } units[] = { { "d", UINT64_C(86400000) }, { "h", 3600000 }, { "m", 60000 }, { "s", 1000 } };
+    for (unsigned i = 0; i < 4; i++) {
+        if (ms >= 2 * units[i].ms || (i == 3 && ms >= 1000)) {
+            snprintf(out, CLI_SIZE_SIZE, "%llu%s", (unsigned long long)(ms / units[i].ms), units[i].unit);
+            return out;
+        }
+    }
+    snprintf(out, CLI_SIZE_SIZE, "%llums", (unsigned long long)ms);
+    return out;
+}
