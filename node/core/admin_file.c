@@ -115,22 +115,26 @@ drop_name(struct node *n, const char *name, struct stint_id cid)
     control_store(n, &request, ADMIN_TIMEOUT_MAX_MS, NULL, 0);
 }
 
+static void
+drop_names(struct node *n, struct stint_id tasklet)
+{
+    struct stint_id owned[KERNEL_OWNED_MAX];
+    struct kernel_channel_view view;
+    uint32_t count = kernel_owned(n->kernel, tasklet, owned, KERNEL_OWNED_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        if (kernel_look_channel(n->kernel, owned[i], &view) == STINT_OK && view.name != NULL) {
+            drop_name(n, view.name, view.id);
+        }
+    }
+}
+
 /* It lives in the file alone now: its channels are nowhere, and their names are free. */
 static void
 give_away(struct node *n, struct stint_id tasklet)
 {
-    uint32_t cursor = 0;
-    struct kernel_channel_view view;
     struct stint_id owned[KERNEL_OWNED_MAX];
-    uint32_t count = 0;
-    while (count < KERNEL_OWNED_MAX && kernel_each_channel(n->kernel, &cursor, &view)) {
-        if (id_equal(view.owner, tasklet)) {
-            owned[count++] = view.id;
-            if (view.name != NULL) {
-                drop_name(n, view.name, view.id);
-            }
-        }
-    }
+    uint32_t count = kernel_owned(n->kernel, tasklet, owned, KERNEL_OWNED_MAX);
+    drop_names(n, tasklet);
     (void)!kernel_discard(n->kernel, tasklet);
     for (uint32_t i = 0; i < count; i++) {
         kernel_reoffer_channel(n->kernel, owned[i]); /* who waits here hears that it is gone */
@@ -193,20 +197,8 @@ struct importing {
     struct stint_id tasklet, claim;
     uint64_t epoch;
     bool frozen;
-    uint32_t cursor; /* of the channels whose names are still to be asked for */
+    uint32_t next; /* of the channels that it owns: those before have their names */
 };
-
-static void
-take_back_names(struct node *n, struct stint_id tasklet)
-{
-    uint32_t cursor = 0;
-    struct kernel_channel_view view;
-    while (kernel_each_channel(n->kernel, &cursor, &view)) {
-        if (id_equal(view.owner, tasklet) && view.name != NULL) {
-            drop_name(n, view.name, view.id);
-        }
-    }
-}
 
 static void
 give_up(struct node *n, struct ask *ask)
@@ -214,7 +206,7 @@ give_up(struct node *n, struct ask *ask)
     struct importing *i = ask->state;
     if (i->frozen) {
         i->frozen = false;
-        take_back_names(n, i->tasklet);
+        drop_names(n, i->tasklet);
         (void)!kernel_discard(n->kernel, i->tasklet);
     }
 }
@@ -222,8 +214,8 @@ give_up(struct node *n, struct ask *ask)
 static void
 imported(struct node *n, struct ask *ask, struct stint_id tasklet, uint64_t epoch)
 {
-    uint32_t cursor = 0;
-    struct kernel_channel_view view;
+    struct stint_id owned[KERNEL_OWNED_MAX];
+    uint32_t count = kernel_owned(n->kernel, tasklet, owned, KERNEL_OWNED_MAX);
     enum stint_status status = kernel_thaw(n->kernel, tasklet, epoch);
     if (status != STINT_OK) {
         (void)!kernel_discard(n->kernel, tasklet);
@@ -231,10 +223,8 @@ imported(struct node *n, struct ask *ask, struct stint_id tasklet, uint64_t epoc
         return;
     }
     route_arrived(n, tasklet, stint_LocateKind_LOCATE_TASKLET, epoch);
-    while (kernel_each_channel(n->kernel, &cursor, &view)) {
-        if (id_equal(view.owner, tasklet)) {
-            route_arrived(n, view.id, stint_LocateKind_LOCATE_CHANNEL, epoch);
-        }
+    for (uint32_t i = 0; i < count; i++) {
+        route_arrived(n, owned[i], stint_LocateKind_LOCATE_CHANNEL, epoch);
     }
     stint_SpawnInfo info = stint_SpawnInfo_init_zero;
     ADMIN_PUT_ID(info.id, tasklet);
@@ -285,9 +275,11 @@ ask_name_or_claim(struct node *n, struct ask *ask)
 {
     struct importing *i = ask->state;
     struct kernel_channel_view view;
+    struct stint_id owned[KERNEL_OWNED_MAX];
+    uint32_t count = kernel_owned(n->kernel, i->tasklet, owned, KERNEL_OWNED_MAX);
     stint_StoreRequest request = stint_StoreRequest_init_zero;
-    while (kernel_each_channel(n->kernel, &i->cursor, &view)) {
-        if (id_equal(view.owner, i->tasklet) && view.name != NULL) {
+    while (i->next < count) {
+        if (kernel_look_channel(n->kernel, owned[i->next++], &view) == STINT_OK && view.name != NULL) {
             request.op = stint_StoreOp_STORE_NAME_PUT;
             text_copy(request.name, sizeof request.name, view.name);
             memcpy(request.channel, view.id.bytes, sizeof view.id.bytes);

@@ -165,6 +165,13 @@ admin_schema_enter(struct node *n, struct ask *ask)
     char detail[ADMIN_DETAIL_SIZE];
     const struct member *me = view_member(n->view, n->self);
     bool others = false;
+    if (ask->request.on[0] != 0) {
+        struct node_ref where;
+        if (admin_place(n, ask, &where)) {
+            ask_forward(n, ask, where);
+        }
+        return;
+    }
     if (answer_schema(n, ask, &status, detail, sizeof detail)) {
         return;
     }
@@ -177,6 +184,6 @@ admin_schema_enter(struct node *n, struct ask *ask)
         return;
     }
     stint_Request request = ask_part_request(n, ask);
-    request.on[0] = request.sort[0] = 0;
+    request.sort[0] = 0;
     ask_gather(n, ask, &request, schema_gathered);
 }

@@ -28,6 +28,7 @@ struct dealing {
     struct stint_id participant, cid;
     uint64_t conn; /* last one; 0: given up */
     uint64_t last; /* number of the last operation that was answered */
+    bool failed;   /* that one had no effect, and its client goes on under another id */
     uint64_t type_hash;
     bool typed;
     char type[TYPE_NAME_SIZE];
@@ -83,7 +84,7 @@ send_fin(struct node *n, struct dealing *d)
 static void
 free_if_given_up(struct node *n, struct dealing *d)
 {
-    if (d->conn == 0 && list_is_empty(&d->operations)) {
+    if ((d->conn == 0 || d->failed) && list_is_empty(&d->operations)) {
         send_fin(n, d);
         free_dealing(n, d);
     }
@@ -436,6 +437,7 @@ admin_operation_done(struct node *n, const struct kernel_done *done)
     struct ask *ask = o->ask;
     const char *target = ask->request.target;
     d->last = done->number > d->last ? done->number : d->last;
+    d->failed = done->status != STINT_OK;
     switch (done->status) {
     case STINT_OK:
         if (o->op == KERNEL_RECEIVE) {

@@ -198,9 +198,9 @@ emit_frame(struct node *n, struct ask *ask, struct stint_id tasklet, const struc
     text_copy(info.file, sizeof info.file, frame->file != NULL ? frame->file : "");
     info.line = frame->line;
     text_copy(info.label, sizeof info.label, frame->label != NULL ? frame->label : "");
-    text_copy(info.type, sizeof info.type, type_name(frame->code->locals, type));
-    buf_init(&locals, n->mem, LIMIT_MESSAGE);
     bool shown = ask->role == ROLE_OPERATOR;
+    text_copy(info.type, sizeof info.type, shown ? type_name(frame->code->locals, type) : "");
+    buf_init(&locals, n->mem, LIMIT_MESSAGE);
     enum stint_status status = shown ? type_encode(frame->code->locals, frame->locals, &locals) : STINT_OK;
     if (status == STINT_OK) {
         ask_item(n, ask, stint_ItemKind_ITEM_FRAME, stint_FrameInfo_fields, &info, buf_span(&locals), NULL);
