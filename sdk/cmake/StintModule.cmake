@@ -86,6 +86,21 @@ function(stint_module_warnings target)
     endif()
 endfunction()
 
+# Where a module finds the public headers. The compiler is silent about what comes out of a macro of a system header, and
+# the resume points do; so of headers that are installed as such, copies are taken.
+function(stint_module_headers result out)
+    if(NOT STINT_INCLUDE_DIR IN_LIST CMAKE_C_IMPLICIT_INCLUDE_DIRECTORIES)
+        set(${result} ${STINT_INCLUDE_DIR} PARENT_SCOPE)
+        return()
+    endif()
+    file(GLOB headers ${STINT_INCLUDE_DIR}/stint/*.h)
+    foreach(header IN LISTS headers)
+        get_filename_component(file ${header} NAME)
+        configure_file(${header} ${out}/stint/${file} COPYONLY)
+    endforeach()
+    set(${result} ${out} PARENT_SCOPE)
+endfunction()
+
 function(stint_add_module name)
     cmake_parse_arguments(PARSE_ARGV 1 M "" "VERSION_SCRIPT" "SOURCES;PROTOS")
     if(NOT M_SOURCES OR M_UNPARSED_ARGUMENTS)
@@ -113,8 +128,8 @@ function(stint_add_module name)
         LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/modules
         RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/modules
         LINK_DEPENDS ${M_VERSION_SCRIPT})
-    target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR} ${out})
-    target_include_directories(${name} SYSTEM PRIVATE ${STINT_INCLUDE_DIR})
+    stint_module_headers(headers ${out})
+    target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR} ${out} ${headers})
     target_compile_options(${name} PRIVATE -Wall -Wextra)
     stint_module_warnings(${name})
     target_link_libraries(${name} PRIVATE ${STINT_NANOPB_LIBRARY})
