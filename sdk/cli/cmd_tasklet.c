@@ -28,15 +28,42 @@ put_tasklet(struct out *out, const struct stint_tasklet_item *t)
     out_number(out, "steps", t->steps);
 }
 
-/* Pages until there are as many as are wanted (0: all); `shown` counts. */
+/* What a list over several pages has come to. */
+struct paged {
+    size_t shown;
+    bool begun; /* there is a list: before that nothing may be on stdout */
+    bool truncated;
+    char note[256];
+};
+
+static void
+put_page(struct cli *cli, struct stint_list *list, struct paged *p)
+{
+    const struct stint_tasklet_item *t;
+    if (!p->begun) {
+        out_list(&cli->out, "id node code state frames at since_ms moves",
+                 "module epoch size_bytes file line channel movable tags steps", "id");
+        p->begun = true;
+    }
+    while ((t = stint_list_tasklet(list)) != NULL) {
+        out_item(&cli->out);
+        put_tasklet(&cli->out, t);
+        out_item_end(&cli->out);
+        p->shown++;
+    }
+    p->truncated = stint_list_truncated(list);
+    snprintf(p->note, sizeof p->note, "%s", stint_list_note(list));
+}
+
+/* Pages until there are as many as are wanted (0: all). */
 static enum stint_status
-put_pages(struct cli *cli, struct stint_query *query, uint64_t wanted, size_t *shown, bool *truncated, char note[256])
+put_pages(struct cli *cli, struct stint_query *query, uint64_t wanted, struct paged *p)
 {
     char page[128] = "";
     enum stint_status worst = STINT_OK;
     for (;;) {
         struct stint_list *list;
-        uint64_t left = wanted == 0 ? CLI_PAGE : wanted - *shown;
+        uint64_t left = wanted == 0 ? CLI_PAGE : wanted - p->shown;
         query->limit = (uint32_t)(left > CLI_PAGE ? CLI_PAGE : left);
         query->page = page[0] != '\0' ? page : NULL;
         enum stint_status status = stint_admin_tasklets(cli->client, query, cli_left(cli), &list);
@@ -44,19 +71,11 @@ put_pages(struct cli *cli, struct stint_query *query, uint64_t wanted, size_t *s
             return status;
         }
         worst = status == STINT_PARTIAL ? status : worst;
-        const struct stint_tasklet_item *t;
-        while ((t = stint_list_tasklet(list)) != NULL) {
-            out_item(&cli->out);
-            put_tasklet(&cli->out, t);
-            out_item_end(&cli->out);
-            ++*shown;
-        }
-        *truncated = stint_list_truncated(list);
-        snprintf(note, 256, "%s", stint_list_note(list));
-        bool more = *truncated && stint_list_page(list)[0] != '\0' && strcmp(page, stint_list_page(list)) != 0;
+        put_page(cli, list, p);
+        bool more = p->truncated && stint_list_page(list)[0] != '\0' && strcmp(page, stint_list_page(list)) != 0;
         snprintf(page, sizeof page, "%s", stint_list_page(list));
         stint_list_free(list);
-        if (!more || (wanted != 0 && *shown >= wanted)) {
+        if (!more || (wanted != 0 && p->shown >= wanted)) {
             return worst;
         }
     }
@@ -67,32 +86,24 @@ cmd_tasklet_list(struct cli *cli)
 {
     const struct args *args = cli->args;
     struct stint_query query = STINT_QUERY_INIT;
+    struct paged p = { .shown = 0 };
     query.selector = args_text(args, "selector");
     query.node = args_text(args, "node");
     query.sort = args_text(args, "sort");
     query.all = args_on(args, "all");
-    /* The first page decides whether there is a list at all: nothing may be on stdout of a command that failed. */
-    struct stint_list *first;
-    query.limit = 1;
-    enum stint_status status = stint_admin_tasklets(cli->client, &query, cli_left(cli), &first);
-    if (first == NULL) {
+    enum stint_status status = put_pages(cli, &query, args_number(args, "limit", 1000), &p);
+    bool fine = status == STINT_OK || status == STINT_PARTIAL;
+    if (p.begun) {
+        out_list_end(&cli->out, p.truncated || !fine);
+    }
+    if (!fine) {
         bool selector = status == STINT_INVALID && query.selector != NULL;
-        return cli_fail(cli, status, selector ? "list tasklets by --selector" : "list tasklets", selector ? query.selector : NULL);
+        return cli_fail(cli, status, selector ? "list tasklets by the selector" : "list tasklets", selector ? query.selector : NULL);
     }
-    stint_list_free(first);
-    size_t shown = 0;
-    bool truncated = false;
-    char note[256] = "";
-    out_list(&cli->out, "id node code state frames at since_ms moves", "module epoch size_bytes file line channel movable tags steps", "id");
-    status = put_pages(cli, &query, args_number(args, "limit", 1000), &shown, &truncated, note);
-    out_list_end(&cli->out, truncated || (status != STINT_OK && status != STINT_PARTIAL));
-    if (status != STINT_OK && status != STINT_PARTIAL) {
-        return cli_fail(cli, status, "list all tasklets", NULL);
-    }
-    if (note[0] != '\0') {
-        cli_note(cli, "%s", note);
-    } else if (truncated) {
-        cli_note(cli, "only the first %zu are shown; --limit 0 shows all", shown);
+    if (p.note[0] != '\0') {
+        cli_note(cli, "%s", p.note);
+    } else if (p.truncated) {
+        cli_note(cli, "only the first %zu are shown; --limit 0 shows all", p.shown);
     }
     return (int)exit_of(status);
 }

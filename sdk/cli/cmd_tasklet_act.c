@@ -108,6 +108,29 @@ cmd_tasklet_spawn(struct cli *cli)
 
 /* ---- migrate ---- */
 
+/* A dry run may answer with a plan. */
+static void
+put_moves_or_plan(struct cli *cli, struct stint_list *list)
+{
+    const struct stint_move_item *m;
+    const struct stint_plan_item *p = stint_list_plan(list);
+    if (p != NULL) {
+        out_list(&cli->out, "tasklet code from to reason", "", "tasklet");
+    } else {
+        out_list(&cli->out, move_columns, move_wide, "id");
+    }
+    for (; p != NULL; p = stint_list_plan(list)) {
+        out_item(&cli->out);
+        put_plan(&cli->out, p);
+        out_item_end(&cli->out);
+    }
+    while ((m = stint_list_move(list)) != NULL) {
+        out_item(&cli->out);
+        put_move(&cli->out, m);
+        out_item_end(&cli->out);
+    }
+}
+
 int
 cmd_tasklet_migrate(struct cli *cli)
 {
@@ -127,25 +150,7 @@ cmd_tasklet_migrate(struct cli *cli)
         return code ? cli_fail_exit(EXIT_REFUSED, "move", migrate.tasklet, stint_client_error(cli->client))
                     : cli_fail(cli, status, "move", migrate.tasklet != NULL ? migrate.tasklet : migrate.selector);
     }
-    out_list(&cli->out, move_columns, move_wide, "id");
-    const struct stint_move_item *m;
-    const struct stint_plan_item *p;
-    size_t shown = 0;
-    while ((m = stint_list_move(list)) != NULL) {
-        out_item(&cli->out);
-        put_move(&cli->out, m);
-        out_item_end(&cli->out);
-        shown++;
-    }
-    /* A dry run may answer with a plan. */
-    if (shown == 0 && (p = stint_list_plan(list)) != NULL) {
-        out_list(&cli->out, "tasklet code from to reason", "", "tasklet");
-        for (; p != NULL; p = stint_list_plan(list)) {
-            out_item(&cli->out);
-            put_plan(&cli->out, p);
-            out_item_end(&cli->out);
-        }
-    }
+    put_moves_or_plan(cli, list);
     out_list_end(&cli->out, stint_list_truncated(list));
     cli_note_list(cli, list, stint_list_count(list));
     stint_list_free(list);

@@ -4,7 +4,7 @@
 #include "client/admin_internal.h"
 
 struct stint_call *
-admin_ask(struct stint_client *client, stint_Verb verb, uint32_t timeout_ms)
+request_ask(struct stint_client *client, stint_Verb verb, uint32_t timeout_ms)
 {
     if (!client_may_block(client)) {
         return NULL;
@@ -17,9 +17,9 @@ admin_ask(struct stint_client *client, stint_Verb verb, uint32_t timeout_ms)
 }
 
 struct stint_call *
-admin_change(struct stint_client *client, stint_Verb verb, const char *reason, uint32_t timeout_ms)
+request_change(struct stint_client *client, stint_Verb verb, const char *reason, uint32_t timeout_ms)
 {
-    struct stint_call *call = admin_ask(client, verb, timeout_ms);
+    struct stint_call *call = request_ask(client, verb, timeout_ms);
     if (call != NULL) {
         call->changes = true;
         call->grace_ms = STINT_CLIENT_GRACE_MS;
@@ -29,7 +29,7 @@ admin_change(struct stint_client *client, stint_Verb verb, const char *reason, u
 }
 
 void
-admin_target(struct stint_call *call, const char *target, const char *what)
+request_target(struct stint_call *call, const char *target, const char *what)
 {
     if (call == NULL || call->over) {
         return;
@@ -44,7 +44,7 @@ admin_target(struct stint_call *call, const char *target, const char *what)
 }
 
 enum stint_status
-admin_run(struct stint_client *client, struct stint_call *call, struct stint_list **list)
+request_run(struct stint_client *client, struct stint_call *call, struct stint_list **list)
 {
     if (list != NULL) {
         *list = NULL;
@@ -64,12 +64,12 @@ admin_run(struct stint_client *client, struct stint_call *call, struct stint_lis
 enum stint_status
 stint_admin_ping(struct stint_client *client, const char *node, uint32_t timeout_ms, uint64_t *round_trip_us)
 {
-    struct stint_call *call = admin_ask(client, stint_Verb_VERB_PING, timeout_ms);
+    struct stint_call *call = request_ask(client, stint_Verb_VERB_PING, timeout_ms);
     if (call != NULL) {
         (void)client_call_text(call, call->ask.target, sizeof call->ask.target, node, "node");
     }
     uint64_t begun = client_time().now_ns;
-    enum stint_status status = admin_run(client, call, NULL);
+    enum stint_status status = request_run(client, call, NULL);
     if (status == STINT_OK && round_trip_us != NULL) {
         *round_trip_us = (client_time().now_ns - begun) / 1000;
     }
@@ -79,49 +79,49 @@ stint_admin_ping(struct stint_client *client, const char *node, uint32_t timeout
 enum stint_status
 stint_admin_nodes(struct stint_client *client, uint32_t timeout_ms, struct stint_list **list)
 {
-    return admin_run(client, admin_ask(client, stint_Verb_VERB_NODE_LIST, timeout_ms), list);
+    return request_run(client, request_ask(client, stint_Verb_VERB_NODE_LIST, timeout_ms), list);
 }
 
 enum stint_status
 stint_admin_node(struct stint_client *client, const char *node, uint32_t timeout_ms, struct stint_list **list)
 {
-    struct stint_call *call = admin_ask(client, stint_Verb_VERB_NODE_LIST, timeout_ms);
-    admin_target(call, node, "node");
-    return admin_run(client, call, list);
+    struct stint_call *call = request_ask(client, stint_Verb_VERB_NODE_LIST, timeout_ms);
+    request_target(call, node, "node");
+    return request_run(client, call, list);
 }
 
 enum stint_status
 stint_admin_cordon(struct stint_client *client, const char *node, bool cordon, const char *reason, uint32_t timeout_ms)
 {
     stint_Verb verb = cordon ? stint_Verb_VERB_NODE_CORDON : stint_Verb_VERB_NODE_UNCORDON;
-    struct stint_call *call = admin_change(client, verb, reason, timeout_ms);
-    admin_target(call, node, "node");
-    return admin_run(client, call, NULL);
+    struct stint_call *call = request_change(client, verb, reason, timeout_ms);
+    request_target(call, node, "node");
+    return request_run(client, call, NULL);
 }
 
 enum stint_status
 stint_admin_drain(struct stint_client *client, const struct stint_drain *drain, uint32_t timeout_ms, struct stint_list **list)
 {
-    struct stint_call *call = admin_change(client, stint_Verb_VERB_NODE_DRAIN, drain->reason, timeout_ms);
-    admin_target(call, drain->node, "node");
+    struct stint_call *call = request_change(client, stint_Verb_VERB_NODE_DRAIN, drain->reason, timeout_ms);
+    request_target(call, drain->node, "node");
     if (call != NULL && client_call_text(call, call->ask.to, sizeof call->ask.to, drain->to, "nodes to drain to")) {
         call->ask.rate = drain->rate;
         call->ask.leave = drain->leave;
         call->ask.dry_run = drain->dry_run;
         call->changes = !drain->dry_run;
     }
-    return admin_run(client, call, list);
+    return request_run(client, call, list);
 }
 
 enum stint_status
 stint_admin_stop(struct stint_client *client, const char *node, bool drain, const char *reason, uint32_t timeout_ms)
 {
-    struct stint_call *call = admin_change(client, stint_Verb_VERB_NODE_STOP, reason, timeout_ms);
-    admin_target(call, node, "node");
+    struct stint_call *call = request_change(client, stint_Verb_VERB_NODE_STOP, reason, timeout_ms);
+    request_target(call, node, "node");
     if (call != NULL) {
         call->ask.leave = drain;
     }
-    return admin_run(client, call, NULL);
+    return request_run(client, call, NULL);
 }
 
 /* ---- cluster ---- */
@@ -129,55 +129,55 @@ stint_admin_stop(struct stint_client *client, const char *node, bool drain, cons
 enum stint_status
 stint_admin_status(struct stint_client *client, uint32_t timeout_ms, struct stint_list **list)
 {
-    return admin_run(client, admin_ask(client, stint_Verb_VERB_STATUS, timeout_ms), list);
+    return request_run(client, request_ask(client, stint_Verb_VERB_STATUS, timeout_ms), list);
 }
 
 enum stint_status
 stint_admin_balance(struct stint_client *client, bool dry_run, uint32_t max_moves, uint32_t timeout_ms, struct stint_list **list)
 {
-    struct stint_call *call = admin_change(client, stint_Verb_VERB_BALANCE, NULL, timeout_ms);
+    struct stint_call *call = request_change(client, stint_Verb_VERB_BALANCE, NULL, timeout_ms);
     if (call != NULL) {
         call->changes = !dry_run;
         call->ask.dry_run = dry_run;
         call->ask.count = max_moves;
     }
-    return admin_run(client, call, list);
+    return request_run(client, call, list);
 }
 
 enum stint_status
 stint_admin_balancer(struct stint_client *client, enum stint_balancer what, uint32_t timeout_ms, struct stint_list **list)
 {
     static const char *const words[] = { "status", "on", "off" };
-    struct stint_call *call = admin_change(client, stint_Verb_VERB_BALANCER, NULL, timeout_ms);
+    struct stint_call *call = request_change(client, stint_Verb_VERB_BALANCER, NULL, timeout_ms);
     if (call != NULL && (unsigned)what > STINT_BALANCER_OFF) {
         client_call_finish(call, STINT_INVALID, "the balancer is asked for its status, or put on or off");
     } else if (call != NULL) {
         call->changes = what != STINT_BALANCER_STATUS;
         text_copy(call->ask.text, sizeof call->ask.text, words[what]);
     }
-    return admin_run(client, call, list);
+    return request_run(client, call, list);
 }
 
 enum stint_status
 stint_admin_modules(struct stint_client *client, uint32_t timeout_ms, struct stint_list **list)
 {
-    return admin_run(client, admin_ask(client, stint_Verb_VERB_MODULE_LIST, timeout_ms), list);
+    return request_run(client, request_ask(client, stint_Verb_VERB_MODULE_LIST, timeout_ms), list);
 }
 
 enum stint_status
 stint_admin_revoke(struct stint_client *client, uint64_t serial, const char *reason, uint32_t timeout_ms)
 {
-    struct stint_call *call = admin_change(client, stint_Verb_VERB_KEY_REVOKE, reason, timeout_ms);
+    struct stint_call *call = request_change(client, stint_Verb_VERB_KEY_REVOKE, reason, timeout_ms);
     if (call != NULL) {
         call->ask.serial = serial;
     }
-    return admin_run(client, call, NULL);
+    return request_run(client, call, NULL);
 }
 
 enum stint_status
 stint_admin_revoked(struct stint_client *client, uint32_t timeout_ms, struct stint_list **list)
 {
-    return admin_run(client, admin_ask(client, stint_Verb_VERB_KEY_LIST, timeout_ms), list);
+    return request_run(client, request_ask(client, stint_Verb_VERB_KEY_LIST, timeout_ms), list);
 }
 
 /* ---- moves and channels ---- */
@@ -185,7 +185,7 @@ stint_admin_revoked(struct stint_client *client, uint32_t timeout_ms, struct sti
 static enum stint_status
 run_query(struct stint_client *client, stint_Verb verb, const struct stint_query *query, uint32_t timeout_ms, struct stint_list **list)
 {
-    struct stint_call *call = admin_ask(client, verb, timeout_ms);
+    struct stint_call *call = request_ask(client, verb, timeout_ms);
     if (call != NULL && query != NULL && query->size < sizeof *query) {
         client_call_finish(call, STINT_INVALID, "begin with STINT_QUERY_INIT");
     } else if (call != NULL && query != NULL && client_call_text(call, call->ask.selector, sizeof call->ask.selector, query->selector, "selector") &&
@@ -195,7 +195,7 @@ run_query(struct stint_client *client, stint_Verb verb, const struct stint_query
         call->ask.limit = query->limit;
         call->ask.all = query->all;
     }
-    return admin_run(client, call, list);
+    return request_run(client, call, list);
 }
 
 enum stint_status
@@ -219,9 +219,9 @@ stint_admin_channels(struct stint_client *client, const struct stint_query *quer
 static enum stint_status
 describe(struct stint_client *client, stint_Verb verb, const char *target, const char *what, uint32_t timeout_ms, struct stint_list **list)
 {
-    struct stint_call *call = admin_ask(client, verb, timeout_ms);
-    admin_target(call, target, what);
-    return admin_run(client, call, list);
+    struct stint_call *call = request_ask(client, verb, timeout_ms);
+    request_target(call, target, what);
+    return request_run(client, call, list);
 }
 
 enum stint_status

@@ -10,29 +10,29 @@
 enum stint_status
 stint_admin_stack(struct stint_client *client, const char *tasklet, uint32_t timeout_ms, struct stint_list **list)
 {
-    struct stint_call *call = admin_ask(client, stint_Verb_VERB_TASKLET_STACK, timeout_ms);
+    struct stint_call *call = request_ask(client, stint_Verb_VERB_TASKLET_STACK, timeout_ms);
     if (call != NULL) {
         call->kind = CALL_STACK;
     }
-    admin_target(call, tasklet, "tasklet");
-    return admin_run(client, call, list);
+    request_target(call, tasklet, "tasklet");
+    return request_run(client, call, list);
 }
 
 enum stint_status
 stint_admin_explain(struct stint_client *client, const char *tasklet, const char *to, uint32_t timeout_ms, struct stint_list **list)
 {
-    struct stint_call *call = admin_ask(client, stint_Verb_VERB_TASKLET_EXPLAIN, timeout_ms);
-    admin_target(call, tasklet, "tasklet");
+    struct stint_call *call = request_ask(client, stint_Verb_VERB_TASKLET_EXPLAIN, timeout_ms);
+    request_target(call, tasklet, "tasklet");
     if (call != NULL) {
         (void)client_call_text(call, call->ask.to, sizeof call->ask.to, to, "node");
     }
-    return admin_run(client, call, list);
+    return request_run(client, call, list);
 }
 
 enum stint_status
 stint_admin_migrate(struct stint_client *client, const struct stint_migrate *migrate, uint32_t timeout_ms, struct stint_list **list)
 {
-    struct stint_call *call = admin_change(client, stint_Verb_VERB_TASKLET_MIGRATE, migrate->reason, timeout_ms);
+    struct stint_call *call = request_change(client, stint_Verb_VERB_TASKLET_MIGRATE, migrate->reason, timeout_ms);
     bool one = migrate->tasklet != NULL && migrate->tasklet[0] != '\0';
     bool many = migrate->selector != NULL && migrate->selector[0] != '\0';
     if (call != NULL && (one == many || migrate->to == NULL || migrate->to[0] == '\0')) {
@@ -44,27 +44,27 @@ stint_admin_migrate(struct stint_client *client, const struct stint_migrate *mig
         call->ask.dry_run = migrate->dry_run;
         call->changes = !migrate->dry_run;
     }
-    return admin_run(client, call, list);
+    return request_run(client, call, list);
 }
 
 enum stint_status
 stint_admin_kill(struct stint_client *client, const char *tasklet, bool pending, const char *reason, uint32_t timeout_ms)
 {
-    struct stint_call *call = admin_change(client, stint_Verb_VERB_TASKLET_KILL, reason, timeout_ms);
-    admin_target(call, tasklet, "tasklet");
+    struct stint_call *call = request_change(client, stint_Verb_VERB_TASKLET_KILL, reason, timeout_ms);
+    request_target(call, tasklet, "tasklet");
     if (call != NULL) {
         call->ask.pending = pending;
     }
-    return admin_run(client, call, NULL);
+    return request_run(client, call, NULL);
 }
 
 enum stint_status
 stint_admin_pause(struct stint_client *client, const char *tasklet, bool pause, const char *reason, uint32_t timeout_ms)
 {
     stint_Verb verb = pause ? stint_Verb_VERB_TASKLET_PAUSE : stint_Verb_VERB_TASKLET_RESUME;
-    struct stint_call *call = admin_change(client, verb, reason, timeout_ms);
-    admin_target(call, tasklet, "tasklet");
-    return admin_run(client, call, NULL);
+    struct stint_call *call = request_change(client, verb, reason, timeout_ms);
+    request_target(call, tasklet, "tasklet");
+    return request_run(client, call, NULL);
 }
 
 /* ---- files ---- */
@@ -92,8 +92,8 @@ stint_admin_export(struct stint_client *client, const char *tasklet, const char 
 {
     char error[STINT_CLIENT_ERROR_SIZE] = "";
     struct export_out out;
-    struct stint_call *call = admin_change(client, stint_Verb_VERB_TASKLET_EXPORT, reason, timeout_ms);
-    admin_target(call, tasklet, "tasklet");
+    struct stint_call *call = request_change(client, stint_Verb_VERB_TASKLET_EXPORT, reason, timeout_ms);
+    request_target(call, tasklet, "tasklet");
     if (call == NULL) {
         return STINT_BUSY;
     }
@@ -138,7 +138,7 @@ stint_admin_import(struct stint_client *client, const char *path, const char *on
 {
     char error[STINT_CLIENT_ERROR_SIZE] = "";
     *list = NULL;
-    struct stint_call *call = admin_change(client, stint_Verb_VERB_TASKLET_IMPORT, reason, timeout_ms);
+    struct stint_call *call = request_change(client, stint_Verb_VERB_TASKLET_IMPORT, reason, timeout_ms);
     if (call == NULL) {
         return STINT_BUSY;
     }
@@ -155,5 +155,5 @@ stint_admin_import(struct stint_client *client, const char *path, const char *on
             client_call_finish(call, status, error);
         }
     }
-    return admin_run(client, call, list);
+    return request_run(client, call, list);
 }

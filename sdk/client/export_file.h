@@ -4,13 +4,14 @@
 #define STINT_CLIENT_EXPORT_FILE_H
 
 #include "base/buf.h"
-#include "client/keydir.h"
+
+enum { EXPORT_PATH_SIZE = 4352 };
 
 /* A file that is being written, under the name PATH.part. */
 struct export_out {
     int fd;
-    char path[KEYDIR_PATH_SIZE];
-    char part[KEYDIR_PATH_SIZE];
+    char path[EXPORT_PATH_SIZE];
+    char part[EXPORT_PATH_SIZE];
 };
 
 /* Makes PATH.part (0600). STINT_EXISTS it or PATH is there; STINT_NOT_FOUND, STINT_NOT_AUTHORISED, STINT_IO. */
