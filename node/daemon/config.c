@@ -26,7 +26,8 @@ config_load(struct config_text *text, const char *path, char *error, size_t erro
     if (got < 0) {
         (void)snprintf(error, error_size, "%s: %s", path, strerror(errno));
     } else if (text->size > CONFIG_SIZE_MAX) {
-        (void)snprintf(error, error_size, "%s: longer than %d bytes", path, CONFIG_SIZE_MAX);
+        (void)snprintf(error, error_size, "%s: longer than %d bytes", path,
+                       CONFIG_SIZE_MAX);
         got = -1;
     }
     if (fd >= 0) {
@@ -72,7 +73,8 @@ cut_comment(char *line)
 
 /* One line; false and the mistake. */
 static bool
-read_line(struct settings *s, char *line, unsigned number, char *mistake, size_t mistake_size)
+read_line(struct settings *s, char *line, unsigned number, char *mistake,
+          size_t mistake_size)
 {
     cut_comment(line);
     line = trim(line);
@@ -81,7 +83,8 @@ read_line(struct settings *s, char *line, unsigned number, char *mistake, size_t
     }
     char *equals = strchr(line, '=');
     if (equals == NULL) {
-        (void)snprintf(mistake, mistake_size, "'%.100s' is not of the form key = value", line);
+        (void)snprintf(mistake, mistake_size, "'%.100s' is not of the form key = value",
+                       line);
         return false;
     }
     *equals = '\0';

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The config file: lines `key = value`, the names of the flags, repeatable keys repeated, `#` at the
- * begin of a line or after a space begins a comment. It is checked as a whole.
+ * The config file: lines `key = value`, the names of the flags, repeatable keys
+ * repeated, `#` at the begin of a line or after a space begins a comment. It is checked
+ * as a whole.
  */
 #ifndef STINT_DAEMON_CONFIG_H
 #define STINT_DAEMON_CONFIG_H
@@ -17,13 +18,15 @@ struct config_text {
 };
 
 /* Reads the file; false and one line in `error` when that fails. */
-bool config_load(struct config_text *text, const char *path, char *error, size_t error_size);
+bool config_load(struct config_text *text, const char *path, char *error,
+                 size_t error_size);
 
 /*
- * Takes all lines into the settings. Each mistake is told to `report` as a line number and a
- * sentence; returns how many there were. Changes the text.
+ * Takes all lines into the settings. Each mistake is told to `report` as a line number
+ * and a sentence; returns how many there were. Changes the text.
  */
 unsigned config_read(struct settings *s, struct config_text *text,
-                     void (*report)(void *arg, unsigned line, const char *mistake), void *arg);
+                     void (*report)(void *arg, unsigned line, const char *mistake),
+                     void *arg);
 
 #endif

@@ -10,9 +10,11 @@ wrong(char *error, size_t error_size, const char *what, const char *argument)
     return FLAGS_WRONG;
 }
 
-/* One argument and, where it needs one, the value behind it; *index moves over what was used. */
+/* One argument and, where it needs one, the value behind it; *index moves over what was
+ * used. */
 static enum flags_result
-read_one(struct settings *s, int argc, char **argv, int *index, char *error, size_t error_size)
+read_one(struct settings *s, int argc, char **argv, int *index, char *error,
+         size_t error_size)
 {
     const char *argument = argv[*index];
     if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0) {
@@ -22,7 +24,8 @@ read_one(struct settings *s, int argc, char **argv, int *index, char *error, siz
         return FLAGS_VERSION;
     }
     if (strncmp(argument, "--", 2) != 0) {
-        return wrong(error, error_size, argument[0] == '-' ? "unknown option" : "unexpected argument",
+        return wrong(error, error_size,
+                     argument[0] == '-' ? "unknown option" : "unexpected argument",
                      argument);
     }
     const char *name = argument + 2;
@@ -40,7 +43,8 @@ read_one(struct settings *s, int argc, char **argv, int *index, char *error, siz
         }
         value = argv[++*index];
     }
-    return settings_set(s, key, value, SOURCE_FLAG, 0, error, error_size) ? FLAGS_OK : FLAGS_WRONG;
+    return settings_set(s, key, value, SOURCE_FLAG, 0, error, error_size) ? FLAGS_OK
+                                                                          : FLAGS_WRONG;
 }
 
 enum flags_result
@@ -105,7 +109,8 @@ flags_environment(struct settings *s, const char *(*get)(const char *name),
         }
         bool ok = settings_row(key)->kind == KIND_LIST
                       ? set_pieces(s, key, value, storage, reason, sizeof reason)
-                      : settings_set(s, key, value, SOURCE_ENVIRONMENT, 0, reason, sizeof reason);
+                      : settings_set(s, key, value, SOURCE_ENVIRONMENT, 0, reason,
+                                     sizeof reason);
         if (!ok) {
             (void)snprintf(error, error_size, "environment %s: %s", variable, reason);
             return false;
@@ -123,17 +128,22 @@ flags_help(FILE *out)
     for (enum settings_key key = 0; key < KEY_COUNT; key++) {
         const struct settings_row *row = settings_row(key);
         char left[64];
-        (void)snprintf(left, sizeof left, "--%s%s%s", row->name, row->value == NULL ? "" : " ",
+        (void)snprintf(left, sizeof left, "--%s%s%s", row->name,
+                       row->value == NULL ? "" : " ",
                        row->value == NULL ? "" : row->value);
         (void)fprintf(out, "  %-36s %s\n", left, row->help);
     }
-    (void)fputs("  --help                               this text\n"
-                "  --version                            the version\n\n"
-                "Each option is also a line of the config file ('drain-timeout = 30s') and a variable\n"
-                "of the environment (STINT_DRAIN_TIMEOUT; lists are comma separated). A flag wins\n"
-                "over the environment, the environment over the config file.\n\n"
-                "SIGTERM: move tasklets away, leave, exit; a second one: leave at once. SIGHUP: reload\n"
-                "keys and log level. Exit: 0 left in order, 1 failed, 2 usage, 3 cannot join,\n"
-                "4 removed by the other members.\n",
-                out);
+    (void)fputs(
+        "  --help                               this text\n"
+        "  --version                            the version\n\n"
+        "Each option is also a line of the config file ('drain-timeout = 30s') and a "
+        "variable\n"
+        "of the environment (STINT_DRAIN_TIMEOUT; lists are comma separated). A flag "
+        "wins\n"
+        "over the environment, the environment over the config file.\n\n"
+        "SIGTERM: move tasklets away, leave, exit; a second one: leave at once. "
+        "SIGHUP: reload\n"
+        "keys and log level. Exit: 0 left in order, 1 failed, 2 usage, 3 cannot join,\n"
+        "4 removed by the other members.\n",
+        out);
 }

@@ -19,8 +19,8 @@ enum flags_result flags_read(struct settings *s, int argc, char **argv, char *er
                              size_t error_size);
 
 /*
- * Reads STINT_<KEY>; lists are comma separated. `storage` holds the pieces of lists and must outlive
- * the settings. False and `error` for the first value that makes no sense.
+ * Reads STINT_<KEY>; lists are comma separated. `storage` holds the pieces of lists and
+ * must outlive the settings. False and `error` for the first value that makes no sense.
  */
 struct flags_storage {
     char bytes[8192];

@@ -76,13 +76,15 @@ logs_format(const struct logs *l, char *out, size_t size, uint64_t wall_ms,
     if (l->json) {
         (void)logs_escape(message, sizeof message, text);
         (void)logs_escape(name, sizeof name, l->name == NULL ? "" : l->name);
-        length = snprintf(out, size,
-                          "{\"time\":\"%s\",\"level\":\"%s\",\"node\":\"%s\",\"message\":\"%s\"}\n",
-                          when, level_name(level), name, message);
+        length = snprintf(
+            out, size,
+            "{\"time\":\"%s\",\"level\":\"%s\",\"node\":\"%s\",\"message\":\"%s\"}\n",
+            when, level_name(level), name, message);
     } else {
         make_printable(message, sizeof message, text);
         make_printable(name, sizeof name, l->name == NULL ? "-" : l->name);
-        length = snprintf(out, size, "%s %-5s %s: %s\n", when, level_name(level), name, message);
+        length = snprintf(out, size, "%s %-5s %s: %s\n", when, level_name(level), name,
+                          message);
     }
     return length < 0 ? 0 : (size_t)length >= size ? size - 1 : (size_t)length;
 }

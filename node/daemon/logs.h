@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Log lines on stderr, as text or as JSON; each is one write, so that lines never mix. */
+/* Log lines on stderr, as text or as JSON; each is one write, so that lines never mix.
+ */
 #ifndef STINT_DAEMON_LOGS_H
 #define STINT_DAEMON_LOGS_H
 
@@ -23,7 +24,8 @@ size_t logs_format(const struct logs *l, char *out, size_t size, uint64_t wall_m
 /* Writes one line. */
 void logs_write(const struct logs *l, enum stint_log_level level, const char *text);
 
-/* Writes "stintd: ..." for what goes wrong before there is a node; as JSON if that was asked for. */
+/* Writes "stintd: ..." for what goes wrong before there is a node; as JSON if that was
+ * asked for. */
 void logs_fail(const struct logs *l, const char *format, ...) STINT_PRINTF(2, 3);
 
 /* `in` as the inside of a JSON string, cut to fit. Returns the length. */

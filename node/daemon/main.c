@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * stintd: one node with a command line. All it does beside stint/node.h is to read settings, print
- * logs and the ready line, and turn signals into calls.
+ * stintd: one node with a command line. All it does beside stint/node.h is to read
+ * settings, print logs and the ready line, and turn signals into calls.
  */
 #include <errno.h>
 #include <poll.h>
@@ -32,8 +32,8 @@ enum exit_code {
 
 enum {
     LABELS_SIZE = 1024,
-    FILES_WANTED = 65536,  /* descriptors, as far as the system allows */
-    HURRY_MS = 3000,       /* for leaving after the second SIGTERM */
+    FILES_WANTED = 65536, /* descriptors, as far as the system allows */
+    HURRY_MS = 3000,      /* for leaving after the second SIGTERM */
 };
 
 /* Texts of one reading of all sources; the settings point into them. */
@@ -83,8 +83,9 @@ report_mistake(void *arg, unsigned line, const char *mistake)
 }
 
 /*
- * Reads flags, environment and config file, in the order of their strength; the file comes last
- * because the others name it. FLAGS_WRONG: everything that is wrong has been said.
+ * Reads flags, environment and config file, in the order of their strength; the file
+ * comes last because the others name it. FLAGS_WRONG: everything that is wrong has been
+ * said.
  */
 static enum flags_result
 read_sources(struct daemon *d, struct sources *in)
@@ -92,13 +93,16 @@ read_sources(struct daemon *d, struct sources *in)
     char error[SETTINGS_ERROR_SIZE];
     settings_init(&in->settings);
     in->environment.used = 0;
-    enum flags_result result = flags_read(&in->settings, d->argc, d->argv, error, sizeof error);
+    enum flags_result result =
+        flags_read(&in->settings, d->argc, d->argv, error, sizeof error);
     if (result == FLAGS_OK &&
-        !flags_environment(&in->settings, environment, &in->environment, error, sizeof error)) {
+        !flags_environment(&in->settings, environment, &in->environment, error,
+                           sizeof error)) {
         result = FLAGS_WRONG;
     }
     const char *path = in->settings.text[KEY_CONFIG];
-    if (result == FLAGS_OK && path != NULL && !config_load(&in->config, path, error, sizeof error)) {
+    if (result == FLAGS_OK && path != NULL &&
+        !config_load(&in->config, path, error, sizeof error)) {
         result = FLAGS_WRONG;
     }
     if (result == FLAGS_WRONG) {
@@ -106,8 +110,9 @@ read_sources(struct daemon *d, struct sources *in)
     }
     if (result == FLAGS_OK && path != NULL) {
         struct mistakes m = { &d->logs, path };
-        result = config_read(&in->settings, &in->config, report_mistake, &m) == 0 ? FLAGS_OK
-                                                                                  : FLAGS_WRONG;
+        result = config_read(&in->settings, &in->config, report_mistake, &m) == 0
+                     ? FLAGS_OK
+                     : FLAGS_WRONG;
     }
     return result;
 }
@@ -128,14 +133,16 @@ on_ready(void *arg, struct stint_node *node)
     d->was_ready = true;
     (void)logs_escape(name, sizeof name, stint_node_name(node));
     (void)logs_escape(endpoint, sizeof endpoint, stint_node_endpoint(node));
-    (void)printf("{\"event\":\"ready\",\"name\":\"%s\",\"node\":\"%s\",\"endpoint\":\"%s\","
-                 "\"pid\":%ld}\n",
-                 name, stint_id_text(stint_node_id(node), id), endpoint, (long)getpid());
+    (void)printf(
+        "{\"event\":\"ready\",\"name\":\"%s\",\"node\":\"%s\",\"endpoint\":\"%s\","
+        "\"pid\":%ld}\n",
+        name, stint_id_text(stint_node_id(node), id), endpoint, (long)getpid());
     (void)fflush(stdout);
     notify_send(d->notify_socket, "READY=1\nSTATUS=serving");
 }
 
-/* Signals become readable before any thread exists, so none is ever delivered elsewhere. */
+/* Signals become readable before any thread exists, so none is ever delivered
+ * elsewhere. */
 static bool
 open_signals(struct daemon *d)
 {
@@ -168,7 +175,8 @@ terminate(struct daemon *d)
     d->terminations++;
     if (d->terminations == 1) {
         notify_send(d->notify_socket, "STOPPING=1\nSTATUS=draining");
-        stint_node_stop(d->node, (uint32_t)d->sources->settings.number[KEY_DRAIN_TIMEOUT]);
+        stint_node_stop(d->node,
+                        (uint32_t)d->sources->settings.number[KEY_DRAIN_TIMEOUT]);
         return;
     }
     stint_node_stop(d->node, 0);
@@ -177,7 +185,8 @@ terminate(struct daemon *d)
     }
 }
 
-/* Keys, and the log level if the config file says another one now. What is wrong leaves all as it was. */
+/* Keys, and the log level if the config file says another one now. What is wrong leaves
+ * all as it was. */
 static void
 reload(struct daemon *d)
 {
@@ -188,10 +197,11 @@ reload(struct daemon *d)
         return;
     }
     if (read_sources(d, fresh) == FLAGS_OK) {
-        stint_node_set_log_level(d->node,
-                                 (enum stint_log_level)fresh->settings.number[KEY_LOG_LEVEL]);
+        stint_node_set_log_level(
+            d->node, (enum stint_log_level)fresh->settings.number[KEY_LOG_LEVEL]);
     } else {
-        logs_write(&d->logs, STINT_LOG_ERROR, "reload: the settings are wrong; the log level stays");
+        logs_write(&d->logs, STINT_LOG_ERROR,
+                   "reload: the settings are wrong; the log level stays");
     }
     free(fresh);
     if (stint_node_reload(d->node) != STINT_OK) {
@@ -236,7 +246,8 @@ serve(struct daemon *d)
             return status;
         }
         if (d->hurry_until != 0 && now_ns() >= d->hurry_until) {
-            logs_write(&d->logs, STINT_LOG_WARN, "leaves without the others' agreement");
+            logs_write(&d->logs, STINT_LOG_WARN,
+                       "leaves without the others' agreement");
             return STINT_TIMED_OUT;
         }
         struct pollfd fds[] = {
@@ -280,7 +291,8 @@ run(struct daemon *d)
         logs_fail(&d->logs, "cannot receive signals: %s", strerror(errno));
         return EXIT_FAILED;
     }
-    enum stint_status status = stint_node_create(&options, &d->node, error, sizeof error);
+    enum stint_status status =
+        stint_node_create(&options, &d->node, error, sizeof error);
     if (status != STINT_OK) {
         logs_fail(&d->logs, "%s", error);
         return status == STINT_INVALID ? EXIT_USAGE : EXIT_FAILED;

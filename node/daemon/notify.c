@@ -12,7 +12,8 @@ notify_send(const char *path, const char *state)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     size_t size = path == NULL ? 0 : strlen(path);
-    if (size < 2 || size >= sizeof address.sun_path || (path[0] != '/' && path[0] != '@')) {
+    if (size < 2 || size >= sizeof address.sun_path ||
+        (path[0] != '/' && path[0] != '@')) {
         return;
     }
     memcpy(address.sun_path, path, size);

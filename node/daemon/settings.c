@@ -7,16 +7,21 @@
 #include <string.h>
 
 static const struct settings_row rows[KEY_COUNT] = {
-    [KEY_CONFIG] = { "config", KIND_TEXT, "FILE", "lines 'key = value' with the names below" },
-    [KEY_NAME] = { "name", KIND_TEXT, "NAME", "this node; its identity is node-NAME in --keys" },
-    [KEY_LISTEN] = { "listen", KIND_TEXT, "ENDPOINT", "default tcp://127.0.0.1:0, any free port" },
+    [KEY_CONFIG] = { "config", KIND_TEXT, "FILE",
+                     "lines 'key = value' with the names below" },
+    [KEY_NAME] = { "name", KIND_TEXT, "NAME",
+                   "this node; its identity is node-NAME in --keys" },
+    [KEY_LISTEN] = { "listen", KIND_TEXT, "ENDPOINT",
+                     "default tcp://127.0.0.1:0, any free port" },
     [KEY_ADVERTISE] = { "advertise", KIND_TEXT, "ENDPOINT",
                         "where others reach it, if not at --listen" },
-    [KEY_JOIN] = { "join", KIND_LIST, "ENDPOINT", "a member of the cluster to join; repeatable" },
+    [KEY_JOIN] = { "join", KIND_LIST, "ENDPOINT",
+                   "a member of the cluster to join; repeatable" },
     [KEY_DATA] = { "data", KIND_TEXT, "DIR", "what the node keeps; made when missing" },
     [KEY_KEYS] = { "keys", KIND_TEXT, "DIR", "keys made by 'stint keys'" },
     [KEY_MODULE] = { "module", KIND_LIST, "FILE.so", "a module to load; repeatable" },
-    [KEY_STORE] = { "store", KIND_TEXT, "URI", "of a founder: sqlite:FILE, default in --data" },
+    [KEY_STORE] = { "store", KIND_TEXT, "URI",
+                    "of a founder: sqlite:FILE, default in --data" },
     [KEY_LABEL] = { "label", KIND_LIST, "K=V", "a label of the node; repeatable" },
     [KEY_FOUND] = { "found", KIND_SWITCH, NULL, "found the cluster, keep its store" },
     [KEY_DRAIN_TIMEOUT] = { "drain-timeout", KIND_DURATION, "D",
@@ -27,7 +32,8 @@ static const struct settings_row rows[KEY_COUNT] = {
                      "how soon a dead member is noticed: about 6 s or 3 s" },
     [KEY_MEMORY] = { "memory", KIND_SIZE, "SIZE",
                      "most bytes for tasklets and channels (4G), else no limit" },
-    [KEY_LOG_LEVEL] = { "log-level", KIND_CHOICE, "error|warn|info|debug", "default info" },
+    [KEY_LOG_LEVEL] = { "log-level", KIND_CHOICE, "error|warn|info|debug",
+                        "default info" },
     [KEY_LOG_FORMAT] = { "log-format", KIND_CHOICE, "text|json", "default text" },
     [KEY_INSECURE] = { "insecure", KIND_SWITCH, NULL,
                        "development keys that everybody has; this machine only" },
@@ -137,7 +143,8 @@ parse_switch(const char *value, uint64_t *out)
 }
 
 static bool
-refuse(char *error, size_t error_size, const char *key, const char *value, const char *wanted)
+refuse(char *error, size_t error_size, const char *key, const char *value,
+       const char *wanted)
 {
     (void)snprintf(error, error_size, "%s: '%.100s' is not %s", key, value, wanted);
     return false;
@@ -183,7 +190,8 @@ settings_set(struct settings *s, enum settings_key key, const char *value,
         return false;
     }
     if (source == SOURCE_CONFIG && key == KEY_CONFIG) {
-        (void)snprintf(error, error_size, "config: a config file cannot name another one");
+        (void)snprintf(error, error_size,
+                       "config: a config file cannot name another one");
         return false;
     }
     if (source == SOURCE_CONFIG && row->kind != KIND_LIST) {
@@ -205,7 +213,8 @@ settings_set(struct settings *s, enum settings_key key, const char *value,
     s->number[key] = number;
     if (row->kind == KIND_LIST) {
         if (s->list[key].count == SETTINGS_LIST_MAX) {
-            (void)snprintf(error, error_size, "%s: at most %d", row->name, SETTINGS_LIST_MAX);
+            (void)snprintf(error, error_size, "%s: at most %d", row->name,
+                           SETTINGS_LIST_MAX);
             return false;
         }
         s->list[key].items[s->list[key].count++] = value;
@@ -219,7 +228,8 @@ join_labels(const struct settings_list *list, char *out, size_t size)
     size_t at = 0;
     out[0] = '\0';
     for (size_t i = 0; i < list->count; i++) {
-        int length = snprintf(out + at, size - at, "%s%s", i == 0 ? "" : ",", list->items[i]);
+        int length =
+            snprintf(out + at, size - at, "%s%s", i == 0 ? "" : ",", list->items[i]);
         if (length < 0 || (size_t)length >= size - at) {
             return false;
         }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What stintd can be told, as one table: the same names as flags (--name), in the environment
- * (STINT_NAME) and in the config file (name = ...). Every value is checked where it is given, even
- * when a stronger source overrides it, so that a mistake never hides.
+ * What stintd can be told, as one table: the same names as flags (--name), in the
+ * environment (STINT_NAME) and in the config file (name = ...). Every value is checked
+ * where it is given, even when a stronger source overrides it, so that a mistake never
+ * hides.
  */
 #ifndef STINT_DAEMON_SETTINGS_H
 #define STINT_DAEMON_SETTINGS_H
@@ -46,17 +47,17 @@ enum settings_key {
 
 enum settings_kind {
     KIND_TEXT,
-    KIND_LIST,     /* repeatable */
-    KIND_SWITCH,   /* a flag without value; yes or no elsewhere */
+    KIND_LIST,   /* repeatable */
+    KIND_SWITCH, /* a flag without value; yes or no elsewhere */
     KIND_DURATION,
     KIND_SIZE,
     KIND_CHOICE,
 };
 
 struct settings_row {
-    const char *name;    /* "drain-timeout" */
+    const char *name; /* "drain-timeout" */
     enum settings_kind kind;
-    const char *value;   /* what stands for the value in help, or the choices "a|b" */
+    const char *value; /* what stands for the value in help, or the choices "a|b" */
     const char *help;
 };
 
@@ -71,7 +72,8 @@ struct settings {
     unsigned line[KEY_COUNT]; /* of the config file, where a value was given first */
     const char *text[KEY_COUNT];
     struct settings_list list[KEY_COUNT];
-    uint64_t number[KEY_COUNT]; /* switch: 0 or 1; duration: ms; size: bytes; choice: its place */
+    uint64_t number[KEY_COUNT]; /* switch: 0 or 1; duration: ms; size: bytes; choice:
+                                   its place */
 };
 
 /* The row of a key; static. */
@@ -84,15 +86,16 @@ enum settings_key settings_find(const char *name, size_t size);
 void settings_init(struct settings *s);
 
 /*
- * Gives a value. False when it makes no sense or is one too many; `error` then says why in one
- * line without naming the source. `line` is 0 but for the config file.
+ * Gives a value. False when it makes no sense or is one too many; `error` then says why
+ * in one line without naming the source. `line` is 0 but for the config file.
  */
 bool settings_set(struct settings *s, enum settings_key key, const char *value,
-                  enum settings_source source, unsigned line, char *error, size_t error_size);
+                  enum settings_source source, unsigned line, char *error,
+                  size_t error_size);
 
-/* The options of a node as the settings say; `labels` takes the joined labels. False and `error`
- * when they do not fit. */
-bool settings_options(const struct settings *s, struct stint_node_options *options, char *labels,
-                      size_t labels_size, char *error, size_t error_size);
+/* The options of a node as the settings say; `labels` takes the joined labels. False
+ * and `error` when they do not fit. */
+bool settings_options(const struct settings *s, struct stint_node_options *options,
+                      char *labels, size_t labels_size, char *error, size_t error_size);
 
 #endif

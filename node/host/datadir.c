@@ -23,21 +23,25 @@ _Static_assert(FACTS_SIZE_MAX > DATADIR_JOIN_MAX * (DATADIR_ENDPOINT_SIZE + 16) 
 static enum stint_status
 system_failed(const char *path, const char *what, char *error, size_t error_size)
 {
-    (void)text_format(error, error_size, "data directory %s: %s: %s", path, what, strerror(errno));
+    (void)text_format(error, error_size, "data directory %s: %s: %s", path, what,
+                      strerror(errno));
     return STINT_IO;
 }
 
-/* The lock is on a file of its own: the facts are replaced, and a lock stays with the old file. */
+/* The lock is on a file of its own: the facts are replaced, and a lock stays with the
+ * old file. */
 static enum stint_status
 lock(struct datadir *d, char *error, size_t error_size)
 {
-    d->lock_fd = openat(d->fd, DATADIR_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    d->lock_fd =
+        openat(d->fd, DATADIR_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (d->lock_fd < 0) {
         return system_failed(d->path, DATADIR_LOCK, error, error_size);
     }
     if (flock(d->lock_fd, LOCK_EX | LOCK_NB) != 0) {
         if (errno == EWOULDBLOCK) {
-            (void)text_format(error, error_size, "data directory %s: another node uses it", d->path);
+            (void)text_format(error, error_size,
+                              "data directory %s: another node uses it", d->path);
             return STINT_BUSY;
         }
         return system_failed(d->path, DATADIR_LOCK, error, error_size);
@@ -50,7 +54,8 @@ datadir_open(struct datadir *d, const char *path, char *error, size_t error_size
 {
     *d = (struct datadir)DATADIR_INIT;
     if (path == NULL || path[0] == '\0' || strlen(path) > sizeof d->path - 64) {
-        (void)text_format(error, error_size, "data directory: the path is empty or too long");
+        (void)text_format(error, error_size,
+                          "data directory: the path is empty or too long");
         return STINT_INVALID;
     }
     (void)text_copy(d->path, sizeof d->path, path);
@@ -91,14 +96,16 @@ datadir_path(const struct datadir *d, const char *name, char *out, size_t size)
 static size_t
 write_facts(const struct datadir_facts *f, char *out, size_t size)
 {
-    char node[STINT_ID_TEXT_SIZE], cluster[STINT_ID_TEXT_SIZE], secret[2 * sizeof f->join_secret + 1];
+    char node[STINT_ID_TEXT_SIZE], cluster[STINT_ID_TEXT_SIZE],
+        secret[2 * sizeof f->join_secret + 1];
     text_hex(secret, f->join_secret, sizeof f->join_secret);
     size_t at = text_format(
         out, size,
-        FACTS_HEAD "\nnode = %s\ncluster = %s\nname = %s\nsecret = %s\nincarnation = %llu\n"
-                   "generation = %llu\nview = %llu\nport = %u\nauthority = %s\n",
-        stint_id_text(f->node_id, node), stint_id_text(f->cluster_id, cluster), f->name, secret,
-        (unsigned long long)f->incarnation, (unsigned long long)f->generation,
+        FACTS_HEAD
+        "\nnode = %s\ncluster = %s\nname = %s\nsecret = %s\nincarnation = %llu\n"
+        "generation = %llu\nview = %llu\nport = %u\nauthority = %s\n",
+        stint_id_text(f->node_id, node), stint_id_text(f->cluster_id, cluster), f->name,
+        secret, (unsigned long long)f->incarnation, (unsigned long long)f->generation,
         (unsigned long long)f->view, f->port, f->authority ? "yes" : "no");
     for (uint32_t i = 0; i < f->join_count; i++) {
         at += text_format(out + at, size - at, "join = %s\n", f->join[i]);
@@ -152,7 +159,8 @@ parse_value(struct datadir_facts *f, enum fact fact, const char *value)
     case FACT_CLUSTER:
         return stint_id_parse(value, &f->cluster_id) == STINT_OK;
     case FACT_NAME:
-        return text_is_name(value, LIMIT_NAME) && text_copy(f->name, sizeof f->name, value) > 0;
+        return text_is_name(value, LIMIT_NAME) &&
+               text_copy(f->name, sizeof f->name, value) > 0;
     case FACT_SECRET:
         return text_unhex(f->join_secret, sizeof f->join_secret, value);
     case FACT_INCARNATION:
@@ -178,9 +186,10 @@ parse_value(struct datadir_facts *f, enum fact fact, const char *value)
 static bool
 parse_fact(struct datadir_facts *f, char *line, unsigned *seen)
 {
-    static const char *const names[FACT_COUNT] = { "node",        "cluster",    "name", "secret",
-                                                   "incarnation", "generation", "view", "port",
-                                                   "authority",   "join" };
+    static const char *const names[FACT_COUNT] = {
+        "node",       "cluster", "name", "secret",    "incarnation",
+        "generation", "view",    "port", "authority", "join"
+    };
     char *equals = strstr(line, " = ");
     if (equals == NULL) {
         return false;
@@ -243,15 +252,17 @@ read_all(int fd, char *text, size_t size)
 }
 
 enum stint_status
-datadir_load(const struct datadir *d, struct datadir_facts *facts, char *error, size_t error_size)
+datadir_load(const struct datadir *d, struct datadir_facts *facts, char *error,
+             size_t error_size)
 {
     char text[FACTS_SIZE_MAX + 1];
     bool newer = false;
     memset(facts, 0, sizeof *facts);
     int fd = openat(d->fd, DATADIR_FACTS, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) {
-        return errno == ENOENT ? STINT_NOT_FOUND
-                               : system_failed(d->path, DATADIR_FACTS, error, error_size);
+        return errno == ENOENT
+                   ? STINT_NOT_FOUND
+                   : system_failed(d->path, DATADIR_FACTS, error, error_size);
     }
     ssize_t size = read_all(fd, text, sizeof text - 1);
     (void)close(fd);
@@ -259,7 +270,8 @@ datadir_load(const struct datadir *d, struct datadir_facts *facts, char *error, 
         return system_failed(d->path, DATADIR_FACTS, error, error_size);
     }
     text[size] = '\0';
-    unsigned wrong = strlen(text) == (size_t)size ? parse_facts(facts, text, &newer) : 1;
+    unsigned wrong =
+        strlen(text) == (size_t)size ? parse_facts(facts, text, &newer) : 1;
     explicit_bzero(text, sizeof text);
     if (wrong == 0) {
         return STINT_OK;
@@ -267,11 +279,13 @@ datadir_load(const struct datadir *d, struct datadir_facts *facts, char *error, 
     memset(facts, 0, sizeof *facts);
     if (wrong == 1 && newer) {
         (void)text_format(error, error_size,
-                          "%s/" DATADIR_FACTS ": written by a newer version of Stint", d->path);
+                          "%s/" DATADIR_FACTS ": written by a newer version of Stint",
+                          d->path);
         return STINT_BAD_VERSION;
     }
     (void)text_format(error, error_size,
-                      "%s/" DATADIR_FACTS ": damaged in line %u; restore it, or start with an empty "
+                      "%s/" DATADIR_FACTS
+                      ": damaged in line %u; restore it, or start with an empty "
                       "data directory",
                       d->path, wrong);
     return STINT_IO;
@@ -305,14 +319,15 @@ datadir_save(const struct datadir *d, const struct datadir_facts *facts, char *e
     if (fd < 0) {
         return system_failed(d->path, FACTS_TEMPORARY, error, error_size);
     }
-    /* The content, then the name, then the directory that has the name: in that order no crash
-     * leaves a name with half a content. */
+    /* The content, then the name, then the directory that has the name: in that order
+     * no crash leaves a name with half a content. */
     bool ok = write_all(fd, text, size) && fsync(fd) == 0;
     int saved = errno;
     explicit_bzero(text, sizeof text);
     (void)close(fd);
     errno = saved;
-    if (!ok || renameat(d->fd, FACTS_TEMPORARY, d->fd, DATADIR_FACTS) != 0 || fsync(d->fd) != 0) {
+    if (!ok || renameat(d->fd, FACTS_TEMPORARY, d->fd, DATADIR_FACTS) != 0 ||
+        fsync(d->fd) != 0) {
         return system_failed(d->path, DATADIR_FACTS, error, error_size);
     }
     return STINT_OK;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The inside of struct stint_node: the machine (core), what it acts on (net, store, data directory)
- * and what is kept between two turns of the loop. options.c reads what the user wants, setup.c builds the
- * node from it, loop.c runs it, node.c is the public face.
+ * The inside of struct stint_node: the machine (core), what it acts on (net, store,
+ * data directory) and what is kept between two turns of the loop. options.c reads what
+ * the user wants, setup.c builds the node from it, loop.c runs it, node.c is the public
+ * face.
  */
 #ifndef STINT_HOST_HOST_H
 #define STINT_HOST_HOST_H
@@ -22,7 +23,8 @@
 enum {
     HOST_LABELS_SIZE = 1024,
     HOST_MODULES_MAX = 64,
-    HOST_ANSWERS_MAX = 512, /* answers to effects that failed at once, waiting to be events */
+    HOST_ANSWERS_MAX =
+        512, /* answers to effects that failed at once, waiting to be events */
 };
 
 /* The user's options, checked and copied. Strings that were not given are empty. */
@@ -84,21 +86,21 @@ struct stint_node {
 };
 
 /*
- * Checks and copies the options that are plain data; STINT_INVALID and one line. `known` is what
- * the library's caller was compiled with, zero-extended.
+ * Checks and copies the options that are plain data; STINT_INVALID and one line.
+ * `known` is what the library's caller was compiled with, zero-extended.
  */
-STINT_MUST_USE enum stint_status host_options_read(struct host_options *out,
-                                                   const struct stint_node_options *known,
-                                                   char *error, size_t error_size);
+STINT_MUST_USE enum stint_status host_options_read(
+    struct host_options *out, const struct stint_node_options *known, char *error,
+    size_t error_size);
 
 /* Whether the host part of an endpoint is this machine alone. */
 bool host_is_loopback(const char *endpoint);
 
-/* Builds all of a node whose options are read; on failure the caller frees what there is with
- * host_teardown. */
+/* Builds all of a node whose options are read; on failure the caller frees what there
+ * is with host_teardown. */
 STINT_MUST_USE enum stint_status host_setup(struct stint_node *n,
-                                            const struct stint_node_options *known, char *error,
-                                            size_t error_size);
+                                            const struct stint_node_options *known,
+                                            char *error, size_t error_size);
 void host_teardown(struct stint_node *n);
 
 /* Reads the identity from the keys and checks it against the clock. */

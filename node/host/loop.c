@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The loop of a node: events in, effects out. A turn looks at everything once, with a bound on each,
- * so that neither a flood of frames nor busy tasklets keep the rest waiting: frames, then the store,
- * then time, then tasklets.
+ * The loop of a node: events in, effects out. A turn looks at everything once, with a
+ * bound on each, so that neither a flood of frames nor busy tasklets keep the rest
+ * waiting: frames, then the store, then time, then tasklets.
  */
 #include <errno.h>
 #include <string.h>
@@ -50,20 +50,23 @@ void
 host_save_facts(struct stint_node *n)
 {
     char error[STINT_NODE_ERROR_SIZE];
-    n->facts_unsaved = datadir_save(&n->data, &n->facts, error, sizeof error) != STINT_OK;
+    n->facts_unsaved =
+        datadir_save(&n->data, &n->facts, error, sizeof error) != STINT_OK;
     if (n->facts_unsaved) {
         (void)text_copy(n->error, sizeof n->error, error);
         host_log(n, STINT_LOG_ERROR, "%s; tries again", error);
     }
 }
 
-/* An effect failed at once. The core is told as of any other event, but not inside its own step. */
+/* An effect failed at once. The core is told as of any other event, but not inside its
+ * own step. */
 static void
 answer_later(struct stint_node *n, enum node_event_kind kind, uint64_t number,
              enum store_result result)
 {
     if (n->answer_count == HOST_ANSWERS_MAX) {
-        host_log(n, STINT_LOG_ERROR, "too many failures at once; the answer to one is lost");
+        host_log(n, STINT_LOG_ERROR,
+                 "too many failures at once; the answer to one is lost");
         return;
     }
     uint32_t place = (n->answer_first + n->answer_count++) % HOST_ANSWERS_MAX;
@@ -113,7 +116,8 @@ carry_out(struct stint_node *n, const struct node_effect *e)
     case NODE_SEND:
         /* What a link does not take is lost here and repeated by its session. */
         if (link_send(n->net, e->link, e->bytes) == STINT_LIMIT) {
-            host_log(n, STINT_LOG_ERROR, "a frame of %zu bytes cannot be sent", e->bytes.size);
+            host_log(n, STINT_LOG_ERROR, "a frame of %zu bytes cannot be sent",
+                     e->bytes.size);
         }
         break;
     case NODE_STORE_COMMIT:
@@ -167,7 +171,8 @@ take_requests(struct stint_node *n)
     uint64_t count;
     uint32_t drain_ms;
     (void)!read(n->wake_fd, &count, sizeof count);
-    while (!n->ended && read(n->stop_fd[0], &drain_ms, sizeof drain_ms) == sizeof drain_ms) {
+    while (!n->ended &&
+           read(n->stop_fd[0], &drain_ms, sizeof drain_ms) == sizeof drain_ms) {
         feed(n, &(struct node_event){ .kind = NODE_STOP, .drain_ms = drain_ms });
     }
 }
@@ -247,21 +252,24 @@ take_store(struct stint_node *n)
             (void)text_copy(n->error, sizeof n->error, store_error(n->store));
             host_log(n, STINT_LOG_ERROR, "%s", store_error(n->store));
         }
-        feed(n, &(struct node_event){ .kind = NODE_STORE_DONE, .number = number, .result = result });
+        feed(n, &(struct node_event){
+                    .kind = NODE_STORE_DONE, .number = number, .result = result });
     }
     if (!n->ended) {
         load_rows(n);
     }
 }
 
-/* What this node's thread used since the last sample; a node's own share even beside others in one process. */
+/* What this node's thread used since the last sample; a node's own share even beside
+ * others in one process. */
 static void
 sample(struct stint_node *n, uint64_t now_ns)
 {
     struct timespec cpu;
     struct node_event event = { .kind = NODE_SAMPLE };
     if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu) == 0) {
-        uint64_t cpu_ns = (uint64_t)cpu.tv_sec * UINT64_C(1000000000) + (uint64_t)cpu.tv_nsec;
+        uint64_t cpu_ns =
+            (uint64_t)cpu.tv_sec * UINT64_C(1000000000) + (uint64_t)cpu.tv_nsec;
         uint64_t wall = now_ns - n->sampled_at;
         if (n->sampled_at != 0 && wall > 0 && cpu_ns >= n->cpu_ns) {
             uint64_t permille = (cpu_ns - n->cpu_ns) * 1000 / wall;
@@ -306,7 +314,8 @@ host_turn(struct stint_node *n)
 int
 host_timeout_ms(const struct stint_node *n)
 {
-    if (n->ended || link_pending(n->net) || n->answer_count > 0 || node_runnable(n->core)) {
+    if (n->ended || link_pending(n->net) || n->answer_count > 0 ||
+        node_runnable(n->core)) {
         return 0;
     }
     uint64_t at = node_deadline(n->core);

@@ -13,8 +13,9 @@
 #include "link/sysmem.h"
 #include "wire/wire.h"
 
-/* What the first release's structure had: a program compiled with it is served for ever. */
-#define OPTIONS_SIZE_FIRST                                                              \
+/* What the first release's structure had: a program compiled with it is served for
+ * ever. */
+#define OPTIONS_SIZE_FIRST \
     (offsetof(struct stint_node_options, allocator) + sizeof(struct stint_allocator))
 
 static struct stint_node *
@@ -42,8 +43,8 @@ allocate(const struct stint_node_options *known)
 }
 
 enum stint_status
-stint_node_create(const struct stint_node_options *options, struct stint_node **node, char *error,
-                  size_t error_size)
+stint_node_create(const struct stint_node_options *options, struct stint_node **node,
+                  char *error, size_t error_size)
 {
     struct stint_node_options known = { .size = 0 };
     char own[STINT_NODE_ERROR_SIZE];
@@ -54,10 +55,12 @@ stint_node_create(const struct stint_node_options *options, struct stint_node **
     }
     error[0] = '\0';
     if (options->size < OPTIONS_SIZE_FIRST) {
-        (void)text_copy(error, error_size, "options: not begun with STINT_NODE_OPTIONS_INIT");
+        (void)text_copy(error, error_size,
+                        "options: not begun with STINT_NODE_OPTIONS_INIT");
         return STINT_INVALID;
     }
-    memcpy(&known, options, options->size < sizeof known ? options->size : sizeof known);
+    memcpy(&known, options,
+           options->size < sizeof known ? options->size : sizeof known);
     if (wire_init() != STINT_OK) {
         (void)text_copy(error, error_size, "libsodium cannot work on this machine");
         return STINT_ERROR;
@@ -67,7 +70,8 @@ stint_node_create(const struct stint_node_options *options, struct stint_node **
         (void)text_copy(error, error_size, "out of memory");
         return STINT_NO_MEMORY;
     }
-    enum stint_status status = host_options_read(&n->options, &known, error, error_size);
+    enum stint_status status =
+        host_options_read(&n->options, &known, error, error_size);
     if (status == STINT_OK) {
         status = host_setup(n, &known, error, error_size);
     }
@@ -122,8 +126,8 @@ stint_node_timeout_ms(const struct stint_node *n)
 void
 stint_node_stop(struct stint_node *n, uint32_t drain_ms)
 {
-    /* Called from signal handlers: write(2) and nothing else, and errno as it was. A full pipe
-     * already holds thousands of requests to stop. */
+    /* Called from signal handlers: write(2) and nothing else, and errno as it was. A
+     * full pipe already holds thousands of requests to stop. */
     int saved = errno;
     (void)!write(n->stop_fd[1], &drain_ms, sizeof drain_ms);
     errno = saved;
@@ -148,9 +152,10 @@ stint_node_reload(struct stint_node *n)
         return status;
     }
     if (memcmp(renewed.server_secret, n->identity.server_secret, CERT_KEY_SIZE) != 0) {
-        (void)text_format(n->error, sizeof n->error,
-                          "%s: the cluster's server key is another one; that needs a restart",
-                          n->options.keys_dir);
+        (void)text_format(
+            n->error, sizeof n->error,
+            "%s: the cluster's server key is another one; that needs a restart",
+            n->options.keys_dir);
         status = STINT_INVALID;
     } else {
         status = node_set_identity(n->core, &renewed);

@@ -35,27 +35,32 @@ take_text(struct reading *r, const char *option, const char *in, char *out, size
 bool
 host_is_loopback(const char *endpoint)
 {
-    static const char *const hosts[] = { "tcp://127.", "tcp://localhost:", "tcp://[::1]:" };
+    static const char *const hosts[] = { "tcp://127.",
+                                         "tcp://localhost:", "tcp://[::1]:" };
     for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
         if (strncmp(endpoint, hosts[i], strlen(hosts[i])) == 0) {
             /* 127.evil.example is a name, not an address. */
-            return i != 0 || strspn(endpoint + 6, "0123456789.") == strcspn(endpoint + 6, ":");
+            return i != 0 ||
+                   strspn(endpoint + 6, "0123456789.") == strcspn(endpoint + 6, ":");
         }
     }
     return false;
 }
 
 static bool
-take_endpoints(struct reading *r, struct host_options *out, const struct stint_node_options *in)
+take_endpoints(struct reading *r, struct host_options *out,
+               const struct stint_node_options *in)
 {
-    if (!take_text(r, "listen", in->listen == NULL ? DEFAULT_LISTEN : in->listen, out->listen,
-                   sizeof out->listen) ||
-        !take_text(r, "advertise", in->advertise, out->advertise, sizeof out->advertise)) {
+    if (!take_text(r, "listen", in->listen == NULL ? DEFAULT_LISTEN : in->listen,
+                   out->listen, sizeof out->listen) ||
+        !take_text(r, "advertise", in->advertise, out->advertise,
+                   sizeof out->advertise)) {
         return false;
     }
     if (!link_listen_valid(out->listen)) {
         (void)text_format(r->error, r->error_size,
-                          "listen: '%s' is not of the form tcp://HOST:PORT", out->listen);
+                          "listen: '%s' is not of the form tcp://HOST:PORT",
+                          out->listen);
         return false;
     }
     if (out->advertise[0] != '\0' && !link_endpoint_valid(out->advertise)) {
@@ -86,12 +91,14 @@ take_store(struct reading *r, struct host_options *out, const char *uri)
         out->store[0] = '\0';
         return true;
     }
-    if (strncmp(uri, scheme, sizeof scheme - 1) != 0 || uri[sizeof scheme - 1] == '\0') {
-        (void)text_format(r->error, r->error_size, "store: '%.150s' is not of the form sqlite:FILE",
-                          uri);
+    if (strncmp(uri, scheme, sizeof scheme - 1) != 0 ||
+        uri[sizeof scheme - 1] == '\0') {
+        (void)text_format(r->error, r->error_size,
+                          "store: '%.150s' is not of the form sqlite:FILE", uri);
         return false;
     }
-    return take_text(r, "store", uri + sizeof scheme - 1, out->store, sizeof out->store);
+    return take_text(r, "store", uri + sizeof scheme - 1, out->store,
+                     sizeof out->store);
 }
 
 /* k=v, comma separated; keys are names. */
@@ -124,7 +131,8 @@ take_labels(struct reading *r, struct host_options *out, const char *labels)
     if (!take_text(r, "labels", labels, out->labels, sizeof out->labels)) {
         return false;
     }
-    if (!text_is_printable(out->labels, sizeof out->labels - 1) || !labels_valid(out->labels)) {
+    if (!text_is_printable(out->labels, sizeof out->labels - 1) ||
+        !labels_valid(out->labels)) {
         return refuse(r, "labels", "not of the form KEY=VALUE,KEY=VALUE");
     }
     return true;
@@ -138,16 +146,19 @@ check_insecure(struct reading *r, const struct host_options *o)
     for (uint32_t i = 0; i < o->join_count; i++) {
         local = local && host_is_loopback(o->join[i]);
     }
-    return local || refuse(r, "insecure", "only with endpoints of this machine (127.0.0.1)");
+    return local ||
+           refuse(r, "insecure", "only with endpoints of this machine (127.0.0.1)");
 }
 
 static bool
 check_lists(struct reading *r, const struct stint_node_options *in)
 {
-    if (in->module_path_count > HOST_MODULES_MAX || in->module_count > HOST_MODULES_MAX) {
+    if (in->module_path_count > HOST_MODULES_MAX ||
+        in->module_count > HOST_MODULES_MAX) {
         return refuse(r, "modules", "at most 64");
     }
-    if ((in->join_count > 0 && in->join == NULL) || (in->module_count > 0 && in->modules == NULL) ||
+    if ((in->join_count > 0 && in->join == NULL) ||
+        (in->module_count > 0 && in->modules == NULL) ||
         (in->module_path_count > 0 && in->module_paths == NULL)) {
         return refuse(r, "options", "a count without its list");
     }
@@ -165,36 +176,41 @@ check_lists(struct reading *r, const struct stint_node_options *in)
 }
 
 static bool
-read_all(struct reading *r, struct host_options *out, const struct stint_node_options *in)
+read_all(struct reading *r, struct host_options *out,
+         const struct stint_node_options *in)
 {
     out->found = in->found;
     out->insecure = in->insecure;
     out->detect_fast = in->detect_fast;
     out->join_timeout_ms = in->join_timeout_ms;
     if (!text_is_name(in->name, LIMIT_NAME)) {
-        return refuse(r, "name", in->name == NULL || in->name[0] == '\0'
-                                     ? "a node needs one"
-                                     : "1 to 63 letters, digits, '.', '_' and '-'");
+        return refuse(r, "name",
+                      in->name == NULL || in->name[0] == '\0'
+                          ? "a node needs one"
+                          : "1 to 63 letters, digits, '.', '_' and '-'");
     }
     if (in->data_dir == NULL || in->data_dir[0] == '\0') {
         return refuse(r, "data", "a node needs a data directory");
     }
     if (!in->insecure && (in->keys_dir == NULL || in->keys_dir[0] == '\0')) {
-        return refuse(r, "keys", "a node needs a key directory (or insecure, for trying)");
+        return refuse(r, "keys",
+                      "a node needs a key directory (or insecure, for trying)");
     }
     if (in->found && in->join_count > 0) {
-        return refuse(r, "found", "contradicts join: a node founds a cluster or joins one");
+        return refuse(r, "found",
+                      "contradicts join: a node founds a cluster or joins one");
     }
     return take_text(r, "name", in->name, out->name, sizeof out->name) &&
            take_text(r, "data", in->data_dir, out->data_dir, sizeof out->data_dir) &&
            take_text(r, "keys", in->keys_dir, out->keys_dir, sizeof out->keys_dir) &&
-           check_lists(r, in) && take_endpoints(r, out, in) && take_store(r, out, in->store) &&
-           take_labels(r, out, in->labels) && (!in->insecure || check_insecure(r, out));
+           check_lists(r, in) && take_endpoints(r, out, in) &&
+           take_store(r, out, in->store) && take_labels(r, out, in->labels) &&
+           (!in->insecure || check_insecure(r, out));
 }
 
 enum stint_status
-host_options_read(struct host_options *out, const struct stint_node_options *known, char *error,
-                  size_t error_size)
+host_options_read(struct host_options *out, const struct stint_node_options *known,
+                  char *error, size_t error_size)
 {
     struct reading r = { error, error_size };
     memset(out, 0, sizeof *out);

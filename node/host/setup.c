@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Builds a node from the outside in: keys, data directory, store, listener, modules, machine. Each
- * step only takes; host_teardown gives back whatever was taken, in the reverse order, so a failure
- * anywhere needs no unwinding of its own.
+ * Builds a node from the outside in: keys, data directory, store, listener, modules,
+ * machine. Each step only takes; host_teardown gives back whatever was taken, in the
+ * reverse order, so a failure anywhere needs no unwinding of its own.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,9 +16,9 @@
 #include "base/span.h"
 #include "base/text.h"
 #include "host/host.h"
+#include "host/keyfiles.h"
 #include "link/clock.h"
 #include "link/entropy.h"
-#include "link/keydir.h"
 
 #define HOST_NAME_SIZE 100
 #define DAY_MS UINT64_C(86400000)
@@ -32,18 +32,20 @@ fail(char *error, size_t error_size, enum stint_status status, const char *text)
 }
 
 enum stint_status
-host_identity(const struct host_options *o, struct identity *out, char *error, size_t error_size)
+host_identity(const struct host_options *o, struct identity *out, char *error,
+              size_t error_size)
 {
     struct certificate certificate;
     enum stint_status status;
     if (o->insecure) {
         status = cert_dev_identity(ROLE_NODE, o->name, out);
         if (status != STINT_OK) {
-            (void)text_format(error, error_size, "no development keys for '%s'", o->name);
+            (void)text_format(error, error_size, "no development keys for '%s'",
+                              o->name);
         }
         return status;
     }
-    status = keydir_identity(o->keys_dir, ROLE_NODE, o->name, out, error, error_size);
+    status = keyfiles_identity(o->keys_dir, o->name, out, error, error_size);
     if (status != STINT_OK) {
         return status;
     }
@@ -62,7 +64,8 @@ warn_of_renewal(struct stint_node *n)
     uint64_t end = n->identity.certificate.not_after_ms;
     uint64_t now = clock_wall_ms();
     if (!n->options.insecure && end < now + RENEWAL_DAYS * DAY_MS) {
-        host_log(n, STINT_LOG_WARN, "the certificate of node %s ends in %llu days; renew it",
+        host_log(n, STINT_LOG_WARN,
+                 "the certificate of node %s ends in %llu days; renew it",
                  n->options.name, (unsigned long long)((end - now) / DAY_MS));
     }
     if (n->options.insecure) {
@@ -84,14 +87,16 @@ check_facts(const struct stint_node *n, char *error, size_t error_size)
         return STINT_WRONG_CLUSTER;
     }
     if (!id_equal(f->node_id, c->subject)) {
-        (void)text_format(error, error_size, "data directory %s: belongs to node %s, not to %s",
+        (void)text_format(error, error_size,
+                          "data directory %s: belongs to node %s, not to %s",
                           n->data.path, f->name, c->name);
         return STINT_INVALID;
     }
     if (n->options.found && !f->authority) {
-        (void)text_format(error, error_size,
-                          "found: the data directory %s is that of a member, not of a founder",
-                          n->data.path);
+        (void)text_format(
+            error, error_size,
+            "found: the data directory %s is that of a member, not of a founder",
+            n->data.path);
         return STINT_INVALID;
     }
     return STINT_OK;
@@ -116,7 +121,8 @@ settle_join(struct stint_node *n)
     struct datadir_facts *f = &n->facts;
     if (f->authority) {
         if (o->join_count > 0) {
-            host_log(n, STINT_LOG_WARN, "join is ignored: this node has the cluster's store");
+            host_log(n, STINT_LOG_WARN,
+                     "join is ignored: this node has the cluster's store");
         }
         o->join_count = 0;
         return;
@@ -130,13 +136,15 @@ settle_join(struct stint_node *n)
     memcpy(o->join, f->join, sizeof o->join);
 }
 
-_Static_assert(sizeof((struct host_options *)0)->join == sizeof((struct datadir_facts *)0)->join,
+_Static_assert(sizeof((struct host_options *)0)->join ==
+                   sizeof((struct datadir_facts *)0)->join,
                "both lists are copied as a whole");
 
 static enum stint_status
 open_data(struct stint_node *n, char *error, size_t error_size)
 {
-    enum stint_status status = datadir_open(&n->data, n->options.data_dir, error, error_size);
+    enum stint_status status =
+        datadir_open(&n->data, n->options.data_dir, error, error_size);
     if (status != STINT_OK) {
         return status;
     }
@@ -145,10 +153,11 @@ open_data(struct stint_node *n, char *error, size_t error_size)
         status = check_facts(n, error, error_size);
     } else if (status == STINT_NOT_FOUND) {
         if (!n->options.found && n->options.join_count == 0) {
-            (void)text_format(error, error_size,
-                              "data directory %s is empty: found a cluster (--found) or join one "
-                              "(--join ENDPOINT)",
-                              n->data.path);
+            (void)text_format(
+                error, error_size,
+                "data directory %s is empty: found a cluster (--found) or join one "
+                "(--join ENDPOINT)",
+                n->data.path);
             return STINT_INVALID;
         }
         new_facts(n);
@@ -160,7 +169,8 @@ open_data(struct stint_node *n, char *error, size_t error_size)
     return status;
 }
 
-/* A store is made only while nothing says that there was one: a lost file is not a new cluster. */
+/* A store is made only while nothing says that there was one: a lost file is not a new
+ * cluster. */
 static enum stint_status
 open_store(struct stint_node *n, char *error, size_t error_size)
 {
@@ -175,7 +185,8 @@ open_store(struct stint_node *n, char *error, size_t error_size)
     if (n->options.store[0] != '\0') {
         (void)text_copy(path, sizeof path, n->options.store);
     } else if (datadir_path(&n->data, DATADIR_STORE, path, sizeof path) != STINT_OK) {
-        return fail(error, error_size, STINT_INVALID, "data directory: the path is too long");
+        return fail(error, error_size, STINT_INVALID,
+                    "data directory: the path is too long");
     }
     return store_open(&n->store, &n->shell_mem, path, fresh, error, error_size);
 }
@@ -198,9 +209,9 @@ wants_any_port(const char *listen)
 }
 
 /*
- * Binds. A port that was picked once is taken again, since others know it. When somebody else has it
- * meanwhile a member may take another one: it tells where it is when it joins. A founder may not:
- * the others would never find it.
+ * Binds. A port that was picked once is taken again, since others know it. When
+ * somebody else has it meanwhile a member may take another one: it tells where it is
+ * when it joins. A founder may not: the others would never find it.
  */
 static enum stint_status
 open_net(struct stint_node *n, char *error, size_t error_size)
@@ -214,12 +225,13 @@ open_net(struct stint_node *n, char *error, size_t error_size)
     bool any = wants_any_port(listen);
     enum stint_status status = STINT_EXISTS;
     if (any && n->facts.port != 0) {
-        (void)text_format(kept, sizeof kept, "%.*s:%u", (int)(strrchr(listen, ':') - listen),
-                          listen, n->facts.port);
+        (void)text_format(kept, sizeof kept, "%.*s:%u",
+                          (int)(strrchr(listen, ':') - listen), listen, n->facts.port);
         config.listen = kept;
         status = link_open(&n->net, &config, error, error_size);
         if (status == STINT_EXISTS && !n->facts.authority) {
-            host_log(n, STINT_LOG_WARN, "%s (its port of last time); takes another port", error);
+            host_log(n, STINT_LOG_WARN,
+                     "%s (its port of last time); takes another port", error);
             config.listen = listen;
             status = link_open(&n->net, &config, error, error_size);
         }
@@ -233,7 +245,8 @@ open_net(struct stint_node *n, char *error, size_t error_size)
     return status;
 }
 
-/* Where others reach this node. An address that means "all of this machine" is no such place. */
+/* Where others reach this node. An address that means "all of this machine" is no such
+ * place. */
 static enum stint_status
 settle_endpoint(struct stint_node *n, char *error, size_t error_size)
 {
@@ -248,16 +261,18 @@ settle_endpoint(struct stint_node *n, char *error, size_t error_size)
         }
         if (gethostname(host, sizeof host) != 0) {
             return fail(error, error_size, STINT_INVALID,
-                        "listen: this machine has no name; say where others reach it (advertise)");
+                        "listen: this machine has no name; say where others reach it "
+                        "(advertise)");
         }
         host[sizeof host - 1] = '\0';
         (void)text_format(n->endpoint, sizeof n->endpoint, "tcp://%s:%s", host,
                           strrchr(bound, ':') + 1);
     }
     if (!link_endpoint_valid(n->endpoint)) {
-        (void)text_format(error, error_size,
-                          "%s is no endpoint that others could use; say one (advertise)",
-                          n->endpoint);
+        (void)text_format(
+            error, error_size,
+            "%s is no endpoint that others could use; say one (advertise)",
+            n->endpoint);
         return STINT_INVALID;
     }
     return STINT_OK;
@@ -319,10 +334,12 @@ open_polling(struct stint_node *n, char *error, size_t error_size)
 {
     n->poll_fd = epoll_create1(EPOLL_CLOEXEC);
     n->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (n->poll_fd < 0 || n->wake_fd < 0 || pipe2(n->stop_fd, O_NONBLOCK | O_CLOEXEC) != 0 ||
+    if (n->poll_fd < 0 || n->wake_fd < 0 ||
+        pipe2(n->stop_fd, O_NONBLOCK | O_CLOEXEC) != 0 ||
         watch(n->poll_fd, n->wake_fd) != 0 || watch(n->poll_fd, n->stop_fd[0]) != 0 ||
         watch(n->poll_fd, link_fd(n->net)) != 0) {
-        (void)text_format(error, error_size, "cannot open descriptors: %s", strerror(errno));
+        (void)text_format(error, error_size, "cannot open descriptors: %s",
+                          strerror(errno));
         return STINT_IO;
     }
     return STINT_OK;
@@ -332,7 +349,8 @@ enum stint_status
 host_setup(struct stint_node *n, const struct stint_node_options *known, char *error,
            size_t error_size)
 {
-    enum stint_status status = host_identity(&n->options, &n->identity, error, error_size);
+    enum stint_status status =
+        host_identity(&n->options, &n->identity, error, error_size);
     if (status == STINT_OK) {
         warn_of_renewal(n);
         status = open_data(n, error, error_size);
@@ -353,7 +371,8 @@ host_setup(struct stint_node *n, const struct stint_node_options *known, char *e
         status = make_core(n, known, error, error_size);
     }
     if (status == STINT_OK) {
-        /* Before anything is said to anybody: a node that cannot remember must not begin. */
+        /* Before anything is said to anybody: a node that cannot remember must not
+         * begin. */
         status = datadir_save(&n->data, &n->facts, error, error_size);
     }
     return status;

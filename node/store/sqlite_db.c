@@ -23,8 +23,9 @@ static const char schema[] =
     "  generation INTEGER NOT NULL, view INTEGER NOT NULL);"
     "CREATE TABLE row (kind INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL,"
     "  PRIMARY KEY (kind, key)) WITHOUT ROWID;"
-    "PRAGMA application_id = " STRING(DB_APPLICATION_ID) ";"
-    "PRAGMA user_version = " STRING(DB_VERSION) ";";
+    "PRAGMA application_id = " STRING(
+        DB_APPLICATION_ID) ";"
+                           "PRAGMA user_version = " STRING(DB_VERSION) ";";
 
 void
 db_error(sqlite3 *db, const char *path, char *error, size_t error_size)
@@ -82,10 +83,12 @@ refused(sqlite3 *db, int rc, const char *path, char *error, size_t error_size)
         (void)text_format(error, error_size, "store %s: another process uses it", path);
         return STINT_BUSY;
     case SQLITE_NOTADB:
-        (void)text_format(error, error_size, "store %s: this is not a Stint store", path);
+        (void)text_format(error, error_size, "store %s: this is not a Stint store",
+                          path);
         return STINT_IO;
     case SQLITE_CORRUPT:
-        (void)text_format(error, error_size, "store %s: the file is damaged; restore it from a copy",
+        (void)text_format(error, error_size,
+                          "store %s: the file is damaged; restore it from a copy",
                           path);
         return STINT_IO;
     case SQLITE_NOMEM:
@@ -97,8 +100,9 @@ refused(sqlite3 *db, int rc, const char *path, char *error, size_t error_size)
     }
 }
 
-/* How the file is used. Exclusive before the first access: then the write-ahead index needs no
- * shared memory, and a second process is told at once instead of at its first write. */
+/* How the file is used. Exclusive before the first access: then the write-ahead index
+ * needs no shared memory, and a second process is told at once instead of at its first
+ * write. */
 static int
 configure(sqlite3 *db)
 {
@@ -127,11 +131,13 @@ make(sqlite3 *db)
     STINT_ASSERT(got == (ssize_t)sizeof id.bytes);
     int rc = db_run(db, schema);
     if (rc == SQLITE_OK) {
-        rc = sqlite3_prepare_v2(db, "INSERT INTO store VALUES (1, ?, 1, 0)", -1, &statement, NULL);
+        rc = sqlite3_prepare_v2(db, "INSERT INTO store VALUES (1, ?, 1, 0)", -1,
+                                &statement, NULL);
     }
     if (rc == SQLITE_OK) {
         (void)sqlite3_bind_blob(statement, 1, id.bytes, sizeof id.bytes, SQLITE_STATIC);
-        rc = sqlite3_step(statement) == SQLITE_DONE ? SQLITE_OK : sqlite3_extended_errcode(db);
+        rc = sqlite3_step(statement) == SQLITE_DONE ? SQLITE_OK
+                                                    : sqlite3_extended_errcode(db);
         (void)sqlite3_finalize(statement);
     }
     return rc == SQLITE_OK ? db_run(db, "COMMIT") : rc;
@@ -151,9 +157,10 @@ check(sqlite3 *db, const char *path, char *error, size_t error_size)
         rc = query(db, "PRAGMA user_version", &version, NULL, 0);
     }
     if (rc == SQLITE_OK && version != DB_VERSION) {
-        (void)text_format(error, error_size,
-                          "store %s: written in format %lld, this program knows format %d", path,
-                          (long long)version, DB_VERSION);
+        (void)text_format(
+            error, error_size,
+            "store %s: written in format %lld, this program knows format %d", path,
+            (long long)version, DB_VERSION);
         return STINT_BAD_VERSION;
     }
     if (rc == SQLITE_OK) {
@@ -180,11 +187,13 @@ db_open(sqlite3 **out, const char *path, bool create, char *error, size_t error_
         (void)text_format(error, error_size, "store %s: not a file", path);
         return STINT_IO;
     }
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0);
+    int flags =
+        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0);
     int rc = sqlite3_open_v2(path, &db, flags, NULL);
     int64_t tables = 0;
     if (rc == SQLITE_OK && sqlite3_db_readonly(db, "main") == 1) {
-        (void)text_format(error, error_size, "store %s: the file or its directory is read-only", path);
+        (void)text_format(error, error_size,
+                          "store %s: the file or its directory is read-only", path);
         db_close(db);
         return STINT_IO;
     }
@@ -199,8 +208,9 @@ db_open(sqlite3 **out, const char *path, bool create, char *error, size_t error_
     if (rc == SQLITE_OK && tables == 0 && create) {
         rc = make(db);
     }
-    enum stint_status status = rc == SQLITE_OK ? check(db, path, error, error_size)
-                                               : refused(db, rc, path, error, error_size);
+    enum stint_status status = rc == SQLITE_OK
+                                   ? check(db, path, error, error_size)
+                                   : refused(db, rc, path, error, error_size);
     if (status != STINT_OK) {
         db_close(db);
         return status;
@@ -220,7 +230,8 @@ db_head(sqlite3 *db, struct db_head *head)
     }
     if (sqlite3_step(statement) == SQLITE_ROW &&
         sqlite3_column_bytes(statement, 0) == (int)sizeof head->id.bytes) {
-        memcpy(head->id.bytes, sqlite3_column_blob(statement, 0), sizeof head->id.bytes);
+        memcpy(head->id.bytes, sqlite3_column_blob(statement, 0),
+               sizeof head->id.bytes);
         int64_t generation = sqlite3_column_int64(statement, 1);
         int64_t view = sqlite3_column_int64(statement, 2);
         if (generation >= 1 && view >= 0 && !id_is_zero(head->id)) {

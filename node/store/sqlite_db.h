@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The SQLite file of a store: opened exclusively, in write-ahead mode with a sync for each commit, checked before use. The
- * file is Stint's (application id), of a version that is known, and whole, or it is refused.
+ * The SQLite file of a store: opened exclusively, in write-ahead mode with a sync for
+ * each commit, checked before use. The file is Stint's (application id), of a version
+ * that is known, and whole, or it is refused.
  */
 #ifndef STINT_STORE_SQLITE_DB_H
 #define STINT_STORE_SQLITE_DB_H
@@ -20,11 +21,11 @@ struct db_head {
 };
 
 /*
- * Opens `path`, makes it when it is missing (or empty) and `create`. Statuses of store_open. On failure *db is NULL and
- * `error` has the line.
+ * Opens `path`, makes it when it is missing (or empty) and `create`. Statuses of
+ * store_open. On failure *db is NULL and `error` has the line.
  */
-STINT_MUST_USE enum stint_status db_open(sqlite3 **db, const char *path, bool create, char *error,
-                                         size_t error_size);
+STINT_MUST_USE enum stint_status db_open(sqlite3 **db, const char *path, bool create,
+                                         char *error, size_t error_size);
 
 /* Closes; NULL is allowed. */
 void db_close(sqlite3 *db);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The store of an authority: rows under a view number (wire/rows.h), changed by conditional
- * transactions. The interface is asynchronous and names no engine; SQLite is behind it. A commit
- * that was answered STORE_COMMITTED is on disk; one that was answered STORE_CONFLICT or
- * STORE_FAILED left no trace.
+ * The store of an authority: rows under a view number (wire/rows.h), changed by
+ * conditional transactions. The interface is asynchronous and names no engine; SQLite
+ * is behind it. A commit that was answered STORE_COMMITTED is on disk; one that was
+ * answered STORE_CONFLICT or STORE_FAILED left no trace.
  *
- * One thread; any number of stores in a process, one store for one file (a second opener is
- * refused). Calls may block for the length of a disk write.
+ * One thread; any number of stores in a process, one store for one file (a second
+ * opener is refused). Calls may block for the length of a disk write.
  */
 #ifndef STINT_STORE_STORE_H
 #define STINT_STORE_STORE_H
@@ -25,13 +25,14 @@ enum {
 struct store;
 
 /*
- * Opens (or, with `create`, makes) the store in file `path`. On failure *out is NULL and `error`
- * holds one line: STINT_NOT_FOUND no such file and not `create`; STINT_BUSY another process has it;
- * STINT_BAD_VERSION written by a newer version; STINT_IO damaged, not a store, read-only, or
- * whatever the disk says; STINT_NO_MEMORY.
+ * Opens (or, with `create`, makes) the store in file `path`. On failure *out is NULL
+ * and `error` holds one line: STINT_NOT_FOUND no such file and not `create`; STINT_BUSY
+ * another process has it; STINT_BAD_VERSION written by a newer version; STINT_IO
+ * damaged, not a store, read-only, or whatever the disk says; STINT_NO_MEMORY.
  */
-STINT_MUST_USE enum stint_status store_open(struct store **out, struct mem *mem, const char *path,
-                                            bool create, char *error, size_t error_size);
+STINT_MUST_USE enum stint_status store_open(struct store **out, struct mem *mem,
+                                            const char *path, bool create, char *error,
+                                            size_t error_size);
 
 /* Closes the file; what is committed stays. NULL is allowed. */
 void store_close(struct store *s);
@@ -40,19 +41,23 @@ void store_close(struct store *s);
 struct stint_id store_id(const struct store *s);
 
 /*
- * All rows in the order of (kind, key), with the view number (0: new) and the generation they
- * belong to, one consistent snapshot. The rows belong to the store and stay until the next
- * store_load or store_close. STINT_IO, STINT_NO_MEMORY: `store_error` says more.
+ * All rows in the order of (kind, key), with the view number (0: new) and the
+ * generation they belong to, one consistent snapshot. The rows belong to the store and
+ * stay until the next store_load or store_close. STINT_IO, STINT_NO_MEMORY:
+ * `store_error` says more.
  */
-STINT_MUST_USE enum stint_status store_load(struct store *s, const struct store_row **rows,
-                                            size_t *count, uint64_t *view, uint64_t *generation);
+STINT_MUST_USE enum stint_status store_load(struct store *s,
+                                            const struct store_row **rows,
+                                            size_t *count, uint64_t *view,
+                                            uint64_t *generation);
 
 /*
- * Begins a commit; everything in it is copied or done before the call returns. Its outcome comes
- * from store_next, exactly once, never from here. STINT_LIMIT: bounds above are broken, or too many
- * outcomes wait to be fetched; then there is no outcome.
+ * Begins a commit; everything in it is copied or done before the call returns. Its
+ * outcome comes from store_next, exactly once, never from here. STINT_LIMIT: bounds
+ * above are broken, or too many outcomes wait to be fetched; then there is no outcome.
  */
-STINT_MUST_USE enum stint_status store_commit(struct store *s, const struct store_commit *commit);
+STINT_MUST_USE enum stint_status store_commit(struct store *s,
+                                              const struct store_commit *commit);
 
 /* The next outcome in the order of the commits; false when there is none. */
 bool store_next(struct store *s, uint64_t *number, enum store_result *result);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * store.h over SQLite. A commit is one transaction; its first statement is the condition (the
- * view number), so that a refused commit has touched nothing.
+ * store.h over SQLite. A commit is one transaction; its first statement is the
+ * condition (the view number), so that a refused commit has touched nothing.
  *
- * A failure before COMMIT is certain: nothing happened. A failure of COMMIT itself is not, except
- * for a full disk: the last page may be in the log although its sync failed. Then the outcome is
- * UNKNOWN, and the file is closed and opened again before anything else, so that what SQLite
- * recovers from the disk, and not what it remembers, is what the next load tells.
+ * A failure before COMMIT is certain: nothing happened. A failure of COMMIT itself is
+ * not, except for a full disk: the last page may be in the log although its sync
+ * failed. Then the outcome is UNKNOWN, and the file is closed and opened again before
+ * anything else, so that what SQLite recovers from the disk, and not what it remembers,
+ * is what the next load tells.
  */
 #include "store/store.h"
 
@@ -73,11 +74,13 @@ connect(struct store *s, bool create)
         { &s->remove, "DELETE FROM row WHERE kind = ?1 AND key = ?2" },
     };
     struct db_head head;
-    enum stint_status status = db_open(&s->db, s->path, create, s->error, sizeof s->error);
+    enum stint_status status =
+        db_open(&s->db, s->path, create, s->error, sizeof s->error);
     if (status != STINT_OK) {
         return status;
     }
-    for (size_t i = 0; status == STINT_OK && i < sizeof prepare / sizeof *prepare; i++) {
+    for (size_t i = 0; status == STINT_OK && i < sizeof prepare / sizeof *prepare;
+         i++) {
         if (sqlite3_prepare_v3(s->db, prepare[i].sql, -1, SQLITE_PREPARE_PERSISTENT,
                                prepare[i].statement, NULL) != SQLITE_OK) {
             status = failed(s);
@@ -85,7 +88,8 @@ connect(struct store *s, bool create)
     }
     if (status == STINT_OK && db_head(s->db, &head) != STINT_OK) {
         (void)text_format(s->error, sizeof s->error,
-                          "store %s: the file is damaged; restore it from a copy", s->path);
+                          "store %s: the file is damaged; restore it from a copy",
+                          s->path);
         status = STINT_IO;
     }
     if (status != STINT_OK) {
@@ -103,7 +107,8 @@ connect_again(struct store *s)
     struct stint_id expected = s->id;
     enum stint_status status = connect(s, false);
     if (status == STINT_OK && !id_equal(expected, s->id)) {
-        (void)text_format(s->error, sizeof s->error, "store %s: the file was exchanged", s->path);
+        (void)text_format(s->error, sizeof s->error, "store %s: the file was exchanged",
+                          s->path);
         disconnect(s);
         status = STINT_IO;
     }
@@ -112,8 +117,8 @@ connect_again(struct store *s)
 }
 
 enum stint_status
-store_open(struct store **out, struct mem *mem, const char *path, bool create, char *error,
-           size_t error_size)
+store_open(struct store **out, struct mem *mem, const char *path, bool create,
+           char *error, size_t error_size)
 {
     const struct store_row *rows;
     size_t count;
@@ -126,13 +131,15 @@ store_open(struct store **out, struct mem *mem, const char *path, bool create, c
     }
     s->mem = mem;
     enum stint_status status = STINT_INVALID;
-    (void)text_format(s->error, sizeof s->error, "store: the path is empty or too long");
+    (void)text_format(s->error, sizeof s->error,
+                      "store: the path is empty or too long");
     if (path[0] != '\0' && strlen(path) < sizeof s->path) {
         (void)text_copy(s->path, sizeof s->path, path);
         status = connect(s, create);
     }
     if (status == STINT_OK) {
-        /* Reads every row once: what cannot be read is found now and not in the first crisis. */
+        /* Reads every row once: what cannot be read is found now and not in the first
+         * crisis. */
         status = store_load(s, &rows, &count, &view, &generation);
     }
     if (status != STINT_OK) {
@@ -191,7 +198,8 @@ static enum stint_status
 damaged(struct store *s)
 {
     (void)text_format(s->error, sizeof s->error,
-                      "store %s: a row that cannot be; restore the file from a copy", s->path);
+                      "store %s: a row that cannot be; restore the file from a copy",
+                      s->path);
     return STINT_IO;
 }
 
@@ -199,7 +207,8 @@ damaged(struct store *s)
 static enum stint_status
 measure(struct store *s, size_t *count, size_t *bytes)
 {
-    static const char sql[] = "SELECT count(*), total(length(key) + length(value)) FROM row";
+    static const char sql[] =
+        "SELECT count(*), total(length(key) + length(value)) FROM row";
     sqlite3_stmt *statement;
     if (sqlite3_prepare_v2(s->db, sql, -1, &statement, NULL) != SQLITE_OK) {
         return failed(s);
@@ -212,8 +221,9 @@ measure(struct store *s, size_t *count, size_t *bytes)
         status = failed(s);
     }
     (void)sqlite3_finalize(statement);
-    if (status == STINT_OK && (*count > STORE_ROWS_MAX ||
-                               *bytes > *count * (size_t)(STORE_KEY_MAX + STORE_VALUE_MAX))) {
+    if (status == STINT_OK &&
+        (*count > STORE_ROWS_MAX ||
+         *bytes > *count * (size_t)(STORE_KEY_MAX + STORE_VALUE_MAX))) {
         return damaged(s);
     }
     return status;
@@ -266,7 +276,8 @@ load_rows(struct store *s)
             mem_free(s->mem, s->bytes, bytes + 1);
             s->loaded = NULL;
             s->bytes = NULL;
-            (void)text_format(s->error, sizeof s->error, "store %s: out of memory", s->path);
+            (void)text_format(s->error, sizeof s->error, "store %s: out of memory",
+                              s->path);
             return STINT_NO_MEMORY;
         }
         s->loaded_count = count;
@@ -283,8 +294,8 @@ load_rows(struct store *s)
 }
 
 enum stint_status
-store_load(struct store *s, const struct store_row **rows, size_t *count, uint64_t *view,
-           uint64_t *generation)
+store_load(struct store *s, const struct store_row **rows, size_t *count,
+           uint64_t *view, uint64_t *generation)
 {
     struct db_head head;
     enum stint_status status = s->db == NULL ? connect_again(s) : STINT_OK;
@@ -311,7 +322,8 @@ store_load(struct store *s, const struct store_row **rows, size_t *count, uint64
 static int
 bind_blob(sqlite3_stmt *statement, int index, struct stint_span bytes)
 {
-    return sqlite3_bind_blob(statement, index, bytes.size == 0 ? (const void *)"" : bytes.data,
+    return sqlite3_bind_blob(statement, index,
+                             bytes.size == 0 ? (const void *)"" : bytes.data,
                              (int)bytes.size, SQLITE_STATIC);
 }
 
@@ -330,8 +342,8 @@ run(struct store *s, sqlite3_stmt *statement, int *changed)
 }
 
 static bool
-run_row(struct store *s, sqlite3_stmt *statement, const struct store_row *row, bool value,
-        int *changed)
+run_row(struct store *s, sqlite3_stmt *statement, const struct store_row *row,
+        bool value, int *changed)
 {
     if (sqlite3_bind_int(statement, 1, row->kind) != SQLITE_OK ||
         bind_blob(statement, 2, row->key) != SQLITE_OK ||
@@ -358,8 +370,9 @@ write_row(struct store *s, const struct store_write *w, uint64_t *rows)
         return true;
     }
     if (*rows >= STORE_ROWS_MAX) {
-        (void)text_format(s->error, sizeof s->error, "store %s: it has %d rows, the most it may have",
-                          s->path, STORE_ROWS_MAX);
+        (void)text_format(s->error, sizeof s->error,
+                          "store %s: it has %d rows, the most it may have", s->path,
+                          STORE_ROWS_MAX);
         return false;
     }
     (*rows)++;

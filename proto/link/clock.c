@@ -22,7 +22,9 @@ clock_wall_ms(void)
     struct timespec t;
     int rc = clock_gettime(CLOCK_REALTIME, &t);
     STINT_ASSERT(rc == 0);
-    return t.tv_sec < 0 ? 0 : (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / CLOCK_NS_PER_MS;
+    return t.tv_sec < 0
+               ? 0
+               : (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / CLOCK_NS_PER_MS;
 }
 
 int

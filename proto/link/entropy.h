@@ -8,7 +8,8 @@
 
 #include "stint/types.h"
 
-/* Fills `out`; waits only at boot, before the system has entropy. Aborts if there is none at all. */
+/* Fills `out`; waits only at boot, before the system has entropy. Aborts if there is
+ * none at all. */
 void entropy_bytes(void *out, size_t size);
 
 /* A random id that is not zero. */

@@ -9,7 +9,8 @@
 #include "base/text.h"
 
 void
-inbound_init(struct inbound *in, struct mem *mem, uint32_t max, uint64_t silence_ns, uint64_t seed)
+inbound_init(struct inbound *in, struct mem *mem, uint32_t max, uint64_t silence_ns,
+             uint64_t seed)
 {
     in->mem = mem;
     table_init(&in->by_routing, mem, seed);
@@ -22,12 +23,13 @@ inbound_init(struct inbound *in, struct mem *mem, uint32_t max, uint64_t silence
     in->max = max;
 }
 
-/* A routing id as a key of the table. ZeroMQ's own begin with a zero byte; a chosen one never
- * may, so what a peer chose can be told apart and is of no use to it. */
+/* A routing id as a key of the table. ZeroMQ's own begin with a zero byte; a chosen one
+ * never may, so what a peer chose can be told apart and is of no use to it. */
 static bool
 routing_key(struct stint_span routing, struct stint_id *key)
 {
-    if (routing.size < 2 || routing.size > INBOUND_ROUTING_MAX || routing.data[0] != 0) {
+    if (routing.size < 2 || routing.size > INBOUND_ROUTING_MAX ||
+        routing.data[0] != 0) {
         return false;
     }
     memset(key, 0, sizeof *key);
@@ -54,8 +56,7 @@ inbound_fini(struct inbound *in)
 {
     struct list *lists[] = { &in->strangers, &in->peers, &in->lost };
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-        LIST_EACH(place, lists[i])
-        {
+        LIST_EACH(place, lists[i]) {
             forget(in, STINT_CONTAINER_OF(place, struct inbound_link, place));
         }
     }
@@ -64,7 +65,8 @@ inbound_fini(struct inbound *in)
 }
 
 static struct inbound_link *
-add(struct inbound *in, struct stint_id key, struct stint_span routing, const char *user)
+add(struct inbound *in, struct stint_id key, struct stint_span routing,
+    const char *user)
 {
     struct inbound_link *l = mem_zalloc(in->mem, sizeof *l);
     if (l == NULL) {
@@ -93,7 +95,8 @@ add(struct inbound *in, struct stint_id key, struct stint_span routing, const ch
 }
 
 struct inbound_link *
-inbound_heard(struct inbound *in, struct stint_span routing, const char *user, uint64_t now_ns)
+inbound_heard(struct inbound *in, struct stint_span routing, const char *user,
+              uint64_t now_ns)
 {
     struct stint_id key;
     if (user == NULL || !routing_key(routing, &key)) {
@@ -182,7 +185,8 @@ next_expired(struct inbound *in, uint64_t now_ns, const char **text)
 }
 
 bool
-inbound_expired(struct inbound *in, uint64_t now_ns, uint64_t *number, const char **text)
+inbound_expired(struct inbound *in, uint64_t now_ns, uint64_t *number,
+                const char **text)
 {
     struct inbound_link *l;
     while ((l = next_expired(in, now_ns, text)) != NULL) {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The inbound links of a net: a connection of the ROUTER (its routing id) together with the key that its
- * peer proved. A number is never given twice. The table is bounded; when it is over its limit the
- * link that goes is one that nothing was ever sent to (so a flood of strangers pushes out
- * strangers), and among those the one that was silent longest.
+ * The inbound links of a net: a connection of the ROUTER (its routing id) together with
+ * the key that its peer proved. A number is never given twice. The table is bounded;
+ * when it is over its limit the link that goes is one that nothing was ever sent to (so
+ * a flood of strangers pushes out strangers), and among those the one that was silent
+ * longest.
  */
 #ifndef STINT_LINK_INBOUND_H
 #define STINT_LINK_INBOUND_H
@@ -22,8 +23,8 @@ struct inbound_link {
     uint64_t heard_ns;
     uint8_t routing_size;
     uint8_t routing[INBOUND_ROUTING_MAX];
-    bool answered; /* something was sent to it */
-    bool closed;   /* the caller wants to hear no more of it */
+    bool answered;                    /* something was sent to it */
+    bool closed;                      /* the caller wants to hear no more of it */
     char user[2 * LINK_KEY_SIZE + 1]; /* the key as the handler wrote it */
     uint8_t key[LINK_KEY_SIZE];
 };
@@ -40,16 +41,17 @@ struct inbound {
     uint32_t max;
 };
 
-void inbound_init(struct inbound *in, struct mem *mem, uint32_t max, uint64_t silence_ns,
-                  uint64_t seed);
+void inbound_init(struct inbound *in, struct mem *mem, uint32_t max,
+                  uint64_t silence_ns, uint64_t seed);
 void inbound_fini(struct inbound *in);
 
 /*
- * The link that a frame came from, made when it is new. NULL when the frame is to be dropped: a
- * peer that chose its own routing id, a text that is no key, a closed link, no memory.
+ * The link that a frame came from, made when it is new. NULL when the frame is to be
+ * dropped: a peer that chose its own routing id, a text that is no key, a closed link,
+ * no memory.
  */
-struct inbound_link *inbound_heard(struct inbound *in, struct stint_span routing, const char *user,
-                                   uint64_t now_ns);
+struct inbound_link *inbound_heard(struct inbound *in, struct stint_span routing,
+                                   const char *user, uint64_t now_ns);
 
 struct inbound_link *inbound_find(const struct inbound *in, uint64_t number);
 
@@ -62,9 +64,10 @@ void inbound_lost(struct inbound *in, struct inbound_link *l);
 /* The caller's disconnect: later frames are dropped, it is never reported. */
 void inbound_close(struct inbound *in, struct inbound_link *l);
 
-/* A link that is lost, silent for too long, or too many: forgotten, and *number is to be reported with
- * *text. False when there is none. */
-bool inbound_expired(struct inbound *in, uint64_t now_ns, uint64_t *number, const char **text);
+/* A link that is lost, silent for too long, or too many: forgotten, and *number is to
+ * be reported with *text. False when there is none. */
+bool inbound_expired(struct inbound *in, uint64_t now_ns, uint64_t *number,
+                     const char **text);
 
 /* When the next one will be silent for too long; UINT64_MAX: none. */
 uint64_t inbound_deadline(const struct inbound *in);

@@ -11,11 +11,13 @@ void *
 monitor_open(void *context, void *socket, uint64_t number)
 {
     /* DISCONNECTED ends a connection; CLOSED is a connect() that failed. */
-    const int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
-                       ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
-                       ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED;
+    const int events =
+        ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+        ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
+        ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED;
     char endpoint[64];
-    (void)text_format(endpoint, sizeof endpoint, "inproc://link-%llu", (unsigned long long)number);
+    (void)text_format(endpoint, sizeof endpoint, "inproc://link-%llu",
+                      (unsigned long long)number);
     if (zmq_socket_monitor(socket, endpoint, events) != 0) {
         return NULL;
     }
@@ -53,10 +55,12 @@ classify(unsigned event, const char **text)
         *text = "the server refused this key";
         return MONITOR_FAILED;
     case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
-        *text = "the handshake failed: the server speaks another protocol or has no encryption";
+        *text = "the handshake failed: the server speaks another protocol or has no "
+                "encryption";
         return MONITOR_FAILED;
     case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-        *text = "the handshake failed: the server has another key, is of another cluster, or is not a node";
+        *text = "the handshake failed: the server has another key, is of another "
+                "cluster, or is not a node";
         return MONITOR_FAILED;
     case ZMQ_EVENT_CLOSED:
         *text = "cannot connect";
@@ -76,7 +80,8 @@ receive_event(void *monitor, unsigned *event)
         (void)zmq_msg_init(&part);
         int got = socket_receive(monitor, &part);
         if (got > 0 && index == 0 && zmq_msg_size(&part) >= 2) {
-            uint16_t number; /* in the machine's own byte order: it never leaves the process */
+            uint16_t number; /* in the machine's own byte order: it never leaves the
+                                process */
             memcpy(&number, zmq_msg_data(&part), sizeof number);
             *event = number;
         }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What happens to the connection of a DEALER: ZeroMQ's socket monitor (its version 1 events), reduced
- * to what a session must know.
+ * What happens to the connection of a DEALER: ZeroMQ's socket monitor (its version 1
+ * events), reduced to what a session must know.
  */
 #ifndef STINT_LINK_MONITOR_H
 #define STINT_LINK_MONITOR_H
@@ -16,8 +16,8 @@ enum monitor_kind {
 };
 
 /*
- * Watches `socket` (before it connects); `number` must be new in the context. Gives the socket to
- * read events from, NULL with errno.
+ * Watches `socket` (before it connects); `number` must be new in the context. Gives the
+ * socket to read events from, NULL with errno.
  */
 void *monitor_open(void *context, void *socket, uint64_t number);
 

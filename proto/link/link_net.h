@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The inside of a net, shared by link_zmq.c (the listener and the loop) and link_outbound.c.
+ * The inside of a net, shared by link_zmq.c (the listener and the loop) and
+ * link_outbound.c.
  *
- * ZeroMQ's descriptors tell edges: a socket that was touched may have messages without its
- * descriptor being readable. So every touched socket goes on the list `ready` and leaves it only
- * when a receive said that nothing is there, which arms its descriptor again. Sleeping is right
- * exactly when the list is empty; then one epoll set over all descriptors wakes the loop, and only
- * sockets with news are ever asked.
+ * ZeroMQ's descriptors tell edges: a socket that was touched may have messages without
+ * its descriptor being readable. So every touched socket goes on the list `ready` and
+ * leaves it only when a receive said that nothing is there, which arms its descriptor
+ * again. Sleeping is right exactly when the list is empty; then one epoll set over all
+ * descriptors wakes the loop, and only sockets with news are ever asked.
  */
 #ifndef STINT_LINK_NET_H
 #define STINT_LINK_NET_H
@@ -38,8 +39,9 @@ struct outbound {
     struct source monitor;
     uint64_t number;
     enum outbound_state state;
-    bool up_again;     /* a new connection was seen before the end of the old one was handed up */
-    const char *told;  /* the last reason reported since it was up */
+    bool up_again; /* a new connection was seen before the end of the old one was handed
+                      up */
+    const char *told; /* the last reason reported since it was up */
     const char *ending;
     uint8_t server_key[LINK_KEY_SIZE];
     char endpoint[LINK_ENDPOINT_SIZE];
@@ -56,7 +58,7 @@ struct link_net {
     struct list ready;
     uint64_t monitors; /* opened so far: their addresses must differ */
     unsigned collected_ago;
-    zmq_msg_t held;    /* the bytes of the event handed out last */
+    zmq_msg_t held; /* the bytes of the event handed out last */
     bool holding;
     struct link_stats stats;
     uint8_t public_key[LINK_KEY_SIZE];
@@ -76,10 +78,13 @@ enum source_answer {
 /* Puts a socket on the list of those to ask. */
 void source_touch(struct link_net *net, struct source *source);
 
-/* Adds a socket; -1 with errno when its descriptor cannot be watched (the socket stays the caller's). */
-int source_open(struct link_net *net, struct source *source, enum source_kind kind, void *socket);
+/* Adds a socket; -1 with errno when its descriptor cannot be watched (the socket stays
+ * the caller's). */
+int source_open(struct link_net *net, struct source *source, enum source_kind kind,
+                void *socket);
 
-/* Takes the descriptor out of the set, before ZeroMQ closes it in a thread of its own. */
+/* Takes the descriptor out of the set, before ZeroMQ closes it in a thread of its own.
+ */
 void source_remove(struct link_net *net, struct source *source);
 
 /* Removes and closes; harmless when it is not there. */

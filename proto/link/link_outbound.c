@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Outbound links: a DEALER and its monitor each. What a session must be able to rely on is the
- * order of events: UP, then frames of that connection only, then DOWN. The DEALER and the monitor
- * are two sockets without an order between them, so: frames are read only while the link is up, and the end of
- * a connection is told after the frames that came before it.
+ * Outbound links: a DEALER and its monitor each. What a session must be able to rely on
+ * is the order of events: UP, then frames of that connection only, then DOWN. The
+ * DEALER and the monitor are two sockets without an order between them, so: frames are
+ * read only while the link is up, and the end of a connection is told after the frames
+ * that came before it.
  */
 #include "link/link_net.h"
 
@@ -38,7 +39,8 @@ outbound_free(struct link_net *net, struct outbound *o)
 static enum stint_status
 outbound_open(struct link_net *net, struct outbound *o)
 {
-    void *dealer = socket_dealer(net->context, o->server_key, net->public_key, net->secret_key);
+    void *dealer =
+        socket_dealer(net->context, o->server_key, net->public_key, net->secret_key);
     if (dealer == NULL) {
         return errno == EMFILE ? STINT_LIMIT : STINT_IO;
     }
@@ -106,8 +108,9 @@ link_set_keys(struct link_net *net, const uint8_t public_key[LINK_KEY_SIZE],
         struct outbound *o = value;
         outbound_close(net, o);
         o->up_again = false;
-        o->ending = outbound_open(net, o) == STINT_OK ? "the keys were renewed"
-                                                      : "the keys were renewed; cannot connect again";
+        o->ending = outbound_open(net, o) == STINT_OK
+                        ? "the keys were renewed"
+                        : "the keys were renewed; cannot connect again";
         if (o->state != OUTBOUND_DOWN) {
             o->state = OUTBOUND_ENDING;
             source_touch(net, &o->data);
@@ -126,7 +129,8 @@ outbound_send(struct link_net *net, uint64_t link, struct stint_span bytes)
         return STINT_UNREACHABLE;
     }
     source_touch(net, &o->data);
-    return source_send(&o->data, bytes.data, bytes.size, 0) == 0 ? STINT_OK : STINT_BUSY;
+    return source_send(&o->data, bytes.data, bytes.size, 0) == 0 ? STINT_OK
+                                                                 : STINT_BUSY;
 }
 
 static void
@@ -186,8 +190,8 @@ next_change(struct link_net *net, struct outbound *o, struct link_event *event)
         source_touch(net, &o->data);
         return SOURCE_EVENT;
     }
-    /* Attempts repeat for hours: each reason once. The end of a connection that failed in its
-     * handshake adds nothing to that failure. */
+    /* Attempts repeat for hours: each reason once. The end of a connection that failed
+     * in its handshake adds nothing to that failure. */
     if (o->told == text || (kind == MONITOR_DOWN && o->told != NULL)) {
         return SOURCE_DROPPED;
     }
@@ -195,13 +199,15 @@ next_change(struct link_net *net, struct outbound *o, struct link_event *event)
     return SOURCE_EVENT;
 }
 
-/* Messages belong to a connection that is up or was: without one there is nothing to read. */
+/* Messages belong to a connection that is up or was: without one there is nothing to
+ * read. */
 enum source_answer
 outbound_next(struct link_net *net, struct outbound *o, struct link_event *event)
 {
     if (o->state == OUTBOUND_DOWN) {
         if (!o->up_again) {
-            /* ZeroMQ's housekeeping still comes; left alone it would keep the descriptor readable. */
+            /* ZeroMQ's housekeeping still comes; left alone it would keep the
+             * descriptor readable. */
             (void)socket_readable(o->data.socket);
             return SOURCE_EMPTY;
         }
@@ -219,9 +225,11 @@ outbound_next(struct link_net *net, struct outbound *o, struct link_event *event
     return SOURCE_EVENT;
 }
 
-/* While an end is being handed up the monitor waits, so that events keep their order. */
+/* While an end is being handed up the monitor waits, so that events keep their order.
+ */
 enum source_answer
-outbound_monitor_next(struct link_net *net, struct outbound *o, struct link_event *event)
+outbound_monitor_next(struct link_net *net, struct outbound *o,
+                      struct link_event *event)
 {
     if (o->state == OUTBOUND_ENDING || o->up_again) {
         source_touch(net, &o->data);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Why each option: PROTOCOLS section 4. In short: LINGER, or zmq_ctx_term hangs; MANDATORY, or a
- * full or vanished peer loses messages silently; IMMEDIATE, or frames queue for a peer that is not
- * there; heartbeats, or a stopped peer is never noticed; HANDSHAKE_IVL, or idle strangers use up
- * all descriptors; the ZAP domain with option 93, or a listener without handler admits everybody.
+ * Why each option: PROTOCOLS section 4. In short: LINGER, or zmq_ctx_term hangs;
+ * MANDATORY, or a full or vanished peer loses messages silently; IMMEDIATE, or frames
+ * queue for a peer that is not there; heartbeats, or a stopped peer is never noticed;
+ * HANDSHAKE_IVL, or idle strangers use up all descriptors; the ZAP domain with option
+ * 93, or a listener without handler admits everybody.
  */
 #include "link/link_socket.h"
 
@@ -23,14 +24,16 @@ enum {
     SOCKET_TCP_MAXRT_MS = 6000,
     SOCKET_BACKLOG = 1024,
     SOCKET_MAX_SOCKETS = 4096, /* of a context: up to 3 for a link */
-    SOCKET_CURVE_OVERHEAD = 64, /* MAXMSGSIZE counts the encrypted message: 33 bytes more */
+    SOCKET_CURVE_OVERHEAD =
+        64, /* MAXMSGSIZE counts the encrypted message: 33 bytes more */
 };
 
 STINT_STATIC_ASSERT(3 * LINK_OUTBOUND_MAX + 8 <= SOCKET_MAX_SOCKETS,
                     "a context holds all links");
 STINT_STATIC_ASSERT(SOCKET_SEND_HWM >= 2 * LIMIT_SESSION_FRAMES,
                     "sessions stop before ZeroMQ does");
-STINT_STATIC_ASSERT(LINK_OUTBOUND_MAX >= 2 * LIMIT_MEMBERS, "each member and its successor");
+STINT_STATIC_ASSERT(LINK_OUTBOUND_MAX >= 2 * LIMIT_MEMBERS,
+                    "each member and its successor");
 
 struct option {
     int name;
@@ -41,7 +44,8 @@ static int
 set_all(void *socket, const struct option *options, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (zmq_setsockopt(socket, options[i].name, &options[i].value, sizeof(int)) != 0) {
+        if (zmq_setsockopt(socket, options[i].name, &options[i].value, sizeof(int)) !=
+            0) {
             return -1;
         }
     }
@@ -73,17 +77,16 @@ static int
 set_server(void *socket, const uint8_t secret[LINK_KEY_SIZE])
 {
     static const struct option options[] = {
-        { ZMQ_ROUTER_MANDATORY, 1 },
-        { ZMQ_ROUTER_HANDOVER, 0 },
-        { ZMQ_BACKLOG, SOCKET_BACKLOG },
-        { ZMQ_CURVE_SERVER, 1 },
+        { ZMQ_ROUTER_MANDATORY, 1 },      { ZMQ_ROUTER_HANDOVER, 0 },
+        { ZMQ_BACKLOG, SOCKET_BACKLOG },  { ZMQ_CURVE_SERVER, 1 },
         { SOCKET_ZAP_ENFORCE_DOMAIN, 1 },
     };
     if (set_all(socket, options, sizeof options / sizeof *options) != 0 ||
         zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, secret, LINK_KEY_SIZE) != 0) {
         return -1;
     }
-    return zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, SOCKET_ZAP_DOMAIN, strlen(SOCKET_ZAP_DOMAIN));
+    return zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, SOCKET_ZAP_DOMAIN,
+                          strlen(SOCKET_ZAP_DOMAIN));
 }
 
 static void *
@@ -127,7 +130,8 @@ socket_router(void *context, const uint8_t secret[LINK_KEY_SIZE])
 
 void *
 socket_dealer(void *context, const uint8_t server_key[LINK_KEY_SIZE],
-              const uint8_t public_key[LINK_KEY_SIZE], const uint8_t secret_key[LINK_KEY_SIZE])
+              const uint8_t public_key[LINK_KEY_SIZE],
+              const uint8_t secret_key[LINK_KEY_SIZE])
 {
     static const struct option options[] = {
         { ZMQ_IMMEDIATE, 1 },
@@ -153,7 +157,8 @@ socket_local(void *context, int type)
 {
     void *socket = zmq_socket(context, type);
     int linger = 0;
-    if (socket != NULL && zmq_setsockopt(socket, ZMQ_LINGER, &linger, sizeof linger) != 0) {
+    if (socket != NULL &&
+        zmq_setsockopt(socket, ZMQ_LINGER, &linger, sizeof linger) != 0) {
         return closed_with_errno(socket);
     }
     return socket;
@@ -172,7 +177,8 @@ socket_readable(void *socket)
 {
     int events = 0;
     size_t size = sizeof events;
-    return zmq_getsockopt(socket, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN) != 0;
+    return zmq_getsockopt(socket, ZMQ_EVENTS, &events, &size) == 0 &&
+           (events & ZMQ_POLLIN) != 0;
 }
 
 int
@@ -203,9 +209,10 @@ host_valid(const char *host, size_t size, bool listen)
     }
     for (size_t i = bracketed ? 1 : 0; i < size - (bracketed ? 1 : 0); i++) {
         char c = host[i];
-        bool word = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-                    c == '.' || c == '-' || c == '_';
-        /* No ';': ZeroMQ would take what stands before it for a local address to bind. */
+        bool word = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+                    (c >= 'a' && c <= 'z') || c == '.' || c == '-' || c == '_';
+        /* No ';': ZeroMQ would take what stands before it for a local address to bind.
+         */
         if (!word && !(bracketed && (c == ':' || c == '%'))) {
             return false;
         }

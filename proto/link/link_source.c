@@ -15,14 +15,16 @@ source_touch(struct link_net *net, struct source *source)
 }
 
 int
-source_open(struct link_net *net, struct source *source, enum source_kind kind, void *socket)
+source_open(struct link_net *net, struct source *source, enum source_kind kind,
+            void *socket)
 {
     list_init(&source->ready);
     source->kind = kind;
     source->socket = socket;
     source->fd = socket_fd(socket);
     struct epoll_event event = { .events = EPOLLIN, .data.ptr = source };
-    if (source->fd < 0 || epoll_ctl(net->epoll_fd, EPOLL_CTL_ADD, source->fd, &event) != 0) {
+    if (source->fd < 0 ||
+        epoll_ctl(net->epoll_fd, EPOLL_CTL_ADD, source->fd, &event) != 0) {
         source->socket = NULL;
         return -1;
     }
@@ -99,7 +101,8 @@ net_release(struct link_net *net)
 }
 
 void
-net_hand_up(struct link_net *net, uint64_t link, const uint8_t *key, struct link_event *event)
+net_hand_up(struct link_net *net, uint64_t link, const uint8_t *key,
+            struct link_event *event)
 {
     size_t size = zmq_msg_size(&net->held);
     net->stats.frames_in++;

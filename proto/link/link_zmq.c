@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * link.h over ZeroMQ: one ROUTER bound, one DEALER and its monitor for each outbound link, the ZAP
- * handler, all in one thread, all in one context of the net's own (the handler's address is one for
- * a context, so two nets cannot share one).
+ * link.h over ZeroMQ: one ROUTER bound, one DEALER and its monitor for each outbound
+ * link, the ZAP handler, all in one thread, all in one context of the net's own (the
+ * handler's address is one for a context, so two nets cannot share one).
  */
 #include "link/link_net.h"
 
@@ -26,8 +26,10 @@ enum {
     LINK_SILENCE_DEFAULT_MS = 90000,
     LINK_LINGER_MAX_MS = 5000,
     LINK_EPOLL_BATCH = 64,
-    LINK_COLLECT_EVERY = 32, /* events between two looks at sockets that are not on the list */
-    LINK_TURNS = 256,        /* sockets asked in one link_next: a flood of refuse ends somewhere */
+    LINK_COLLECT_EVERY =
+        32, /* events between two looks at sockets that are not on the list */
+    LINK_TURNS =
+        256, /* sockets asked in one link_next: a flood of refuse ends somewhere */
 };
 
 static enum stint_status
@@ -64,14 +66,17 @@ shorten_mapped(char *endpoint)
     }
 }
 
-/* The handler first: a listener without it must never exist, not even for an instant. */
+/* The handler first: a listener without it must never exist, not even for an instant.
+ */
 static enum stint_status
-open_listener(struct link_net *net, const struct link_config *config, char *error, size_t size)
+open_listener(struct link_net *net, const struct link_config *config, char *error,
+              size_t size)
 {
     size_t length = sizeof net->endpoint;
     void *zap = zap_open(net->context);
     if (zap == NULL || source_open(net, &net->zap, SOURCE_ZAP, zap) != 0) {
-        (void)text_format(error, size, "cannot open the key handler: %s", zmq_strerror(errno));
+        (void)text_format(error, size, "cannot open the key handler: %s",
+                          zmq_strerror(errno));
         if (zap != NULL) {
             (void)zmq_close(zap);
         }
@@ -79,7 +84,8 @@ open_listener(struct link_net *net, const struct link_config *config, char *erro
     }
     void *router = socket_router(net->context, config->server_secret);
     if (router == NULL || source_open(net, &net->router, SOURCE_ROUTER, router) != 0) {
-        (void)text_format(error, size, "cannot open the listener: %s", zmq_strerror(errno));
+        (void)text_format(error, size, "cannot open the listener: %s",
+                          zmq_strerror(errno));
         if (router != NULL) {
             (void)zmq_close(router);
         }
@@ -96,11 +102,13 @@ open_listener(struct link_net *net, const struct link_config *config, char *erro
 }
 
 enum stint_status
-link_open(struct link_net **out, const struct link_config *config, char *error, size_t error_size)
+link_open(struct link_net **out, const struct link_config *config, char *error,
+          size_t error_size)
 {
     *out = NULL;
     if (config->listen != NULL && !socket_endpoint_valid(config->listen, true)) {
-        (void)text_format(error, error_size, "cannot listen on '%.200s': not of the form tcp://HOST:PORT",
+        (void)text_format(error, error_size,
+                          "cannot listen on '%.200s': not of the form tcp://HOST:PORT",
                           config->listen);
         return STINT_INVALID;
     }
@@ -111,11 +119,12 @@ link_open(struct link_net **out, const struct link_config *config, char *error, 
     }
     net->mem = config->mem;
     list_init(&net->ready);
-    inbound_init(&net->inbound, net->mem,
-                 config->inbound_max == 0 ? LINK_INBOUND_DEFAULT : config->inbound_max,
-                 (config->silence_ms == 0 ? LINK_SILENCE_DEFAULT_MS : config->silence_ms) *
-                     CLOCK_NS_PER_MS,
-                 entropy_u64());
+    inbound_init(
+        &net->inbound, net->mem,
+        config->inbound_max == 0 ? LINK_INBOUND_DEFAULT : config->inbound_max,
+        (config->silence_ms == 0 ? LINK_SILENCE_DEFAULT_MS : config->silence_ms) *
+            CLOCK_NS_PER_MS,
+        entropy_u64());
     table_init(&net->outbound, net->mem, entropy_u64());
     memcpy(net->public_key, config->public_key, LINK_KEY_SIZE);
     memcpy(net->secret_key, config->secret_key, LINK_KEY_SIZE);
@@ -123,7 +132,8 @@ link_open(struct link_net **out, const struct link_config *config, char *error, 
     net->context = socket_context();
     enum stint_status status = STINT_OK;
     if (net->epoll_fd < 0 || net->context == NULL) {
-        (void)text_format(error, error_size, "cannot open the network: %s", zmq_strerror(errno));
+        (void)text_format(error, error_size, "cannot open the network: %s",
+                          zmq_strerror(errno));
         status = STINT_IO;
     } else if (config->listen != NULL) {
         status = open_listener(net, config, error, error_size);
@@ -222,9 +232,10 @@ send_inbound(struct link_net *net, uint64_t link, struct stint_span bytes)
         return STINT_UNREACHABLE;
     }
     inbound_answered(&net->inbound, l);
-    /* The first part chose the queue and found room; the rest of a message always fits, or is
-     * dropped by ZeroMQ as a whole when the peer went away in between. */
-    return source_send(&net->router, bytes.data, bytes.size, 0) == 0 ? STINT_OK : STINT_BUSY;
+    /* The first part chose the queue and found room; the rest of a message always fits,
+     * or is dropped by ZeroMQ as a whole when the peer went away in between. */
+    return source_send(&net->router, bytes.data, bytes.size, 0) == 0 ? STINT_OK
+                                                                     : STINT_BUSY;
 }
 
 enum stint_status
@@ -233,8 +244,9 @@ link_send(struct link_net *net, uint64_t link, struct stint_span bytes)
     if (bytes.size == 0 || bytes.size > LINK_FRAME_MAX) {
         return STINT_LIMIT;
     }
-    enum stint_status status = (link & LINK_INBOUND) != 0 ? send_inbound(net, link, bytes)
-                                                          : outbound_send(net, link, bytes);
+    enum stint_status status = (link & LINK_INBOUND) != 0
+                                   ? send_inbound(net, link, bytes)
+                                   : outbound_send(net, link, bytes);
     if (status == STINT_OK) {
         net->stats.frames_out++;
         net->stats.bytes_out += bytes.size;
@@ -245,8 +257,8 @@ link_send(struct link_net *net, uint64_t link, struct stint_span bytes)
 }
 
 /*
- * One message of the ROUTER: routing id, payload. The key is read from the payload: the first part
- * of a message may come without its properties.
+ * One message of the ROUTER: routing id, payload. The key is read from the payload: the
+ * first part of a message may come without its properties.
  */
 static enum source_answer
 next_inbound(struct link_net *net, struct link_event *event)
@@ -259,7 +271,8 @@ next_inbound(struct link_net *net, struct link_event *event)
     }
     zmq_msg_t *message = net_hold(net);
     struct inbound_link *l = NULL;
-    if (zmq_msg_more(&routing) != 0 && socket_receive(net->router.socket, message) > 0) {
+    if (zmq_msg_more(&routing) != 0 &&
+        socket_receive(net->router.socket, message) > 0) {
         if (zmq_msg_more(message) != 0) {
             source_skip_parts(&net->router, message);
         } else if (zmq_msg_size(message) > 0) {
@@ -304,9 +317,11 @@ source_next(struct link_net *net, struct source *source, struct link_event *even
     case SOURCE_ROUTER:
         return next_inbound(net, event);
     case SOURCE_OUTBOUND:
-        return outbound_next(net, STINT_CONTAINER_OF(source, struct outbound, data), event);
+        return outbound_next(net, STINT_CONTAINER_OF(source, struct outbound, data),
+                             event);
     case SOURCE_MONITOR:
-        return outbound_monitor_next(net, STINT_CONTAINER_OF(source, struct outbound, monitor), event);
+        return outbound_monitor_next(
+            net, STINT_CONTAINER_OF(source, struct outbound, monitor), event);
     }
     return SOURCE_EMPTY;
 }

@@ -11,7 +11,8 @@ void tmpdir_make(char path[TMPDIR_SIZE]);
 /* Removes it and everything below. */
 void tmpdir_remove(const char *path);
 
-/* Writes a whole file with the mode, replacing one that is there; aborts when it cannot. */
+/* Writes a whole file with the mode, replacing one that is there; aborts when it
+ * cannot. */
 void tmpdir_write(const char *path, const char *text, unsigned mode);
 
 #endif

@@ -18,11 +18,12 @@
  *     status = stint_node_run(node);     or stint_node_step() in a loop of your own
  *     stint_node_destroy(node);
  *
- * A node has no global state, installs no signal handler, never exits the process and starts no
- * thread of its own (ZeroMQ's one I/O thread excepted). Any number of nodes fit in a process. All calls about
- * one node are made from one thread at a time, except stint_node_stop and stint_node_interrupt,
- * which may come from any thread and from signal handlers. Callbacks run inside stint_node_step,
- * on its thread; from inside one only the getters, stop and interrupt may be called.
+ * A node has no global state, installs no signal handler, never exits the process and
+ * starts no thread of its own (ZeroMQ's one I/O thread excepted). Any number of nodes fit
+ * in a process. All calls about one node are made from one thread at a time, except
+ * stint_node_stop and stint_node_interrupt, which may come from any thread and from
+ * signal handlers. Callbacks run inside stint_node_step, on its thread; from inside one
+ * only the getters, stop and interrupt may be called.
  */
 #ifndef STINT_NODE_H
 #define STINT_NODE_H
@@ -56,30 +57,37 @@ enum stint_log_level {
  * outlive the node. Fields are only ever added, at the end.
  */
 struct stint_node_options {
-    size_t size;           /* of this structure: set by STINT_NODE_OPTIONS_INIT */
-    const char *name;      /* the identity `node-NAME` of the key directory, 63 bytes at most */
-    const char *listen;    /* default "tcp://127.0.0.1:0": any free port, kept in data_dir, taken again */
-    const char *advertise; /* where others reach it; default: the bound endpoint (host name for `*`) */
-    const char *data_dir;  /* made when missing; locked: one node uses it at a time */
+    size_t size;      /* of this structure: set by STINT_NODE_OPTIONS_INIT */
+    const char *name; /* the identity `node-NAME` of keys_dir; 63 bytes at most */
+
+    /* Default "tcp://127.0.0.1:0". Port 0: any free one, kept in data_dir, taken again. */
+    const char *listen;
+    /* Where others reach it; default: the bound endpoint (the host's name for `*`). */
+    const char *advertise;
+    const char *data_dir; /* made when missing; locked: one node uses it at a time */
     const char *keys_dir;
-    const char *store;     /* of an authority: "sqlite:FILE"; default: in data_dir */
-    const char *labels;    /* "k=v,k=v" */
+    const char *store;       /* of an authority: "sqlite:FILE"; default: in data_dir */
+    const char *labels;      /* "k=v,k=v" */
     const char *const *join; /* endpoints of members, tried in turn; 16 at most */
     size_t join_count;
     const char *const *module_paths; /* shared objects */
     size_t module_path_count;
     const struct stint_module *const *modules; /* linked into the program */
     size_t module_count;
-    bool found;            /* found the cluster: this node becomes its authority */
-    bool insecure;         /* development keys that everybody has; loopback only */
-    bool detect_fast;      /* notice dead members in about 3 s instead of 6 s */
+    bool found;               /* found the cluster: this node becomes its authority */
+    bool insecure;            /* development keys that everybody has; loopback only */
+    bool detect_fast;         /* notice dead members in about 3 s instead of 6 s */
     uint32_t join_timeout_ms; /* 0: 10 s */
-    uint64_t memory_limit; /* bytes for tasklets, channels and queues; 0: none */
+    uint64_t memory_limit;    /* bytes for tasklets, channels and queues; 0: none */
     enum stint_log_level log_level; /* STINT_NODE_OPTIONS_INIT sets STINT_LOG_INFO */
-    void (*on_log)(void *arg, enum stint_log_level level, const char *text); /* NULL: silent */
-    void (*on_ready)(void *arg, struct stint_node *node);  /* once: it is a member and serves */
-    void (*on_fenced)(void *arg, struct stint_node *node); /* removed from the view; all work was dropped */
-    void *arg;             /* of the callbacks */
+
+    /* Each log line up to log_level; NULL: silent. */
+    void (*on_log)(void *arg, enum stint_log_level level, const char *text);
+    /* Once: it is a member and serves. */
+    void (*on_ready)(void *arg, struct stint_node *node);
+    /* The others removed it from the view; all its work was dropped. */
+    void (*on_fenced)(void *arg, struct stint_node *node);
+    void *arg; /* of the callbacks */
     struct stint_allocator allocator; /* resize NULL: malloc */
 };
 
@@ -101,15 +109,16 @@ stint_node_options_init(void)
 #endif
 
 /*
- * Makes a node: reads keys, locks its data, loads modules, binds. It joins or founds once it is
- * stepped. On failure *node is NULL and `error` (STINT_NODE_ERROR_SIZE bytes suffice; may be NULL
- * with size 0) holds one line that says what, which and why.
+ * Makes a node: reads keys, locks its data, loads modules, binds. It joins or founds once
+ * it is stepped. On failure *node is NULL and `error` (STINT_NODE_ERROR_SIZE bytes
+ * suffice; may be NULL with size 0) holds one line that says what, which and why.
  *
- * STINT_OK; STINT_INVALID an option that makes no sense, or neither `found` nor `join` nor data of an
- * earlier run; STINT_NOT_FOUND no such keys or store; STINT_NOT_AUTHORISED a secret that others can
- * read; STINT_BAD_CERTIFICATE, STINT_EXPIRED, STINT_WRONG_CLUSTER; STINT_BUSY the data are in use; STINT_EXISTS the
- * address is in use; STINT_UNKNOWN_MODULE, STINT_BAD_VERSION a module that cannot be used;
- * STINT_IO a file or module that cannot be opened; STINT_NO_MEMORY.
+ * STINT_OK; STINT_INVALID an option that makes no sense, or neither `found` nor `join`
+ * nor data of an earlier run; STINT_NOT_FOUND no such keys or store;
+ * STINT_NOT_AUTHORISED a secret that others can read; STINT_BAD_CERTIFICATE,
+ * STINT_EXPIRED, STINT_WRONG_CLUSTER; STINT_BUSY the data are in use; STINT_EXISTS the
+ * address is in use; STINT_UNKNOWN_MODULE, STINT_BAD_VERSION a module that cannot be
+ * used; STINT_IO a file or module that cannot be opened; STINT_NO_MEMORY.
  *
  *     status = stint_node_create(&options, &node, error, sizeof error);
  */
@@ -118,14 +127,15 @@ STINT_API STINT_MUST_USE enum stint_status stint_node_create(
     size_t error_size);
 
 /*
- * Does what is to be done, then waits up to `timeout_ms` (0: not at all, -1: no limit) for more.
- * STINT_OK while the node lives. Once it has ended: STINT_CLOSED it left in order (after
- * stint_node_stop, or an operator's stop), STINT_FENCED the others removed it, any other status it
- * could not join or go on; stint_node_error says why.
+ * Does what is to be done, then waits up to `timeout_ms` (0: not at all, -1: no limit)
+ * for more. STINT_OK while the node lives. Once it has ended: STINT_CLOSED it left in
+ * order (after stint_node_stop, or an operator's stop), STINT_FENCED the others removed
+ * it, any other status it could not join or go on; stint_node_error says why.
  *
  *     while ((status = stint_node_step(node, 1000)) == STINT_OK) { }
  */
-STINT_API STINT_MUST_USE enum stint_status stint_node_step(struct stint_node *node, int timeout_ms);
+STINT_API STINT_MUST_USE enum stint_status stint_node_step(struct stint_node *node,
+                                                           int timeout_ms);
 
 /*
  * Steps until the node has ended. STINT_OK when it left in order, else as stint_node_step.
@@ -146,8 +156,9 @@ STINT_API int stint_node_fd(const struct stint_node *node);
 STINT_API int stint_node_timeout_ms(const struct stint_node *node);
 
 /*
- * Asks the node to leave: it moves its tasklets to others for at most `drain_ms` (0: leaves at once, dropping
- * them) and ends. A later call with less time hastens it. Any thread, signal handlers.
+ * Asks the node to leave: it moves its tasklets to others for at most `drain_ms` (0:
+ * leaves at once, dropping them) and ends. A later call with less time hastens it. Any
+ * thread, signal handlers.
  *
  *     stint_node_stop(node, 30000);
  */
@@ -161,8 +172,9 @@ STINT_API void stint_node_stop(struct stint_node *node, uint32_t drain_ms);
 STINT_API void stint_node_interrupt(struct stint_node *node);
 
 /*
- * Reads this node's identity and the cluster's keys again, for certificates that were renewed. New links and sessions use
- * them. On failure (statuses of stint_node_create) the old ones stay in use.
+ * Reads this node's identity and the cluster's keys again, for certificates that were
+ * renewed. New sessions use them; with a new key the links are made anew. On failure
+ * (statuses of stint_node_create) the old ones stay in use.
  *
  *     status = stint_node_reload(node);
  */
@@ -187,7 +199,8 @@ STINT_API struct stint_id stint_node_id(const struct stint_node *node);
 STINT_API const char *stint_node_name(const struct stint_node *node);
 STINT_API const char *stint_node_endpoint(const struct stint_node *node);
 
-/* One line about the last failure, "" if there was none. Owned by the node, valid until the next call. */
+/* One line about the last failure, "" if there was none. Owned by the node, valid until
+ * the next call. */
 STINT_API const char *stint_node_error(const struct stint_node *node);
 
 /* The version of the library, as "0.1.0". Static storage. */

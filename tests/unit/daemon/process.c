@@ -61,7 +61,8 @@ process_start(struct process *p, const char *const *argv, const char *const *ext
     (void)close(err[1]);
     p->out = out[0];
     p->err = err[0];
-    must(fcntl(p->out, F_SETFL, O_NONBLOCK) == 0 && fcntl(p->err, F_SETFL, O_NONBLOCK) == 0,
+    must(fcntl(p->out, F_SETFL, O_NONBLOCK) == 0 &&
+             fcntl(p->err, F_SETFL, O_NONBLOCK) == 0,
          "fcntl");
     p->pid_fd = (int)syscall(SYS_pidfd_open, p->pid, 0);
     must(p->pid_fd >= 0, "pidfd_open");
@@ -101,7 +102,8 @@ wait_more(struct process *p, int64_t end, bool *ended)
     (void)poll(fds, 3, (int)left);
     *ended = (fds[0].revents & POLLIN) != 0;
     /* A closed pipe is always readable: what counts then is the end. */
-    if (!*ended && ((fds[1].revents | fds[2].revents) & (POLLHUP | POLLIN)) == POLLHUP) {
+    if (!*ended &&
+        ((fds[1].revents | fds[2].revents) & (POLLHUP | POLLIN)) == POLLHUP) {
         (void)poll(fds, 1, (int)left);
     }
     drain_both(p);

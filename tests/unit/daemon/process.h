@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A child process whose output is read line by line with a deadline; nothing in here sleeps. */
+/* A child process whose output is read line by line with a deadline; nothing in here
+ * sleeps. */
 #ifndef STINT_TESTS_PROCESS_H
 #define STINT_TESTS_PROCESS_H
 
@@ -16,13 +17,16 @@ struct process {
 };
 
 /* Starts argv[0] with `extra` environment ("K=V" entries, NULL terminated, or NULL). */
-void process_start(struct process *p, const char *const *argv, const char *const *extra);
+void process_start(struct process *p, const char *const *argv,
+                   const char *const *extra);
 
-/* Reads until stdout (or stderr) holds `text`; false when the process ends or `timeout_ms` is over before. */
+/* Reads until stdout (or stderr) holds `text`; false when the process ends or
+ * `timeout_ms` is over before. */
 bool process_wait_out(struct process *p, const char *text, int timeout_ms);
 bool process_wait_err(struct process *p, const char *text, int timeout_ms);
 
-/* Waits for its end, reading all output; its exit code, 128 + signal, or -1 when it does not end. */
+/* Waits for its end, reading all output; its exit code, 128 + signal, or -1 when it
+ * does not end. */
 int process_wait(struct process *p, int timeout_ms);
 
 void process_signal(struct process *p, int signal_number);

@@ -24,11 +24,13 @@ test_text_lines(void **state)
     (void)state;
     struct logs l = { false, "n1" };
     char line[LOGS_LINE_SIZE];
-    size_t size = logs_format(&l, line, sizeof line, WALL_MS, STINT_LOG_WARN, "it is late");
+    size_t size =
+        logs_format(&l, line, sizeof line, WALL_MS, STINT_LOG_WARN, "it is late");
     assert_string_equal(line, "2025-11-23T04:09:55.123Z warn  n1: it is late\n");
     assert_int_equal(size, strlen(line));
     l.name = NULL;
-    (void)logs_format(&l, line, sizeof line, WALL_MS, STINT_LOG_ERROR, "two\nlines\x1b[31m");
+    (void)logs_format(&l, line, sizeof line, WALL_MS, STINT_LOG_ERROR,
+                      "two\nlines\x1b[31m");
     assert_string_equal(line, "2025-11-23T04:09:55.123Z error -: two?lines?[31m\n");
 }
 
@@ -38,9 +40,12 @@ test_json_lines(void **state)
     (void)state;
     struct logs l = { true, "n1" };
     char line[LOGS_LINE_SIZE];
-    (void)logs_format(&l, line, sizeof line, WALL_MS, STINT_LOG_INFO, "a \"b\" \\ c\n\t\x01\xff");
-    assert_string_equal(line, "{\"time\":\"2025-11-23T04:09:55.123Z\",\"level\":\"info\","
-                              "\"node\":\"n1\",\"message\":\"a \\\"b\\\" \\\\ c\\n\\t\\u0001\\u00ff\"}\n");
+    (void)logs_format(&l, line, sizeof line, WALL_MS, STINT_LOG_INFO,
+                      "a \"b\" \\ c\n\t\x01\xff");
+    assert_string_equal(
+        line,
+        "{\"time\":\"2025-11-23T04:09:55.123Z\",\"level\":\"info\","
+        "\"node\":\"n1\",\"message\":\"a \\\"b\\\" \\\\ c\\n\\t\\u0001\\u00ff\"}\n");
 }
 
 static void
@@ -53,7 +58,8 @@ test_long_messages_are_cut_and_stay_whole_lines(void **state)
             struct logs l = { json == 1, "n1" };
             memset(text, '"', fill);
             text[fill] = '\0';
-            size_t size = logs_format(&l, line, sizeof line, WALL_MS, STINT_LOG_DEBUG, text);
+            size_t size =
+                logs_format(&l, line, sizeof line, WALL_MS, STINT_LOG_DEBUG, text);
             assert_true(size < sizeof line);
             assert_int_equal(line[size - 1], '\n');
             assert_int_equal(line[size], '\0');
@@ -105,7 +111,8 @@ test_an_abstract_socket_is_found(void **state)
     memcpy(address.sun_path, name, (size_t)length);
     address.sun_path[0] = '\0';
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)length);
+    socklen_t size =
+        (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)length);
     assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
     notify_send(name, "STOPPING=1");
     assert_int_equal(recv(fd, got, sizeof got, MSG_DONTWAIT), 10);

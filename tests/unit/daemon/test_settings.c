@@ -48,7 +48,8 @@ report(void *arg, unsigned line, const char *mistake)
 {
     (void)arg;
     size_t at = strlen(report_text);
-    (void)snprintf(report_text + at, sizeof report_text - at, "%u: %s\n", line, mistake);
+    (void)snprintf(report_text + at, sizeof report_text - at, "%u: %s\n", line,
+                   mistake);
 }
 
 /* The text stays: settings point into it. */
@@ -65,12 +66,13 @@ static void
 test_all_flags_are_read(void **state)
 {
     (void)state;
-    assert_int_equal(flags("--name n1 --listen=tcp://127.0.0.1:0 --join tcp://a:1 --join=tcp://b:2 "
-                           "--data /d --keys /k --module a.so --module b.so --store sqlite:/s "
-                           "--label x=1 --label y=2 --found --drain-timeout 5m --join-timeout 250ms "
-                           "--log-level debug --log-format json --insecure --detect fast "
-                           "--memory 2G --advertise tcp://h:9 --config /c"),
-                     FLAGS_OK);
+    assert_int_equal(
+        flags("--name n1 --listen=tcp://127.0.0.1:0 --join tcp://a:1 --join=tcp://b:2 "
+              "--data /d --keys /k --module a.so --module b.so --store sqlite:/s "
+              "--label x=1 --label y=2 --found --drain-timeout 5m --join-timeout 250ms "
+              "--log-level debug --log-format json --insecure --detect fast "
+              "--memory 2G --advertise tcp://h:9 --config /c"),
+        FLAGS_OK);
     struct stint_node_options o = STINT_NODE_OPTIONS_INIT;
     char labels[100];
     assert_true(settings_options(&s, &o, labels, sizeof labels, error, sizeof error));
@@ -125,13 +127,15 @@ test_wrong_flags_are_one_line_each(void **state)
         { "--log-level loud", "log-level: 'loud' is not error|warn|info|debug" },
         { "--log-level inf", "log-level: 'inf' is not error|warn|info|debug" },
         { "--log-format xml", "log-format: 'xml' is not text|json" },
-        { "--drain-timeout 30", "drain-timeout: '30' is not a time of at most 24h, as 500ms, 30s, 5m" },
+        { "--drain-timeout 30",
+          "drain-timeout: '30' is not a time of at most 24h, as 500ms, 30s, 5m" },
         { "--drain-timeout -1s",
           "drain-timeout: '-1s' is not a time of at most 24h, as 500ms, 30s, 5m" },
         { "--drain-timeout 25h",
           "drain-timeout: '25h' is not a time of at most 24h, as 500ms, 30s, 5m" },
         { "--drain-timeout 99999999999999999999s",
-          "drain-timeout: '99999999999999999999s' is not a time of at most 24h, as 500ms, 30s, 5m" },
+          "drain-timeout: '99999999999999999999s' is not a time of at most 24h, as "
+          "500ms, 30s, 5m" },
         { "--memory lots", "memory: 'lots' is not a size, as 512M or 4G" },
         { "--detect slow", "detect: 'slow' is not normal|fast" },
     };
@@ -205,12 +209,13 @@ test_five_mistakes_are_five_lines(void **state)
                             "keys =\n"
                             "log-level = info\n"),
                      5);
-    assert_string_equal(report_text,
-                        "2: unknown key 'colour'\n"
-                        "3: 'data /var/lib' is not of the form key = value\n"
-                        "5: drain-timeout: 'soon' is not a time of at most 24h, as 500ms, 30s, 5m\n"
-                        "6: name: given before in line 1\n"
-                        "7: keys: empty\n");
+    assert_string_equal(
+        report_text,
+        "2: unknown key 'colour'\n"
+        "3: 'data /var/lib' is not of the form key = value\n"
+        "5: drain-timeout: 'soon' is not a time of at most 24h, as 500ms, 30s, 5m\n"
+        "6: name: given before in line 1\n"
+        "7: keys: empty\n");
 }
 
 static void
@@ -218,7 +223,8 @@ test_a_config_file_names_no_other_one(void **state)
 {
     (void)state;
     assert_int_equal(config("config = /other\n"), 1);
-    assert_string_equal(report_text, "1: config: a config file cannot name another one\n");
+    assert_string_equal(report_text,
+                        "1: config: a config file cannot name another one\n");
 }
 
 static void
@@ -247,8 +253,8 @@ static const char *
 environment(const char *name)
 {
     static const char *const values[][2] = {
-        { "STINT_NAME", "env" },          { "STINT_JOIN", "tcp://e:1,tcp://e:2" },
-        { "STINT_DRAIN_TIMEOUT", "7s" },  { "STINT_FOUND", "1" },
+        { "STINT_NAME", "env" },         { "STINT_JOIN", "tcp://e:1,tcp://e:2" },
+        { "STINT_DRAIN_TIMEOUT", "7s" }, { "STINT_FOUND", "1" },
         { "STINT_LOG_LEVEL", "" },
     };
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
@@ -284,9 +290,10 @@ test_flags_win_over_environment_over_config(void **state)
     storage.used = 0;
     assert_int_equal(flags("--name flag --join tcp://f:1"), FLAGS_OK);
     assert_true(flags_environment(&s, environment, &storage, error, sizeof error));
-    assert_int_equal(config("name = file\njoin = tcp://c:1\ndrain-timeout = 1s\ndata = /file\n"
-                            "log-level = warn\n"),
-                     0);
+    assert_int_equal(
+        config("name = file\njoin = tcp://c:1\ndrain-timeout = 1s\ndata = /file\n"
+               "log-level = warn\n"),
+        0);
     assert_string_equal(s.text[KEY_NAME], "flag");
     assert_int_equal(s.list[KEY_JOIN].count, 1);
     assert_string_equal(s.list[KEY_JOIN].items[0], "tcp://f:1");
@@ -309,8 +316,8 @@ test_lists_of_the_environment_are_split(void **state)
     assert_string_equal(s.list[KEY_JOIN].items[0], "tcp://e:1");
     assert_string_equal(s.list[KEY_JOIN].items[1], "tcp://e:2");
     assert_false(flags_environment(&s, bad_environment, &storage, error, sizeof error));
-    assert_string_equal(error,
-                        "environment STINT_LOG_FORMAT: log-format: 'xml' is not text|json");
+    assert_string_equal(
+        error, "environment STINT_LOG_FORMAT: log-format: 'xml' is not text|json");
 }
 
 static void
@@ -341,12 +348,14 @@ test_the_example_config_is_right(void **state)
 {
     (void)state;
     static struct config_text file;
-    if (!config_load(&file, TEST_SOURCE_DIR "/../deploy/stint.conf", error, sizeof error)) {
+    if (!config_load(&file, TEST_SOURCE_DIR "/../deploy/stint.conf", error,
+                     sizeof error)) {
         fail_msg("%s", error);
     }
     assert_int_equal(config_read(&s, &file, report, NULL), 0);
     /* Every key stands in it, set or as a comment, with the same name. */
-    assert_true(config_load(&file, TEST_SOURCE_DIR "/../deploy/stint.conf", error, sizeof error));
+    assert_true(config_load(&file, TEST_SOURCE_DIR "/../deploy/stint.conf", error,
+                            sizeof error));
     for (enum settings_key key = KEY_CONFIG + 1; key < KEY_COUNT; key++) {
         char line[64];
         (void)snprintf(line, sizeof line, "%s = ", settings_row(key)->name);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The contract of stintd, with the real program: what it prints, when it ends, with which code. */
+/* The contract of stintd, with the real program: what it prints, when it ends, with
+ * which code. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -47,8 +48,7 @@ teardown(void **state)
 }
 
 /* Runs stintd with arguments separated by single spaces. */
-static void
-start(struct process *p, const char *const *extra, const char *format, ...)
+static void start(struct process *p, const char *const *extra, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 static void
@@ -68,17 +68,20 @@ start(struct process *p, const char *const *extra, const char *format, ...)
     process_start(p, argv, extra);
 }
 
-/* Runs it to its end and checks the code and that it said just one line that begins so. */
+/* Runs it to its end and checks the code and that it said just one line that begins so.
+ */
 static void
 expect_end(struct box *b, int code, const char *says, const char *arguments)
 {
     start(&b->one, NULL, "%s", arguments);
     int got = process_wait(&b->one, SOON_MS);
     if (got != code) {
-        fail_msg("'%s' ended with %d, not %d: %s", arguments, got, code, b->one.err_text);
+        fail_msg("'%s' ended with %d, not %d: %s", arguments, got, code,
+                 b->one.err_text);
     }
     const char *newline = strchr(b->one.err_text, '\n');
-    if (strncmp(b->one.err_text, says, strlen(says)) != 0 || newline == NULL || newline[1] != '\0') {
+    if (strncmp(b->one.err_text, says, strlen(says)) != 0 || newline == NULL ||
+        newline[1] != '\0') {
         fail_msg("'%s' said: %s", arguments, b->one.err_text);
     }
     assert_string_equal(b->one.out_text, "");
@@ -89,7 +92,8 @@ expect_end(struct box *b, int code, const char *says, const char *arguments)
 static void
 found(struct box *b, const char *more)
 {
-    start(&b->one, NULL, "--insecure --name n0 --data %s --found --detect fast %s", b->data[0], more);
+    start(&b->one, NULL, "--insecure --name n0 --data %s --found --detect fast %s",
+          b->data[0], more);
     if (!process_wait_out(&b->one, "}\n", SOON_MS)) {
         fail_msg("not ready: %s", b->one.err_text);
     }
@@ -101,8 +105,8 @@ found(struct box *b, const char *more)
 static void
 join(struct box *b)
 {
-    start(&b->two, NULL, "--insecure --name n1 --data %s --join %s --detect fast", b->data[1],
-          b->endpoint);
+    start(&b->two, NULL, "--insecure --name n1 --data %s --join %s --detect fast",
+          b->data[1], b->endpoint);
     if (!process_wait_out(&b->two, "}\n", SOON_MS)) {
         fail_msg("not ready: %s", b->two.err_text);
     }
@@ -120,8 +124,10 @@ test_wrong_usage_is_one_line_and_2(void **state)
     expect_end(b, 2, "stintd: data: a node needs", "--insecure --name n0");
     (void)snprintf(line, sizeof line, "--name n0 --data %s", b->data[0]);
     expect_end(b, 2, "stintd: keys: a node needs", line);
-    expect_end(b, 2, "stintd: /nonexistent.conf: No such file", "--config /nonexistent.conf");
-    (void)snprintf(line, sizeof line, "--insecure --name n0 --data %s --listen tcp://0.0.0.0:0",
+    expect_end(b, 2, "stintd: /nonexistent.conf: No such file",
+               "--config /nonexistent.conf");
+    (void)snprintf(line, sizeof line,
+                   "--insecure --name n0 --data %s --listen tcp://0.0.0.0:0",
                    b->data[0]);
     expect_end(b, 2, "stintd: insecure: only with endpoints of this machine", line);
 }
@@ -130,9 +136,11 @@ static void
 test_without_found_join_or_data_it_is_2(void **state)
 {
     struct box *b = *state;
-    start(&b->one, NULL, "--insecure --name n0 --data %s --log-level error", b->data[0]);
+    start(&b->one, NULL, "--insecure --name n0 --data %s --log-level error",
+          b->data[0]);
     assert_int_equal(process_wait(&b->one, SOON_MS), 2);
-    assert_non_null(strstr(b->one.err_text, "found a cluster (--found) or join one (--join ENDPOINT)"));
+    assert_non_null(strstr(b->one.err_text,
+                           "found a cluster (--found) or join one (--join ENDPOINT)"));
     assert_string_equal(b->one.out_text, "");
 }
 
@@ -144,14 +152,17 @@ test_failures_that_are_no_usage_are_1(void **state)
     found(b, "");
     struct process first = b->one;
     memset(&b->one, 0, sizeof b->one);
-    (void)snprintf(line, sizeof line, "--insecure --name n0 --data %s --log-level error", b->data[0]);
-    expect_end(b, 1, "stintd: data directory", line);
     (void)snprintf(line, sizeof line,
-                   "--insecure --name n1 --data %s --found --log-level error --listen %s",
-                   b->data[1], b->endpoint);
+                   "--insecure --name n0 --data %s --log-level error", b->data[0]);
+    expect_end(b, 1, "stintd: data directory", line);
+    (void)snprintf(
+        line, sizeof line,
+        "--insecure --name n1 --data %s --found --log-level error --listen %s",
+        b->data[1], b->endpoint);
     expect_end(b, 1, "stintd: cannot listen on tcp://127.0.0.1:", line);
-    (void)snprintf(line, sizeof line, "--keys %s --name n1 --data %s --found --log-level error",
-                   b->dir, b->data[1]);
+    (void)snprintf(line, sizeof line,
+                   "--keys %s --name n1 --data %s --found --log-level error", b->dir,
+                   b->data[1]);
     expect_end(b, 1, "stintd: ", line);
     b->two = first;
 }
@@ -160,8 +171,10 @@ static void
 test_nobody_to_join_is_3(void **state)
 {
     struct box *b = *state;
-    start(&b->one, NULL,
-          "--insecure --name n0 --data %s --join tcp://127.0.0.1:1 --join-timeout 300ms", b->data[0]);
+    start(
+        &b->one, NULL,
+        "--insecure --name n0 --data %s --join tcp://127.0.0.1:1 --join-timeout 300ms",
+        b->data[0]);
     assert_int_equal(process_wait(&b->one, SOON_MS), 3);
     assert_non_null(strstr(b->one.err_text, "stintd: cannot join: "));
     assert_string_equal(b->one.out_text, "");
@@ -174,11 +187,12 @@ test_ready_is_one_line_and_sigterm_leaves_in_order(void **state)
     char expected[300], id[33], endpoint[128];
     long pid = 0;
     found(b, "--label zone=a");
-    assert_int_equal(sscanf(b->one.out_text,
-                            "{\"event\":\"ready\",\"name\":\"n0\",\"node\":\"%32[0-9a-f]\","
-                            "\"endpoint\":\"%127[^\"]\",\"pid\":%ld}",
-                            id, endpoint, &pid),
-                     3);
+    assert_int_equal(
+        sscanf(b->one.out_text,
+               "{\"event\":\"ready\",\"name\":\"n0\",\"node\":\"%32[0-9a-f]\","
+               "\"endpoint\":\"%127[^\"]\",\"pid\":%ld}",
+               id, endpoint, &pid),
+        3);
     assert_int_equal(pid, b->one.pid);
     join(b);
     process_signal(&b->two, SIGTERM);
@@ -186,10 +200,11 @@ test_ready_is_one_line_and_sigterm_leaves_in_order(void **state)
     assert_null(strstr(b->two.err_text, "without the authority's agreement"));
     process_signal(&b->one, SIGTERM);
     assert_int_equal(process_wait(&b->one, SOON_MS), 0);
-    (void)snprintf(expected, sizeof expected,
-                   "{\"event\":\"ready\",\"name\":\"n0\",\"node\":\"%s\",\"endpoint\":\"%s\","
-                   "\"pid\":%ld}\n",
-                   id, endpoint, pid);
+    (void)snprintf(
+        expected, sizeof expected,
+        "{\"event\":\"ready\",\"name\":\"n0\",\"node\":\"%s\",\"endpoint\":\"%s\","
+        "\"pid\":%ld}\n",
+        id, endpoint, pid);
     assert_string_equal(b->one.out_text, expected);
     process_end(&b->one);
     /* On its data it comes back as it was, without being told how. */
@@ -233,7 +248,8 @@ test_sighup_reloads_keys_and_log_level(void **state)
     (void)snprintf(path, sizeof path, "%s/conf", b->dir);
     (void)snprintf(line, sizeof line, "log-level = error\n");
     tmpdir_write(path, line, 0600);
-    start(&b->one, NULL, "--config %s --insecure --name n0 --data %s --found", path, b->data[0]);
+    start(&b->one, NULL, "--config %s --insecure --name n0 --data %s --found", path,
+          b->data[0]);
     assert_true(process_wait_out(&b->one, "}\n", SOON_MS));
     assert_string_equal(b->one.err_text, "");
     tmpdir_write(path, "log-level = info\n", 0600);
@@ -253,12 +269,14 @@ test_every_mistake_of_a_config_file_is_named(void **state)
     struct box *b = *state;
     char path[TMPDIR_SIZE + 16];
     (void)snprintf(path, sizeof path, "%s/conf", b->dir);
-    tmpdir_write(path, "nam = n1\nfound = perhaps\n\nmemory = much\nname n1\ndata =\n", 0600);
+    tmpdir_write(path, "nam = n1\nfound = perhaps\n\nmemory = much\nname n1\ndata =\n",
+                 0600);
     start(&b->one, NULL, "--config %s", path);
     assert_int_equal(process_wait(&b->one, SOON_MS), 2);
-    static const char *const lines[] = { "conf:1: unknown key 'nam'", "conf:2: found: 'perhaps'",
-                                         "conf:4: memory: 'much'", "conf:5: 'name n1' is not",
-                                         "conf:6: data: empty" };
+    static const char *const lines[] = {
+        "conf:1: unknown key 'nam'", "conf:2: found: 'perhaps'",
+        "conf:4: memory: 'much'", "conf:5: 'name n1' is not", "conf:6: data: empty"
+    };
     size_t newlines = 0;
     for (const char *at = b->one.err_text; (at = strchr(at, '\n')) != NULL; at++) {
         newlines++;
@@ -275,8 +293,9 @@ test_the_environment_is_heard_and_json_logs_are_json(void **state)
     struct box *b = *state;
     char data[TMPDIR_SIZE + 32];
     (void)snprintf(data, sizeof data, "STINT_DATA=%s", b->data[0]);
-    const char *extra[] = { "STINT_NAME=n7",  data,                     "STINT_INSECURE=yes",
-                            "STINT_FOUND=1",  "STINT_LOG_FORMAT=json",  NULL };
+    const char *extra[] = { "STINT_NAME=n7",         data,
+                            "STINT_INSECURE=yes",    "STINT_FOUND=1",
+                            "STINT_LOG_FORMAT=json", NULL };
     start(&b->one, extra, "--name n8");
     assert_true(process_wait_out(&b->one, "\"name\":\"n8\"", SOON_MS));
     assert_int_equal(strncmp(b->one.err_text, "{\"time\":\"", 9), 0);

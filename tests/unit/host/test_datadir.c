@@ -72,7 +72,8 @@ test_a_new_directory_is_private_and_has_no_facts(void **state)
     struct stat st;
     assert_int_equal(stat(b->data, &st), 0);
     assert_int_equal(st.st_mode & 07777, 0700);
-    assert_int_equal(datadir_load(&b->d, &f, b->error, sizeof b->error), STINT_NOT_FOUND);
+    assert_int_equal(datadir_load(&b->d, &f, b->error, sizeof b->error),
+                     STINT_NOT_FOUND);
 }
 
 static void
@@ -113,11 +114,14 @@ test_a_directory_serves_one_node_at_a_time(void **state)
     struct box *b = *state;
     struct datadir other;
     char expected[600];
-    assert_int_equal(datadir_open(&other, b->data, b->error, sizeof b->error), STINT_BUSY);
-    (void)snprintf(expected, sizeof expected, "data directory %s: another node uses it", b->data);
+    assert_int_equal(datadir_open(&other, b->data, b->error, sizeof b->error),
+                     STINT_BUSY);
+    (void)snprintf(expected, sizeof expected, "data directory %s: another node uses it",
+                   b->data);
     assert_string_equal(b->error, expected);
     datadir_close(&b->d);
-    assert_int_equal(datadir_open(&other, b->data, b->error, sizeof b->error), STINT_OK);
+    assert_int_equal(datadir_open(&other, b->data, b->error, sizeof b->error),
+                     STINT_OK);
     datadir_close(&other);
 }
 
@@ -132,7 +136,8 @@ test_places_that_are_no_directory_are_refused(void **state)
     (void)snprintf(path, sizeof path, "%s/file", b->dir);
     tmpdir_write(path, "x", 0600);
     assert_int_equal(datadir_open(&d, path, b->error, sizeof b->error), STINT_IO);
-    assert_int_equal(datadir_open(&d, "/nonexistent/a/b", b->error, sizeof b->error), STINT_IO);
+    assert_int_equal(datadir_open(&d, "/nonexistent/a/b", b->error, sizeof b->error),
+                     STINT_IO);
     assert_int_equal(datadir_open(&d, "", b->error, sizeof b->error), STINT_INVALID);
     assert_int_equal(datadir_open(&d, NULL, b->error, sizeof b->error), STINT_INVALID);
     memset(path, 'a', sizeof path - 1);
@@ -141,7 +146,8 @@ test_places_that_are_no_directory_are_refused(void **state)
 }
 
 static void
-expect_wrong(struct box *b, const char *text, enum stint_status status, const char *says)
+expect_wrong(struct box *b, const char *text, enum stint_status status,
+             const char *says)
 {
     struct datadir_facts f, zero;
     memset(&zero, 0, sizeof zero);
@@ -167,7 +173,8 @@ test_damaged_facts_are_refused_by_line(void **state)
     expect_wrong(b, "", STINT_IO, "damaged in line 1;");
     expect_wrong(b, "stint node facts 2\nend\n", STINT_BAD_VERSION, "newer version");
     expect_wrong(b, "stint node facts 1\nend\n", STINT_IO, "damaged in line 2;");
-    expect_wrong(b, "stint node facts 1\ncolour = red\nend\n", STINT_IO, "damaged in line 2;");
+    expect_wrong(b, "stint node facts 1\ncolour = red\nend\n", STINT_IO,
+                 "damaged in line 2;");
     (void)snprintf(text, sizeof text, "%sname = n2\n", good);
     expect_wrong(b, text, STINT_IO, "damaged in line 13;");
     /* Cut anywhere, it is never taken for whole. */
@@ -178,17 +185,21 @@ test_damaged_facts_are_refused_by_line(void **state)
     struct {
         const char *from, *to;
     } swaps[] = {
-        { "port = 65535", "port = 65536" },       { "port = 65535", "port = -1" },
-        { "authority = yes", "authority = 1" },   { "name = n1", "name = n 1" },
-        { "view = 8", "view = 8x" },              { "view = 8", "port = 8" },
-        { "secret = 05", "secret = 0g" },         { "node = 01", "node = 1" },
+        { "port = 65535", "port = 65536" },
+        { "port = 65535", "port = -1" },
+        { "authority = yes", "authority = 1" },
+        { "name = n1", "name = n 1" },
+        { "view = 8", "view = 8x" },
+        { "view = 8", "port = 8" },
+        { "secret = 05", "secret = 0g" },
+        { "node = 01", "node = 1" },
         { "incarnation = 1", "incarnation = 11" },
     };
     for (size_t i = 0; i < sizeof swaps / sizeof *swaps; i++) {
         char *at = strstr(good, swaps[i].from);
         assert_non_null(at);
-        (void)snprintf(text, sizeof text, "%.*s%s%s", (int)(at - good), good, swaps[i].to,
-                       at + strlen(swaps[i].from));
+        (void)snprintf(text, sizeof text, "%.*s%s%s", (int)(at - good), good,
+                       swaps[i].to, at + strlen(swaps[i].from));
         expect_wrong(b, text, STINT_IO, "damaged in line");
     }
 }

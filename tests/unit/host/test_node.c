@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Nodes inside a program: several in one process and one thread, over real sockets and real files. */
+/* Nodes inside a program: several in one process and one thread, over real sockets and
+ * real files. */
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -17,9 +18,9 @@
 
 #include "link/clock.h"
 #include "link/entropy.h"
-#include "link/keydir.h"
 #include "stint/node.h"
 #include "tmpdir.h"
+#include "wire/keyfile.h"
 #include "wire/wire.h"
 
 enum { LIMIT_MS = 30000 };
@@ -94,7 +95,8 @@ options_of(struct box *b, unsigned i)
     if (i == 0) {
         o.found = true;
     } else if (b->node[0] != NULL) {
-        (void)snprintf(endpoint, sizeof endpoint, "%s", stint_node_endpoint(b->node[0]));
+        (void)snprintf(endpoint, sizeof endpoint, "%s",
+                       stint_node_endpoint(b->node[0]));
         join[0] = endpoint;
         o.join = join;
         o.join_count = 1;
@@ -119,8 +121,8 @@ start(struct box *b, unsigned i)
 }
 
 static void
-expect_refused(struct box *b, const struct stint_node_options *o, enum stint_status status,
-               const char *says)
+expect_refused(struct box *b, const struct stint_node_options *o,
+               enum stint_status status, const char *says)
 {
     struct stint_node *node = (struct stint_node *)b;
     assert_int_equal(stint_node_create(o, &node, b->error, sizeof b->error), status);
@@ -199,7 +201,8 @@ test_three_nodes_in_one_thread_form_a_cluster(void **state)
     assert_int_equal(b->ready, 3);
     for (unsigned i = 0; i < 3; i++) {
         assert_int_equal(stint_node_name(b->node[i])[1] - '0', i);
-        assert_int_equal(strncmp(stint_node_endpoint(b->node[i]), "tcp://127.0.0.1:", 16), 0);
+        assert_int_equal(
+            strncmp(stint_node_endpoint(b->node[i]), "tcp://127.0.0.1:", 16), 0);
     }
     struct stint_id a = stint_node_id(b->node[0]), c = stint_node_id(b->node[1]);
     assert_memory_not_equal(&a, &c, sizeof a);
@@ -223,7 +226,8 @@ test_a_founder_and_a_member_come_back_without_being_told(void **state)
     start(b, 1);
     pump(b, all_ready);
     for (unsigned i = 0; i < 2; i++) {
-        (void)snprintf(endpoint[i], sizeof endpoint[i], "%s", stint_node_endpoint(b->node[i]));
+        (void)snprintf(endpoint[i], sizeof endpoint[i], "%s",
+                       stint_node_endpoint(b->node[i]));
         stint_node_destroy(b->node[i]); /* as if killed */
         b->node[i] = NULL;
     }
@@ -244,7 +248,8 @@ test_without_data_found_or_join_it_is_a_usage_error(void **state)
     struct box *b = *state;
     struct stint_node_options o = options_of(b, 0);
     o.found = false;
-    expect_refused(b, &o, STINT_INVALID, "found a cluster (--found) or join one (--join ENDPOINT)");
+    expect_refused(b, &o, STINT_INVALID,
+                   "found a cluster (--found) or join one (--join ENDPOINT)");
 }
 
 static void
@@ -255,19 +260,21 @@ test_options_that_make_no_sense_are_named(void **state)
     const char *bad_join[] = { "tcp://x" };
     const char *far_join[] = { "tcp://192.0.2.1:1" };
     const char *no_module[] = { "/nonexistent.so" };
-#define REFUSED(change, status, says)                                                   \
-    do {                                                                                \
-        o = options_of(b, 0);                                                           \
-        change;                                                                         \
-        expect_refused(b, &o, status, says);                                            \
+#define REFUSED(change, status, says)        \
+    do {                                     \
+        o = options_of(b, 0);                \
+        change;                              \
+        expect_refused(b, &o, status, says); \
     } while (0)
     REFUSED(o.size = 0, STINT_INVALID, "STINT_NODE_OPTIONS_INIT");
     REFUSED(o.name = NULL, STINT_INVALID, "name: a node needs one");
     REFUSED(o.name = "a b", STINT_INVALID, "name: 1 to 63");
     REFUSED(o.data_dir = NULL, STINT_INVALID, "data: a node needs");
     REFUSED(o.insecure = false, STINT_INVALID, "keys: a node needs");
-    REFUSED(o.listen = "udp://x:1", STINT_INVALID, "listen: 'udp://x:1' is not of the form");
-    REFUSED(o.listen = "tcp://*:0", STINT_INVALID, "only with endpoints of this machine");
+    REFUSED(o.listen = "udp://x:1", STINT_INVALID,
+            "listen: 'udp://x:1' is not of the form");
+    REFUSED(o.listen = "tcp://*:0", STINT_INVALID,
+            "only with endpoints of this machine");
     REFUSED(o.listen = "tcp://127.evil.example:1", STINT_INVALID, "of this machine");
     REFUSED(o.advertise = "tcp://*:1", STINT_INVALID, "advertise");
     REFUSED(o.advertise = "tcp://192.0.2.1:1", STINT_INVALID, "of this machine");
@@ -276,12 +283,17 @@ test_options_that_make_no_sense_are_named(void **state)
     REFUSED(o.labels = "zone", STINT_INVALID, "labels");
     REFUSED(o.labels = "zone=a,", STINT_INVALID, "labels");
     REFUSED(o.labels = "=a", STINT_INVALID, "labels");
-    REFUSED((o.join = bad_join, o.join_count = 1), STINT_INVALID, "found: contradicts join");
-    REFUSED((o.found = false, o.join = bad_join, o.join_count = 1), STINT_INVALID, "'tcp://x'");
-    REFUSED((o.found = false, o.join = far_join, o.join_count = 1), STINT_INVALID, "this machine");
-    REFUSED((o.found = false, o.join = bad_join, o.join_count = 17), STINT_INVALID, "join: at most 16");
+    REFUSED((o.join = bad_join, o.join_count = 1), STINT_INVALID,
+            "found: contradicts join");
+    REFUSED((o.found = false, o.join = bad_join, o.join_count = 1), STINT_INVALID,
+            "'tcp://x'");
+    REFUSED((o.found = false, o.join = far_join, o.join_count = 1), STINT_INVALID,
+            "this machine");
+    REFUSED((o.found = false, o.join = bad_join, o.join_count = 17), STINT_INVALID,
+            "join: at most 16");
     REFUSED(o.join_count = 1, STINT_INVALID, "");
-    REFUSED((o.module_paths = no_module, o.module_path_count = 1), STINT_IO, "/nonexistent.so");
+    REFUSED((o.module_paths = no_module, o.module_path_count = 1), STINT_IO,
+            "/nonexistent.so");
     REFUSED(o.module_count = 1, STINT_INVALID, "a count without its list");
     REFUSED(o.data_dir = "/nonexistent/x/y", STINT_IO, "cannot be made");
 #undef REFUSED
@@ -449,7 +461,8 @@ test_an_idle_node_sleeps(void **state)
     assert_true(steps < 200);
 }
 
-/* The k-th allocation fails: the node is not made, says so, and gives everything back. */
+/* The k-th allocation fails: the node is not made, says so, and gives everything back.
+ */
 struct scarce {
     unsigned left;
     size_t used;
@@ -486,7 +499,8 @@ test_short_memory_at_the_beginning_is_one_error(void **state)
     for (unsigned k = 0;; k++) {
         struct scarce scarce = { k, 0 };
         o.allocator = (struct stint_allocator){ scarce_resize, &scarce };
-        enum stint_status status = stint_node_create(&o, &b->node[0], b->error, sizeof b->error);
+        enum stint_status status =
+            stint_node_create(&o, &b->node[0], b->error, sizeof b->error);
         if (status == STINT_OK) {
             assert_true(k > 10);
             scarce.left = 1000000;
@@ -511,7 +525,8 @@ issue(struct box *b, const struct cluster_keys *keys, const char *name, uint64_t
     char text[KEYFILE_SIZE_MAX], file[KEYFILE_NAME_SIZE], path[TMPDIR_SIZE + 128];
     struct identity identity;
     uint64_t now = clock_wall_ms();
-    struct cert_request request = { ROLE_NODE, name, now - 1000, now + days * 86400000 };
+    struct cert_request request = { ROLE_NODE, name, now - 1000,
+                                    now + days * 86400000 };
     entropy_bytes(entropy, sizeof entropy);
     if (days == 0) {
         request.not_before_ms = now - 2000;
@@ -533,14 +548,16 @@ make_keys(struct box *b)
 {
     struct cluster_keys keys;
     uint8_t entropy[CLUSTER_KEYS_ENTROPY];
-    char text[KEYFILE_SIZE_MAX];
+    char text[KEYFILE_SIZE_MAX], path[TMPDIR_SIZE + 64];
     entropy_bytes(entropy, sizeof entropy);
     cluster_keys_make(&keys, entropy);
     (void)mkdir(b->keys, 0700);
     (void)keyfile_write_cluster(text, &keys.trust);
-    assert_int_equal(keydir_write(b->keys, KEYFILE_CLUSTER, text, b->error, sizeof b->error), 0);
+    (void)snprintf(path, sizeof path, "%s/" KEYFILE_CLUSTER, b->keys);
+    tmpdir_write(path, text, 0644);
     (void)keyfile_write_server(text, &keys);
-    assert_int_equal(keydir_write(b->keys, KEYFILE_SERVER, text, b->error, sizeof b->error), 0);
+    (void)snprintf(path, sizeof path, "%s/" KEYFILE_SERVER, b->keys);
+    tmpdir_write(path, text, 0600);
     return keys;
 }
 
@@ -594,18 +611,14 @@ test_renewed_keys_are_taken_while_running(void **state)
     issue(b, &keys, "n1", 90);
     assert_int_equal(stint_node_reload(b->node[1]), STINT_OK);
     assert_non_null(strstr(b->log, "keys reloaded"));
-    /* The member's links went down for it; with the new key they come up, and it can leave in order. */
+    /* The member's links went down for it; with the new key they come up, and it can
+     * leave in order. */
     stint_node_stop(b->node[1], 0);
     assert_int_equal(stint_node_step(b->node[1], 0), STINT_OK);
     pump(b, member_ended);
     assert_int_equal(stint_node_step(b->node[1], 0), STINT_CLOSED);
     assert_null(strstr(b->log, "without the authority's agreement"));
     /* Keys of another cluster change nothing. */
-    char path[TMPDIR_SIZE + 64];
-    (void)snprintf(path, sizeof path, "%s/cluster.pub", b->keys);
-    assert_int_equal(unlink(path), 0);
-    (void)snprintf(path, sizeof path, "%s/server.key", b->keys);
-    assert_int_equal(unlink(path), 0);
     keys = make_keys(b);
     issue(b, &keys, "n0", 90);
     assert_int_not_equal(stint_node_reload(b->node[0]), STINT_OK);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Nets over real loopback sockets for the tests of proto/link; every wait ends on an event or fails. */
+/* Nets over real loopback sockets for the tests of proto/link; every wait ends on an
+ * event or fails. */
 #ifndef STINT_TESTS_LINK_BENCH_H
 #define STINT_TESTS_LINK_BENCH_H
 
@@ -53,9 +54,11 @@ bench_mem(void)
     return m;
 }
 
-/* A net with keys of its own; `server` is the secret of its listener when `listen` is given. */
+/* A net with keys of its own; `server` is the secret of its listener when `listen` is
+ * given. */
 static inline struct link_net *
-net_open(struct mem *mem, const struct keys *own, const char *listen, const struct keys *server)
+net_open(struct mem *mem, const struct keys *own, const char *listen,
+         const struct keys *server)
 {
     struct link_config config = { .mem = mem, .listen = listen };
     char error[256] = "";
@@ -72,11 +75,13 @@ net_open(struct mem *mem, const struct keys *own, const char *listen, const stru
 }
 
 /*
- * Serves `other` (may be NULL) until `net` has an event; other's events are put into *others, or
- * refused when `others` is NULL. The bytes of `event` stay valid until the net's next call.
+ * Serves `other` (may be NULL) until `net` has an event; other's events are put into
+ * *others, or refused when `others` is NULL. The bytes of `event` stay valid until the
+ * net's next call.
  */
 static inline bool
-net_event(struct link_net *net, struct link_net *other, struct link_event *event, int timeout_ms)
+net_event(struct link_net *net, struct link_net *other, struct link_event *event,
+          int timeout_ms)
 {
     uint64_t end = clock_now_ns() + (uint64_t)timeout_ms * CLOCK_NS_PER_MS;
     for (;;) {
@@ -93,13 +98,15 @@ net_event(struct link_net *net, struct link_net *other, struct link_event *event
             return false;
         }
         if (other == NULL || !link_pending(other)) {
-            link_wait(net, clock_timeout_ms(now, end), other == NULL ? -1 : link_fd(other));
+            link_wait(net, clock_timeout_ms(now, end),
+                      other == NULL ? -1 : link_fd(other));
         }
     }
 }
 
 static inline struct link_event
-net_expect(struct link_net *net, struct link_net *other, enum link_event_kind kind, uint64_t link)
+net_expect(struct link_net *net, struct link_net *other, enum link_event_kind kind,
+           uint64_t link)
 {
     struct link_event event;
     if (!net_event(net, other, &event, (int)(BENCH_LIMIT_NS / CLOCK_NS_PER_MS))) {
@@ -107,7 +114,8 @@ net_expect(struct link_net *net, struct link_net *other, enum link_event_kind ki
     }
     if (event.kind != kind || (link != 0 && event.link != link)) {
         fail_msg("event %d of link %llx (%s), expected %d", event.kind,
-                 (unsigned long long)event.link, event.text == NULL ? "" : event.text, kind);
+                 (unsigned long long)event.link, event.text == NULL ? "" : event.text,
+                 kind);
     }
     return event;
 }

@@ -40,12 +40,14 @@ user_of(unsigned key)
     return text;
 }
 
-/* The number of the link that a frame of connection `c` with key `key` belongs to; 0: dropped. */
+/* The number of the link that a frame of connection `c` with key `key` belongs to; 0:
+ * dropped. */
 static uint64_t
 heard(struct box *b, uint8_t c, unsigned key, uint64_t now)
 {
     uint8_t routing[5] = { 0, 9, 9, 9, c };
-    struct inbound_link *l = inbound_heard(&b->in, span_of(routing, 5), user_of(key), now);
+    struct inbound_link *l =
+        inbound_heard(&b->in, span_of(routing, 5), user_of(key), now);
     return l == NULL ? 0 : l->number;
 }
 
@@ -92,7 +94,8 @@ test_routing_ids_that_a_peer_chose_are_dropped(void **state)
     assert_null(inbound_heard(&b->in, span_of(chosen, 3), user_of(1), 0));
     assert_null(inbound_heard(&b->in, span_of(longer, sizeof longer), user_of(1), 0));
     assert_null(inbound_heard(&b->in, span_of(longer, 0), user_of(1), 0));
-    assert_non_null(inbound_heard(&b->in, span_of(longer, INBOUND_ROUTING_MAX), user_of(1), 0));
+    assert_non_null(
+        inbound_heard(&b->in, span_of(longer, INBOUND_ROUTING_MAX), user_of(1), 0));
 }
 
 static void

@@ -43,7 +43,8 @@ static void
 connect_up(struct pair *p)
 {
     assert_int_equal(
-        link_connect(p->client, 7, link_endpoint(p->server), p->cluster.public_key), STINT_OK);
+        link_connect(p->client, 7, link_endpoint(p->server), p->cluster.public_key),
+        STINT_OK);
     (void)net_expect(p->client, p->server, LINK_UP, 7);
 }
 
@@ -87,7 +88,8 @@ test_a_port_in_use_is_one_clear_error(void **state)
     struct link_net *net = p->server;
     assert_int_equal(link_open(&net, &config, error, sizeof error), STINT_EXISTS);
     assert_null(net);
-    (void)snprintf(expected, sizeof expected, "cannot listen on %s: the address is in use",
+    (void)snprintf(expected, sizeof expected,
+                   "cannot listen on %s: the address is in use",
                    link_endpoint(p->server));
     assert_string_equal(error, expected);
 }
@@ -97,9 +99,25 @@ test_endpoints_that_are_none_are_refused(void **state)
 {
     struct pair *p = *state;
     static const char *const wrong[] = {
-        "", "tcp://", "tcp://:1", "tcp://h", "tcp://h:", "tcp://h:0", "tcp://h:65536", "tcp://h:1x",
-        "tcp://*:80", "tcp://h:*", "ipc:///tmp/x", "inproc://zeromq.zap.01", "udp://h:1",
-        "tcp://a;b:80", "tcp://h:080", "tcp://[::1:80", "tcp://[]:80", "tcp://h h:80", "h:80",
+        "",
+        "tcp://",
+        "tcp://:1",
+        "tcp://h",
+        "tcp://h:",
+        "tcp://h:0",
+        "tcp://h:65536",
+        "tcp://h:1x",
+        "tcp://*:80",
+        "tcp://h:*",
+        "ipc:///tmp/x",
+        "inproc://zeromq.zap.01",
+        "udp://h:1",
+        "tcp://a;b:80",
+        "tcp://h:080",
+        "tcp://[::1:80",
+        "tcp://[]:80",
+        "tcp://h h:80",
+        "h:80",
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         assert_int_equal(link_connect(p->client, 1, wrong[i], p->cluster.public_key),
@@ -108,7 +126,8 @@ test_endpoints_that_are_none_are_refused(void **state)
         char error[300];
         struct link_net *net;
         if (strcmp(wrong[i], "tcp://h:0") != 0 && strchr(wrong[i], '*') == NULL) {
-            assert_int_equal(link_open(&net, &config, error, sizeof error), STINT_INVALID);
+            assert_int_equal(link_open(&net, &config, error, sizeof error),
+                             STINT_INVALID);
             assert_null(strchr(error, '\n'));
         }
     }
@@ -119,7 +138,8 @@ test_endpoints_that_are_none_are_refused(void **state)
     struct link_net *net;
     struct link_config config = { .mem = &p->mem, .listen = "tcp://192.0.2.1:0" };
     assert_int_equal(link_open(&net, &config, error, sizeof error), STINT_INVALID);
-    assert_string_equal(error, "cannot listen on tcp://192.0.2.1:0: this machine has no such address");
+    assert_string_equal(
+        error, "cannot listen on tcp://192.0.2.1:0: this machine has no such address");
 }
 
 static void
@@ -127,8 +147,9 @@ test_another_server_key_never_comes_up_and_says_why_once(void **state)
 {
     struct pair *p = *state;
     struct link_event event;
-    assert_int_equal(link_connect(p->client, 7, link_endpoint(p->server), p->one.public_key),
-                     STINT_OK);
+    assert_int_equal(
+        link_connect(p->client, 7, link_endpoint(p->server), p->one.public_key),
+        STINT_OK);
     event = net_expect(p->client, p->server, LINK_DOWN, 7);
     assert_non_null(strstr(event.text, "the server has another key"));
     assert_int_equal(link_send(p->client, 7, span_text("x")), STINT_UNREACHABLE);
@@ -145,7 +166,8 @@ test_nobody_there_is_told_once_and_a_late_server_is_found(void **state)
     (void)snprintf(endpoint, sizeof endpoint, "%s", link_endpoint(p->server));
     link_close(p->server);
     p->server = NULL;
-    assert_int_equal(link_connect(p->client, 7, endpoint, p->cluster.public_key), STINT_OK);
+    assert_int_equal(link_connect(p->client, 7, endpoint, p->cluster.public_key),
+                     STINT_OK);
     event = net_expect(p->client, NULL, LINK_DOWN, 7);
     assert_string_equal(event.text, "cannot connect");
     assert_false(net_event(p->client, NULL, &event, 500));
@@ -194,7 +216,8 @@ test_a_link_that_is_down_leaves_the_loop_asleep(void **state)
         link_wait(p->client, 1000, -1);
         turns++;
     }
-    /* Attempts are 100 ms apart at first, then ever more; each is a handful of wake-ups. */
+    /* Attempts are 100 ms apart at first, then ever more; each is a handful of
+     * wake-ups. */
     assert_true(turns < 200);
 }
 
@@ -206,7 +229,8 @@ test_nothing_is_kept_for_a_connection_to_come(void **state)
     connect_up(p);
     link_close(p->server);
     p->server = NULL;
-    /* Not told of the end yet: what is sent meanwhile is refused, not kept for somebody else. */
+    /* Not told of the end yet: what is sent meanwhile is refused, not kept for somebody
+     * else. */
     struct pollfd news = { .fd = link_fd(p->client), .events = POLLIN };
     while (link_send(p->client, 7, span_text("x")) == STINT_OK) {
         (void)poll(&news, 1, 1);
@@ -354,7 +378,8 @@ test_last_words_arrive(void **state)
     connect_up(p);
     for (uint64_t i = 0; i < 400; i++) {
         le64_put(frame, i);
-        assert_int_equal(link_send(p->client, 7, span_of(frame, sizeof frame)), STINT_OK);
+        assert_int_equal(link_send(p->client, 7, span_of(frame, sizeof frame)),
+                         STINT_OK);
     }
     link_disconnect(p->client, 7);
     for (uint64_t i = 0; i < 400; i++) {
@@ -376,7 +401,8 @@ test_sizes_outside_the_bounds_are_refused_before_sending(void **state)
     struct pair *p = *state;
     connect_up(p);
     static uint8_t big[LINK_FRAME_MAX + 1];
-    assert_int_equal(link_send(p->client, 7, span_of(big, LINK_FRAME_MAX + 1)), STINT_LIMIT);
+    assert_int_equal(link_send(p->client, 7, span_of(big, LINK_FRAME_MAX + 1)),
+                     STINT_LIMIT);
     assert_int_equal(link_send(p->client, 7, span_of(big, 0)), STINT_LIMIT);
     assert_int_equal(link_send(p->client, 7, span_of(big, LINK_FRAME_MAX)), STINT_OK);
     struct link_event event = net_expect(p->server, p->client, LINK_RECEIVED, 0);
@@ -440,7 +466,8 @@ test_a_client_without_encryption_gets_nowhere(void **state)
     /* Garbage on the bare socket as well. */
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in to = { .sin_family = AF_INET };
-    to.sin_port = htons((uint16_t)atoi(link_endpoint(p->server) + strlen("tcp://127.0.0.1:")));
+    to.sin_port =
+        htons((uint16_t)atoi(link_endpoint(p->server) + strlen("tcp://127.0.0.1:")));
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
     assert_int_equal(write(fd, "GET / HTTP/1.1\r\n\r\n", 18), 18);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The door: without the handler nobody gets in, and the handler lets in proved keys only. */
+/* The door: without the handler nobody gets in, and the handler lets in proved keys
+ * only. */
 #include "link_bench.h"
 
 #include "link/link_monitor.h"
@@ -52,7 +53,8 @@ open_router(struct door *d)
     d->router = socket_router(d->context, d->server.secret_key);
     assert_non_null(d->router);
     assert_int_equal(zmq_bind(d->router, "tcp://127.0.0.1:0"), 0);
-    assert_int_equal(zmq_getsockopt(d->router, ZMQ_LAST_ENDPOINT, d->endpoint, &size), 0);
+    assert_int_equal(zmq_getsockopt(d->router, ZMQ_LAST_ENDPOINT, d->endpoint, &size),
+                     0);
 }
 
 static void
@@ -65,7 +67,8 @@ open_dealer(struct door *d)
     assert_int_equal(zmq_connect(d->dealer, d->endpoint), 0);
 }
 
-/* The first thing the monitor says within `timeout_ms`, serving the handler meanwhile. */
+/* The first thing the monitor says within `timeout_ms`, serving the handler meanwhile.
+ */
 static enum monitor_kind
 outcome(struct door *d, int timeout_ms)
 {
@@ -136,7 +139,8 @@ ask(struct door *d, const char *const *parts, const size_t *sizes, size_t count)
     void *asker = socket_local(d->context, ZMQ_REQ);
     assert_int_equal(zmq_connect(asker, "inproc://zeromq.zap.01"), 0);
     for (size_t i = 0; i < count; i++) {
-        assert_true(zmq_send(asker, parts[i], sizes[i], i + 1 < count ? ZMQ_SNDMORE : 0) >= 0);
+        assert_true(
+            zmq_send(asker, parts[i], sizes[i], i + 1 < count ? ZMQ_SNDMORE : 0) >= 0);
     }
     zmq_pollitem_t item = { d->zap, 0, ZMQ_POLLIN, 0 };
     assert_int_equal(zmq_poll(&item, 1, 20000), 1);

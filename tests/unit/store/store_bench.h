@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the tests of the store share: a store in a directory of its own, and short ways to write commits. */
+/* What the tests of the store share: a store in a directory of its own, and short ways
+ * to write commits. */
 #ifndef STINT_TESTS_STORE_BENCH_H
 #define STINT_TESTS_STORE_BENCH_H
 
@@ -40,7 +41,8 @@ static inline void
 bench_open(struct bench *b)
 {
     char error[400] = "";
-    if (store_open(&b->store, &b->mem, b->path, true, error, sizeof error) != STINT_OK) {
+    if (store_open(&b->store, &b->mem, b->path, true, error, sizeof error) !=
+        STINT_OK) {
         fail_msg("%s", error);
     }
 }
@@ -65,8 +67,8 @@ drop(uint8_t kind, const char *key)
 }
 
 static inline enum store_result
-bench_commit(struct bench *b, uint64_t expected, uint64_t next, const struct store_write *writes,
-             size_t count)
+bench_commit(struct bench *b, uint64_t expected, uint64_t next,
+             const struct store_write *writes, size_t count)
 {
     struct store_commit commit = { 42, expected, next, writes, count };
     uint64_t number = 0;
@@ -91,9 +93,10 @@ bench_text(struct bench *b)
     }
     int at = snprintf(text, sizeof text, "%llu:", (unsigned long long)view);
     for (size_t i = 0; i < count; i++) {
-        at += snprintf(text + at, sizeof text - (size_t)at, " %u %.*s=%.*s", rows[i].kind,
-                       (int)rows[i].key.size, (const char *)rows[i].key.data,
-                       (int)rows[i].value.size, (const char *)rows[i].value.data);
+        at +=
+            snprintf(text + at, sizeof text - (size_t)at, " %u %.*s=%.*s", rows[i].kind,
+                     (int)rows[i].key.size, (const char *)rows[i].key.data,
+                     (int)rows[i].value.size, (const char *)rows[i].value.data);
     }
     return text;
 }

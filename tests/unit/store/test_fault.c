@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A disk that fails at the k-th write or sync, for every k: whatever the store answers must be what
- * is on the disk when it is opened again. The faults come from an SQLite VFS around the real one.
+ * A disk that fails at the k-th write or sync, for every k: whatever the store answers
+ * must be what is on the disk when it is opened again. The faults come from an SQLite
+ * VFS around the real one.
  */
 #include "store_bench.h"
 
@@ -59,16 +60,18 @@ fault_write(sqlite3_file *f, const void *data, int size, sqlite3_int64 at)
 static int
 fault_sync(sqlite3_file *f, int flags)
 {
-    return strikes(false) ? SQLITE_IOERR_FSYNC : real_of(f)->pMethods->xSync(real_of(f), flags);
+    return strikes(false) ? SQLITE_IOERR_FSYNC
+                          : real_of(f)->pMethods->xSync(real_of(f), flags);
 }
 
-#define PASS(name, params, args)                                                        \
-    static int pass_##name params                                                       \
-    {                                                                                   \
-        return real_of(f)->pMethods->name args;                                         \
+#define PASS(name, params, args)                \
+    static int pass_##name params               \
+    {                                           \
+        return real_of(f)->pMethods->name args; \
     }
 PASS(xClose, (sqlite3_file * f), (real_of(f)))
-PASS(xRead, (sqlite3_file * f, void *d, int n, sqlite3_int64 at), (real_of(f), d, n, at))
+PASS(xRead, (sqlite3_file * f, void *d, int n, sqlite3_int64 at),
+     (real_of(f), d, n, at))
 PASS(xTruncate, (sqlite3_file * f, sqlite3_int64 size), (real_of(f), size))
 PASS(xFileSize, (sqlite3_file * f, sqlite3_int64 *size), (real_of(f), size))
 PASS(xLock, (sqlite3_file * f, int level), (real_of(f), level))

@@ -21,7 +21,8 @@ test_what_was_committed_is_there_after_reopening(void **state)
     struct bench *b = *state;
     struct stint_id id = store_id(b->store);
     struct store_write one[] = { put(2, "b", "1"), put(2, "a", "2"), put(1, "z", "") };
-    struct store_write two[] = { put(2, "a", "3"), drop(2, "b"), drop(9, "none"), put(1, "", "e") };
+    struct store_write two[] = { put(2, "a", "3"), drop(2, "b"), drop(9, "none"),
+                                 put(1, "", "e") };
     assert_int_equal(bench_commit(b, 0, 1, one, 3), STORE_COMMITTED);
     assert_string_equal(bench_text(b), "1: 1 z= 2 a=2 2 b=1");
     assert_int_equal(bench_commit(b, 1, 2, two, 4), STORE_COMMITTED);
@@ -52,8 +53,9 @@ test_bounds_are_kept(void **state)
     static uint8_t bytes[STORE_VALUE_MAX + 1];
     static struct store_write many[STORE_WRITES_MAX + 1];
     memset(bytes, 0xA5, sizeof bytes);
-    struct store_write w = { { 255, span_of(bytes, STORE_KEY_MAX), span_of(bytes, STORE_VALUE_MAX) },
-                             false };
+    struct store_write w = {
+        { 255, span_of(bytes, STORE_KEY_MAX), span_of(bytes, STORE_VALUE_MAX) }, false
+    };
     struct store_commit commit = { 1, 0, 1, &w, 1 };
     assert_int_equal(bench_commit(b, 0, 1, &w, 1), STORE_COMMITTED);
     w.row.key.size++;
@@ -96,7 +98,8 @@ expect_refused(struct bench *b, bool create, enum stint_status status, const cha
 {
     char error[400] = "";
     struct store *s = b->store;
-    assert_int_equal(store_open(&s, &b->mem, b->path, create, error, sizeof error), status);
+    assert_int_equal(store_open(&s, &b->mem, b->path, create, error, sizeof error),
+                     status);
     assert_null(s);
     assert_null(strchr(error, '\n'));
     if (strstr(error, text) == NULL) {
@@ -140,7 +143,8 @@ test_files_that_are_no_store_are_refused(void **state)
     expect_refused(b, true, STINT_IO, "not a Stint store");
     assert_int_equal(unlink(b->path), 0);
     assert_int_equal(sqlite3_open(b->path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "CREATE TABLE t (x)", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "CREATE TABLE t (x)", NULL, NULL, NULL),
+                     SQLITE_OK);
     (void)sqlite3_close(db);
     expect_refused(b, true, STINT_IO, "not a Stint store");
     assert_int_equal(unlink(b->path), 0);
@@ -164,7 +168,8 @@ test_a_newer_format_is_refused_with_both_numbers(void **state)
 {
     struct bench *b = *state;
     change(b, "PRAGMA user_version = 7");
-    expect_refused(b, true, STINT_BAD_VERSION, "written in format 7, this program knows format 1");
+    expect_refused(b, true, STINT_BAD_VERSION,
+                   "written in format 7, this program knows format 1");
 }
 
 static void
@@ -206,7 +211,8 @@ test_a_damaged_page_is_refused(void **state)
     assert_int_equal(fstat(fd, &st), 0);
     char noise[4096];
     memset(noise, 0x5a, sizeof noise);
-    assert_int_equal(pwrite(fd, noise, sizeof noise, st.st_size / 2 & ~4095), sizeof noise);
+    assert_int_equal(pwrite(fd, noise, sizeof noise, st.st_size / 2 & ~4095),
+                     sizeof noise);
     (void)close(fd);
     expect_refused(b, true, STINT_IO, "damaged");
     assert_int_equal(truncate(b->path, 5000), 0);
@@ -239,10 +245,13 @@ test_paths_that_make_no_sense_are_refused(void **state)
     struct store *s;
     static char longer[5000];
     memset(longer, 'a', sizeof longer - 1);
-    assert_int_equal(store_open(&s, &b->mem, "", true, error, sizeof error), STINT_INVALID);
-    assert_int_equal(store_open(&s, &b->mem, longer, true, error, sizeof error), STINT_INVALID);
-    assert_int_equal(store_open(&s, &b->mem, "/nonexistent/x.db", true, error, sizeof error),
-                     STINT_IO);
+    assert_int_equal(store_open(&s, &b->mem, "", true, error, sizeof error),
+                     STINT_INVALID);
+    assert_int_equal(store_open(&s, &b->mem, longer, true, error, sizeof error),
+                     STINT_INVALID);
+    assert_int_equal(
+        store_open(&s, &b->mem, "/nonexistent/x.db", true, error, sizeof error),
+        STINT_IO);
 }
 
 int
