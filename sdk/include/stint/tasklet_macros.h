@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The macros of stint/tasklet.h (include that one): frames, suspension points, modules, types. Names that end in `_` are
- * the macros' own.
+ * The macros of stint/tasklet.h (include that one): frames, suspension points, modules, types.
+ * Names that end in `_` are the macros' own.
  *
- * A frame's body is one `switch` over the line to go on at; each suspension macro is a begin call, the `case` of its own
- * line, and what is left to do after it. A `switch` (and not a computed goto) because gcc then sees every jump into the
- * body and can tell when one crosses the initialisation of a plain C variable.
+ * A frame's body is one `switch` over the line to go on at; each suspension macro is a begin
+ * call, the `case` of its own line, and what is left to do after it. A `switch` (and not a
+ * computed goto) because gcc then sees every jump into the body and can tell when one crosses the
+ * initialisation of a plain C variable.
  */
 #ifndef STINT_TASKLET_MACROS_H
 #define STINT_TASKLET_MACROS_H
@@ -20,131 +21,136 @@
 
 /* ---- frames ---- */
 
-/* An expression in which the description of a type, or a code of this or another file of the module, is known. */
-#define STINT_WITH_TYPE_(T, expression)                                                 \
-    __extension__({                                                                     \
-        STINT_KNOW_(T)                                                                  \
-        (expression);                                                                   \
+/* An expression in which the description of a type, or a code of this or another file of the
+ * module, is known. */
+#define STINT_WITH_TYPE_(T, expression)                                                          \
+    __extension__({                                                                              \
+        STINT_KNOW_(T)                                                                           \
+        (expression);                                                                            \
     })
-#define STINT_WITH_CODE_(T, expression)                                                 \
-    __extension__({                                                                     \
-        STINT_KNOW_CODE_(T)                                                             \
-        (expression);                                                                   \
+#define STINT_WITH_CODE_(T, expression)                                                          \
+    __extension__({                                                                              \
+        STINT_KNOW_CODE_(T)                                                                      \
+        (expression);                                                                            \
     })
 #define STINT_KNOW_(T) extern STINT_HIDDEN const struct stint_type T##_stint;
 #define STINT_KNOW_CODE_(T) extern STINT_HIDDEN const struct stint_code stint_code_##T;
 
-/* Declares the code T. Macros that use it declare it themselves; this is for headers of modules. */
-#define STINT_DECLARE(T)                                                                \
-    extern STINT_HIDDEN const struct stint_code stint_code_##T;                         \
+/* Declares the code T. Macros that use it declare it themselves; this is for headers of modules.
+ */
+#define STINT_DECLARE(T)                                                                         \
+    extern STINT_HIDDEN const struct stint_code stint_code_##T;                                  \
     extern STINT_HIDDEN const struct stint_type T##_stint
 
-/* Begins the definition of the code whose locals are the message T; the body in braces follows. */
+/* Begins the definition of the code whose locals are the message T; the body in braces follows.
+ */
 #define STINT_FRAME(T) STINT_FRAME_MARKED(T, 0)
 
-/* The same with a mark, a number: a tasklet whose frame has another mark is not resumed in this version of the code. */
-#define STINT_FRAME_MARKED(T, mark)                                                     \
-    STINT_DECLARE(T);                                                                   \
-    static enum stint_outcome stint_execute_##T(struct stint_context *ctx, T *self);    \
-    static enum stint_outcome stint_enter_##T(struct stint_context *ctx, void *self)    \
-    {                                                                                   \
-        return stint_execute_##T(ctx, (T *)self);                                       \
-    }                                                                                   \
-    const struct stint_code stint_code_##T = { #T, stint_enter_##T, &T##_stint, __FILE__, \
-        __LINE__, (mark) };                                                                  \
+/* The same with a mark, a number: a tasklet whose frame has another mark is not resumed in this
+ * version of the code. */
+#define STINT_FRAME_MARKED(T, mark)                                                              \
+    STINT_DECLARE(T);                                                                            \
+    static enum stint_outcome stint_execute_##T(struct stint_context *ctx, T *self);             \
+    static enum stint_outcome stint_enter_##T(struct stint_context *ctx, void *self)             \
+    {                                                                                            \
+        return stint_execute_##T(ctx, (T *)self);                                                \
+    }                                                                                            \
+    const struct stint_code stint_code_##T = { #T, stint_enter_##T, &T##_stint, __FILE__,        \
+        __LINE__, (mark) };                                                                      \
     static enum stint_outcome stint_execute_##T(struct stint_context *ctx, T *self)
 
-#define STINT_BEGIN                                                                     \
-    (void)self;                                                                         \
-    switch (ctx->resume) {                                                              \
+#define STINT_BEGIN                                                                              \
+    (void)self;                                                                                  \
+    switch (ctx->resume) {                                                                       \
     case 0:
 
-/* What stands before it returns here; what follows runs when something failed. Reaching STINT_END means handled. */
-#define STINT_EXCEPT                                                                    \
-    return STINT_RETURNED;                                                              \
+/* What stands before it returns here; what follows runs when something failed. Reaching STINT_END
+ * means handled. */
+#define STINT_EXCEPT                                                                             \
+    return STINT_RETURNED;                                                                       \
     case STINT_AT_EXCEPT_:
 
-#define STINT_END                                                                       \
-    return STINT_RETURNED;                                                              \
-    default:                                                                            \
-        break;                                                                          \
-    }                                                                                   \
+#define STINT_END                                                                                \
+    return STINT_RETURNED;                                                                       \
+    default:                                                                                     \
+        break;                                                                                   \
+    }                                                                                            \
     return STINT_NO_POINT
 
 /* Ends the frame; its locals are what STINT_RESULT shows to the caller. */
 #define STINT_RETURN return STINT_RETURNED
 
 /* Fails with a status (STINT_USER for errors of your own) and a text as for printf. */
-#define STINT_RAISE(status_, ...)                                                       \
-    do {                                                                                \
-        ctx->resume = __LINE__;                                                         \
-        stint_raise_(ctx, (status_), __VA_ARGS__);                                      \
-        return STINT_RAISED;                                                            \
+#define STINT_RAISE(status_, ...)                                                                \
+    do {                                                                                         \
+        ctx->resume = __LINE__;                                                                  \
+        stint_raise_(ctx, (status_), __VA_ARGS__);                                               \
+        return STINT_RAISED;                                                                     \
     } while (0)
 
 /* In an except section: hands the error on to the caller. */
-#define STINT_RERAISE                                                                   \
-    do {                                                                                \
-        ctx->api->reraise(ctx);                                                         \
-        return STINT_RAISED;                                                            \
+#define STINT_RERAISE                                                                            \
+    do {                                                                                         \
+        ctx->api->reraise(ctx);                                                                  \
+        return STINT_RAISED;                                                                     \
     } while (0)
 
-/* In an except section: the error is dealt with; a `goto` may follow to a label before STINT_EXCEPT, and the next error
- * comes to the section again. */
+/* In an except section: the error is dealt with; a `goto` may follow to a label before
+ * STINT_EXCEPT, and the next error comes to the section again. */
 #define STINT_HANDLED ctx->api->handled(ctx)
 
 /* ---- the parts of a suspension point ---- */
 
-#define STINT_POINT_(label_, type_, callee_)                                            \
-    do {                                                                                \
-        static const struct stint_point stint_point_ = { __func__, __FILE__, __LINE__,  \
-            (label_), (type_), (callee_) };                                                                 \
-        static const struct stint_point *const stint_entry_ STINT_IN_SECTION_(          \
-            "stint_points") = &stint_point_;                                            \
-        (void)stint_entry_;                                                             \
+#define STINT_POINT_(label_, type_, callee_)                                                     \
+    do {                                                                                         \
+        static const struct stint_point stint_point_ = { __func__, __FILE__, __LINE__, (label_), \
+            (type_), (callee_) };                                                                \
+        static const struct stint_point *const stint_entry_ STINT_IN_SECTION_("stint_points") =  \
+            &stint_point_;                                                                       \
+        (void)stint_entry_;                                                                      \
     } while (0)
 
-/* `begin_` unwinds if it says so; afterwards what failed raises. `to_` is where a value of `type_` goes, `callee_` the code
- * that is called; each may be NULL. */
-#define STINT_SUSPEND_(label_, begin_, outcome_, to_)                                   \
+/* `begin_` unwinds if it says so; afterwards what failed raises. `to_` is where a value of
+ * `type_` goes, `callee_` the code that is called; each may be NULL. */
+#define STINT_SUSPEND_(label_, begin_, outcome_, to_)                                            \
     STINT_SUSPEND_FOR_(label_, begin_, outcome_, to_, NULL, NULL)
-#define STINT_SUSPEND_FOR_(label_, begin_, outcome_, to_, type_, callee_)               \
-    STINT_POINT_(label_, type_, callee_);                                                               \
-    if (begin_) {                                                                       \
-        ctx->resume = __LINE__;                                                         \
-        return (outcome_);                                                              \
-    }                                                                                   \
-    STINT_FALL_;                                                                        \
-    case __LINE__:                                                                      \
-    if (ctx->wake != 0 && ctx->api->finish(ctx, (to_)) != STINT_OK) {                   \
-        ctx->resume = __LINE__;                                                         \
-        return STINT_RAISED;                                                            \
-    }
+#define STINT_SUSPEND_FOR_(label_, begin_, outcome_, to_, type_, callee_)                        \
+    STINT_POINT_(label_, type_, callee_);                                                        \
+    if (begin_) {                                                                                \
+        ctx->resume = __LINE__;                                                                  \
+        return (outcome_);                                                                       \
+    }                                                                                            \
+    STINT_FALL_;                                                                                 \
+    case __LINE__:                                                                               \
+        if (ctx->wake != 0 && ctx->api->finish(ctx, (to_)) != STINT_OK) {                        \
+            ctx->resume = __LINE__;                                                              \
+            return STINT_RAISED;                                                                 \
+        }
 
 /* The same, but only a kill raises. */
-#define STINT_TRY_SUSPEND_(label_, begin_, outcome_, to_)                               \
+#define STINT_TRY_SUSPEND_(label_, begin_, outcome_, to_)                                        \
     STINT_TRY_SUSPEND_FOR_(label_, begin_, outcome_, to_, NULL, NULL)
-#define STINT_TRY_SUSPEND_FOR_(label_, begin_, outcome_, to_, type_, callee_)           \
-    STINT_POINT_(label_, type_, callee_);                                                               \
-    if (begin_) {                                                                       \
-        ctx->resume = __LINE__;                                                         \
-        return (outcome_);                                                              \
-    }                                                                                   \
-    STINT_FALL_;                                                                        \
-    case __LINE__:                                                                      \
-    if (ctx->wake != 0 && ctx->api->finish(ctx, (to_)) == STINT_KILLED) {               \
-        ctx->resume = __LINE__;                                                         \
-        return STINT_RAISED;                                                            \
-    }
+#define STINT_TRY_SUSPEND_FOR_(label_, begin_, outcome_, to_, type_, callee_)                    \
+    STINT_POINT_(label_, type_, callee_);                                                        \
+    if (begin_) {                                                                                \
+        ctx->resume = __LINE__;                                                                  \
+        return (outcome_);                                                                       \
+    }                                                                                            \
+    STINT_FALL_;                                                                                 \
+    case __LINE__:                                                                               \
+        if (ctx->wake != 0 && ctx->api->finish(ctx, (to_)) == STINT_KILLED) {                    \
+            ctx->resume = __LINE__;                                                              \
+            return STINT_RAISED;                                                                 \
+        }
 
-#define STINT_DO_(...)                                                                  \
-    do {                                                                                \
-        __VA_ARGS__                                                                     \
+#define STINT_DO_(...)                                                                           \
+    do {                                                                                         \
+        __VA_ARGS__                                                                              \
     } while (0)
 
-#define STINT_SEND_BEGIN_(ch, T, src, ms)                                               \
+#define STINT_SEND_BEGIN_(ch, T, src, ms)                                                        \
     ctx->api->send(ctx, &(ch), &T##_stint, STINT_SAME_(T, src), (ms))
-#define STINT_RECV_BEGIN_(ch, T, dst, ms)                                               \
+#define STINT_RECV_BEGIN_(ch, T, dst, ms)                                                        \
     ctx->api->receive(ctx, &(ch), &T##_stint, STINT_TO_(T, dst), (ms))
 #define STINT_TO_(T, pointer) (1 ? (pointer) : (T *)0)
 
@@ -156,63 +162,71 @@
 /* Receives into *dst, which must lie in the locals. */
 #define STINT_RECV(ch, T, dst) STINT_RECV_AS("recv(" #ch ")", ch, T, dst, STINT_FOREVER)
 
-/* The same for at most `ms` milliseconds; then STINT_TIMED_OUT is raised, and nothing was sent or received. With 0 the
- * operation must be possible at once. */
-#define STINT_SEND_WITHIN(ch, T, src, ms) STINT_SEND_AS("send(" #ch ")", ch, T, src, (int64_t)(ms))
-#define STINT_RECV_WITHIN(ch, T, dst, ms) STINT_RECV_AS("recv(" #ch ")", ch, T, dst, (int64_t)(ms))
+/* The same for at most `ms` milliseconds; then STINT_TIMED_OUT is raised, and nothing was sent or
+ * received. With 0 the operation must be possible at once. */
+#define STINT_SEND_WITHIN(ch, T, src, ms)                                                        \
+    STINT_SEND_AS("send(" #ch ")", ch, T, src, (int64_t)(ms))
+#define STINT_RECV_WITHIN(ch, T, dst, ms)                                                        \
+    STINT_RECV_AS("recv(" #ch ")", ch, T, dst, (int64_t)(ms))
 
 /* The same, but the outcome is stint_status(ctx) afterwards. */
 #define STINT_TRY_SEND(ch, T, src) STINT_TRY_SEND_AS("send(" #ch ")", ch, T, src, STINT_FOREVER)
 #define STINT_TRY_RECV(ch, T, dst) STINT_TRY_RECV_AS("recv(" #ch ")", ch, T, dst, STINT_FOREVER)
-#define STINT_TRY_SEND_WITHIN(ch, T, src, ms)                                           \
+#define STINT_TRY_SEND_WITHIN(ch, T, src, ms)                                                    \
     STINT_TRY_SEND_AS("send(" #ch ")", ch, T, src, (int64_t)(ms))
-#define STINT_TRY_RECV_WITHIN(ch, T, dst, ms)                                           \
+#define STINT_TRY_RECV_WITHIN(ch, T, dst, ms)                                                    \
     STINT_TRY_RECV_AS("recv(" #ch ")", ch, T, dst, (int64_t)(ms))
 
-/* The same with a resume label of your own (a string): it finds the place again in another version of the code, and must
- * be the only one of its name in the frame for that. `ms` may be STINT_FOREVER. */
-#define STINT_SEND_AS(label, ch, T, src, ms)                                            \
-    STINT_DO_(STINT_KNOW_(T) STINT_SUSPEND_(label, STINT_SEND_BEGIN_(ch, T, src, ms),   \
-        STINT_UNWINDING, NULL))
-#define STINT_RECV_AS(label, ch, T, dst, ms)                                            \
-    STINT_DO_(STINT_KNOW_(T) STINT_SUSPEND_FOR_(label,                                  \
-        STINT_RECV_BEGIN_(ch, T, dst, ms), STINT_UNWINDING, (dst), &T##_stint, NULL))
-#define STINT_TRY_SEND_AS(label, ch, T, src, ms)                                        \
-    STINT_DO_(STINT_KNOW_(T) STINT_TRY_SUSPEND_(label,                                  \
-        STINT_SEND_BEGIN_(ch, T, src, ms), STINT_UNWINDING, NULL))
-#define STINT_TRY_RECV_AS(label, ch, T, dst, ms)                                        \
-    STINT_DO_(STINT_KNOW_(T) STINT_TRY_SUSPEND_FOR_(label,                              \
-        STINT_RECV_BEGIN_(ch, T, dst, ms), STINT_UNWINDING, (dst), &T##_stint, NULL))
+/* The same with a resume label of your own (a string): it finds the place again in another
+ * version of the code, and must be the only one of its name in the frame for that. `ms` may be
+ * STINT_FOREVER. */
+#define STINT_SEND_AS(label, ch, T, src, ms)                                                     \
+    STINT_DO_(STINT_KNOW_(T)                                                                     \
+            STINT_SUSPEND_(label, STINT_SEND_BEGIN_(ch, T, src, ms), STINT_UNWINDING, NULL))
+#define STINT_RECV_AS(label, ch, T, dst, ms)                                                     \
+    STINT_DO_(STINT_KNOW_(T) STINT_SUSPEND_FOR_(label, STINT_RECV_BEGIN_(ch, T, dst, ms),        \
+        STINT_UNWINDING, (dst), &T##_stint, NULL))
+#define STINT_TRY_SEND_AS(label, ch, T, src, ms)                                                 \
+    STINT_DO_(STINT_KNOW_(T)                                                                     \
+            STINT_TRY_SUSPEND_(label, STINT_SEND_BEGIN_(ch, T, src, ms), STINT_UNWINDING, NULL))
+#define STINT_TRY_RECV_AS(label, ch, T, dst, ms)                                                 \
+    STINT_DO_(STINT_KNOW_(T) STINT_TRY_SUSPEND_FOR_(label, STINT_RECV_BEGIN_(ch, T, dst, ms),    \
+        STINT_UNWINDING, (dst), &T##_stint, NULL))
 
-/* Makes an owned channel with a name that is unique in the cluster; waits until the cluster has agreed. STINT_EXISTS if
- * the name is taken, STINT_INVALID if it is none. `ch` is a stint_Channel pointer into the locals. */
-#define STINT_CHANNEL_OPEN(ch, name, capacity, T)                                       \
+/* Makes an owned channel with a name that is unique in the cluster; waits until the cluster has
+ * agreed. STINT_EXISTS if the name is taken, STINT_INVALID if it is none. `ch` is a stint_Channel
+ * pointer into the locals. */
+#define STINT_CHANNEL_OPEN(ch, name, capacity, T)                                                \
     STINT_CHANNEL_OPEN_AS("open(" #ch ")", ch, name, capacity, T)
-#define STINT_CHANNEL_OPEN_AS(label, ch, name, capacity, T)                             \
-    STINT_DO_(STINT_KNOW_(T) STINT_SUSPEND_(label,                                      \
-        ctx->api->channel_open(ctx, (ch), (name), &T##_stint, (capacity)),              \
-        STINT_UNWINDING, NULL))
-#define STINT_TRY_CHANNEL_OPEN(ch, name, capacity, T)                                   \
-    STINT_DO_(STINT_KNOW_(T) STINT_TRY_SUSPEND_("open(" #ch ")",                        \
-        ctx->api->channel_open(ctx, (ch), (name), &T##_stint, (capacity)),              \
-        STINT_UNWINDING, NULL))
+#define STINT_CHANNEL_OPEN_AS(label, ch, name, capacity, T)                                      \
+    STINT_DO_(STINT_KNOW_(T) STINT_SUSPEND_(label,                                               \
+        ctx->api->channel_open(ctx, (ch), (name), &T##_stint, (capacity)), STINT_UNWINDING,      \
+        NULL))
+#define STINT_TRY_CHANNEL_OPEN(ch, name, capacity, T)                                            \
+    STINT_DO_(STINT_KNOW_(T) STINT_TRY_SUSPEND_("open(" #ch ")",                                 \
+        ctx->api->channel_open(ctx, (ch), (name), &T##_stint, (capacity)), STINT_UNWINDING,      \
+        NULL))
 
 /* ---- calls ---- */
 
-/* Calls the code T with locals given as in an initialiser: STINT_CALL(sum_Part, .from = 1, .to = 9); without arguments
- * STINT_CALL(sum_Part, 0). An error of the callee is raised here. STINT_DEPTH, STINT_NO_MEMORY, STINT_UNKNOWN_CODE. */
+/* Calls the code T with locals given as in an initialiser: STINT_CALL(sum_Part, .from = 1, .to =
+ * 9); without arguments STINT_CALL(sum_Part, 0). An error of the callee is raised here.
+ * STINT_DEPTH, STINT_NO_MEMORY, STINT_UNKNOWN_CODE. */
 #define STINT_CALL(T, ...) STINT_CALL_AS("call(" #T ")", T, __VA_ARGS__)
-#define STINT_CALL_AS(label, T, ...)                                                    \
-    STINT_DO_(STINT_SUSPEND_FOR_(label, (ctx->api->call(ctx, &stint_code_##T,               \
-        &(T){ __VA_ARGS__ }, sizeof(T))), STINT_CALLED, NULL, NULL, &stint_code_##T))
+#define STINT_CALL_AS(label, T, ...)                                                             \
+    STINT_DO_(STINT_SUSPEND_FOR_(label,                                                          \
+        (ctx->api->call(ctx, &stint_code_##T, &(T){ __VA_ARGS__ }, sizeof(T))), STINT_CALLED,    \
+        NULL, NULL, &stint_code_##T))
 
 /* The same with the locals at a T pointer, for what an initialiser cannot say (arrays). */
-#define STINT_CALL_WITH(T, locals)                                                      \
-    STINT_DO_(STINT_SUSPEND_FOR_("call(" #T ")", (ctx->api->call(ctx, &stint_code_##T,      \
-        STINT_SAME_(T, locals), sizeof(T))), STINT_CALLED, NULL, NULL, &stint_code_##T))
-#define STINT_TRY_CALL(T, ...)                                                          \
-    STINT_DO_(STINT_TRY_SUSPEND_FOR_("call(" #T ")", (ctx->api->call(ctx, &stint_code_##T,  \
-        &(T){ __VA_ARGS__ }, sizeof(T))), STINT_CALLED, NULL, NULL, &stint_code_##T))
+#define STINT_CALL_WITH(T, locals)                                                               \
+    STINT_DO_(STINT_SUSPEND_FOR_("call(" #T ")",                                                 \
+        (ctx->api->call(ctx, &stint_code_##T, STINT_SAME_(T, locals), sizeof(T))), STINT_CALLED, \
+        NULL, NULL, &stint_code_##T))
+#define STINT_TRY_CALL(T, ...)                                                                   \
+    STINT_DO_(STINT_TRY_SUSPEND_FOR_("call(" #T ")",                                             \
+        (ctx->api->call(ctx, &stint_code_##T, &(T){ __VA_ARGS__ }, sizeof(T))), STINT_CALLED,    \
+        NULL, NULL, &stint_code_##T))
 
 /* The locals of the callee that just returned, a T pointer; valid until the next suspension. */
 #define STINT_RESULT(T) STINT_WITH_CODE_(T, (T *)ctx->api->result(ctx, &stint_code_##T))
@@ -221,98 +235,111 @@
 
 /* To the end of the run ring. */
 #define STINT_YIELD STINT_YIELD_AS("yield")
-#define STINT_YIELD_AS(label)                                                           \
+#define STINT_YIELD_AS(label)                                                                    \
     STINT_DO_(STINT_SUSPEND_(label, ctx->api->yield(ctx), STINT_UNWINDING, NULL))
 
-/* For at least `ms` milliseconds; 0 is STINT_YIELD. The rest of a sleep goes along with a move. */
+/* For at least `ms` milliseconds; 0 is STINT_YIELD. The rest of a sleep goes along with a move.
+ */
 #define STINT_SLEEP(ms) STINT_SLEEP_AS("sleep(" #ms ")", ms)
-#define STINT_SLEEP_AS(label, ms)                                                       \
+#define STINT_SLEEP_AS(label, ms)                                                                \
     STINT_DO_(STINT_SUSPEND_(label, ctx->api->sleep(ctx, (uint64_t)(ms)), STINT_UNWINDING, NULL))
 
 /* Leaves the ring until somebody inserts or runs it. */
 #define STINT_PAUSE STINT_PAUSE_AS("pause")
-#define STINT_PAUSE_AS(label)                                                           \
+#define STINT_PAUSE_AS(label)                                                                    \
     STINT_DO_(STINT_SUSPEND_(label, ctx->api->pause(ctx, NULL, NULL), STINT_UNWINDING, NULL))
 
 /* The same until stint_insert_with() brings a T into *dst. */
-#define STINT_PAUSE_FOR(T, dst)                                                         \
-    STINT_DO_(STINT_KNOW_(T) STINT_SUSPEND_FOR_("pause(" #T ")",                        \
-        ctx->api->pause(ctx, &T##_stint, STINT_TO_(T, dst)), STINT_UNWINDING, (dst), &T##_stint, NULL))
+#define STINT_PAUSE_FOR(T, dst)                                                                  \
+    STINT_DO_(STINT_KNOW_(T) STINT_SUSPEND_FOR_("pause(" #T ")",                                 \
+        ctx->api->pause(ctx, &T##_stint, STINT_TO_(T, dst)), STINT_UNWINDING, (dst), &T##_stint, \
+        NULL))
 
-/* Goes on at that tasklet at once; the ring continues from its place, so all behind it run before the caller. A paused one
- * is put at the end first. STINT_BLOCKED, STINT_DEAD. */
-#define STINT_RUN(id)                                                                   \
-    STINT_DO_(STINT_SUSPEND_("run(" #id ")", ctx->api->run(ctx, (id), false), STINT_UNWINDING, NULL))
+/* Goes on at that tasklet at once; the ring continues from its place, so all behind it run before
+ * the caller. A paused one is put at the end first. STINT_BLOCKED, STINT_DEAD. */
+#define STINT_RUN(id)                                                                            \
+    STINT_DO_(                                                                                   \
+        STINT_SUSPEND_("run(" #id ")", ctx->api->run(ctx, (id), false), STINT_UNWINDING, NULL))
 
 /* The same, but the caller leaves the ring (is paused). */
-#define STINT_SWITCH(id)                                                                \
-    STINT_DO_(STINT_SUSPEND_("switch(" #id ")", ctx->api->run(ctx, (id), true), STINT_UNWINDING, NULL))
+#define STINT_SWITCH(id)                                                                         \
+    STINT_DO_(STINT_SUSPEND_("switch(" #id ")", ctx->api->run(ctx, (id), true), STINT_UNWINDING, \
+        NULL))
 
 /* Waits outside the ring until it is empty. Blocked and sleeping tasklets do not count. */
-#define STINT_RUN_ALL                                                                   \
+#define STINT_RUN_ALL                                                                            \
     STINT_DO_(STINT_SUSPEND_("run_all", ctx->api->run_all(ctx), STINT_UNWINDING, NULL))
 
-/* Kills and switches to the target at once, so that its end has been seen; see stint_kill_pending() for the other form.
- * Killing oneself raises on the spot. */
-#define STINT_KILL(id)                                                                  \
-    STINT_DO_(STINT_SUSPEND_("kill(" #id ")", ctx->api->kill(ctx, (id), false), STINT_UNWINDING, NULL))
+/* Kills and switches to the target at once, so that its end has been seen; see
+ * stint_kill_pending() for the other form. Killing oneself raises on the spot. */
+#define STINT_KILL(id)                                                                           \
+    STINT_DO_(STINT_SUSPEND_("kill(" #id ")", ctx->api->kill(ctx, (id), false), STINT_UNWINDING, \
+        NULL))
 
-/* Asks to be moved to a node (a stint_Node pointer) and goes on there. STINT_NOT_MOVABLE, STINT_REFUSED with the reason;
- * the tasklet then is where it was. To the node where it is: nothing happens. */
+/* Asks to be moved to a node (a stint_Node pointer) and goes on there. STINT_NOT_MOVABLE,
+ * STINT_REFUSED with the reason; the tasklet then is where it was. To the node where it is:
+ * nothing happens. */
 #define STINT_MIGRATE(node) STINT_MIGRATE_AS("migrate(" #node ")", node)
-#define STINT_MIGRATE_AS(label, node)                                                   \
+#define STINT_MIGRATE_AS(label, node)                                                            \
     STINT_DO_(STINT_SUSPEND_(label, ctx->api->migrate(ctx, (node)), STINT_UNWINDING, NULL))
-#define STINT_TRY_MIGRATE(node)                                                         \
-    STINT_DO_(STINT_TRY_SUSPEND_("migrate(" #node ")", ctx->api->migrate(ctx, (node)),  \
+#define STINT_TRY_MIGRATE(node)                                                                  \
+    STINT_DO_(STINT_TRY_SUSPEND_("migrate(" #node ")", ctx->api->migrate(ctx, (node)),           \
         STINT_UNWINDING, NULL))
 
 /* ---- modules ---- */
 
-/* Ends a module: its name, its version, its codes (at most 32). Exports the symbol `stint_module`. */
-#define STINT_MODULE(name, version, ...)                                                \
-    extern STINT_EXPORT const struct stint_module stint_module;                         \
+/* Ends a module: its name, its version, its codes (at most 32). Exports the symbol
+ * `stint_module`. */
+#define STINT_MODULE(name, version, ...)                                                         \
+    extern STINT_EXPORT const struct stint_module stint_module;                                  \
     STINT_MODULE_CODES_(stint_module, 0, name, version, __VA_ARGS__)
 
 /* The same as a variable of another name, for several modules in one program. */
-#define STINT_MODULE_AS(variable, name, version, ...)                                   \
-    extern STINT_HIDDEN const struct stint_module variable;                             \
+#define STINT_MODULE_AS(variable, name, version, ...)                                            \
+    extern STINT_HIDDEN const struct stint_module variable;                                      \
     STINT_MODULE_CODES_(variable, STINT_MODULE_SHARED, name, version, __VA_ARGS__)
-#define STINT_MODULE_CODES_(variable, flags, name, version, ...)                        \
-    STINT_MODULE_LIST_(variable, flags, name, version, __VA_ARGS__, , , , , , , , , , , , , , , , , , , , , , , , , , , , , , , , , , )
+#define STINT_MODULE_CODES_(variable, flags, name, version, ...)                                 \
+    STINT_MODULE_LIST_(variable, flags, name, version, __VA_ARGS__, , , , , , , , , , , , , , ,  \
+        , , , , , , , , , , , , , , , , , , , )
 
 #define STINT_CODE_(T) &stint_code_##T
-#define STINT_MODULE_LIST_(variable, flags, name, version, c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12,         \
-    c13, c14, c15, c16, c17, c18, c19, c20, c21, c22, c23, c24, c25, c26, c27, c28, c29, c30, c31, c32, ...)    \
-    _Static_assert(sizeof("" #c32) == 1, "a module has at most 32 codes");             \
-    extern STINT_HIDDEN __attribute__((weak)) const struct stint_point *const __start_stint_points[];           \
-    extern STINT_HIDDEN __attribute__((weak)) const struct stint_point *const __stop_stint_points[];            \
-    extern STINT_HIDDEN __attribute__((weak)) const struct stint_type *const __start_stint_types[];             \
-    extern STINT_HIDDEN __attribute__((weak)) const struct stint_type *const __stop_stint_types[];              \
-    static const struct stint_code stint_code_ = { 0, 0, 0, 0, 0, 0 };                  \
-    static const struct stint_code *const stint_codes_of_##name[32] = {                 \
-        STINT_CODE_(c0), STINT_CODE_(c1), STINT_CODE_(c2), STINT_CODE_(c3), STINT_CODE_(c4), STINT_CODE_(c5),   \
-        STINT_CODE_(c6), STINT_CODE_(c7), STINT_CODE_(c8), STINT_CODE_(c9), STINT_CODE_(c10), STINT_CODE_(c11), \
-        STINT_CODE_(c12), STINT_CODE_(c13), STINT_CODE_(c14), STINT_CODE_(c15), STINT_CODE_(c16),               \
-        STINT_CODE_(c17), STINT_CODE_(c18), STINT_CODE_(c19), STINT_CODE_(c20), STINT_CODE_(c21),               \
-        STINT_CODE_(c22), STINT_CODE_(c23), STINT_CODE_(c24), STINT_CODE_(c25), STINT_CODE_(c26),               \
-        STINT_CODE_(c27), STINT_CODE_(c28), STINT_CODE_(c29), STINT_CODE_(c30), STINT_CODE_(c31) };             \
-    const struct stint_module variable = { STINT_ABI, (uint32_t)sizeof(struct stint_module), #name, version,    \
-        stint_codes_of_##name, 32, __start_stint_points, __stop_stint_points, __start_stint_types,              \
-        __stop_stint_types, flags };
+#define STINT_MODULE_LIST_(variable, flags, name, version, c0, c1, c2, c3, c4, c5, c6, c7, c8,   \
+    c9, c10, c11, c12, c13, c14, c15, c16, c17, c18, c19, c20, c21, c22, c23, c24, c25, c26,     \
+    c27, c28, c29, c30, c31, c32, ...)                                                           \
+    _Static_assert(sizeof("" #c32) == 1, "a module has at most 32 codes");                       \
+    extern STINT_HIDDEN __attribute__((weak))                                                    \
+    const struct stint_point *const __start_stint_points[];                                      \
+    extern STINT_HIDDEN __attribute__((weak))                                                    \
+    const struct stint_point *const __stop_stint_points[];                                       \
+    extern STINT_HIDDEN __attribute__((weak))                                                    \
+    const struct stint_type *const __start_stint_types[];                                        \
+    extern STINT_HIDDEN __attribute__((weak))                                                    \
+    const struct stint_type *const __stop_stint_types[];                                         \
+    static const struct stint_code stint_code_ = { 0, 0, 0, 0, 0, 0 };                           \
+    static const struct stint_code *const stint_codes_of_##name[32] = { STINT_CODE_(c0),         \
+        STINT_CODE_(c1), STINT_CODE_(c2), STINT_CODE_(c3), STINT_CODE_(c4), STINT_CODE_(c5),     \
+        STINT_CODE_(c6), STINT_CODE_(c7), STINT_CODE_(c8), STINT_CODE_(c9), STINT_CODE_(c10),    \
+        STINT_CODE_(c11), STINT_CODE_(c12), STINT_CODE_(c13), STINT_CODE_(c14),                  \
+        STINT_CODE_(c15), STINT_CODE_(c16), STINT_CODE_(c17), STINT_CODE_(c18),                  \
+        STINT_CODE_(c19), STINT_CODE_(c20), STINT_CODE_(c21), STINT_CODE_(c22),                  \
+        STINT_CODE_(c23), STINT_CODE_(c24), STINT_CODE_(c25), STINT_CODE_(c26),                  \
+        STINT_CODE_(c27), STINT_CODE_(c28), STINT_CODE_(c29), STINT_CODE_(c30),                  \
+        STINT_CODE_(c31) };                                                                      \
+    const struct stint_module variable = { STINT_ABI, (uint32_t)sizeof(struct stint_module),     \
+        #name, version, stint_codes_of_##name, 32, __start_stint_points, __stop_stint_points,    \
+        __start_stint_types, __stop_stint_types, flags };
 
 /* ---- types: the build writes STINT_TYPE(T) for every message T of a module's protos ---- */
 
-#define STINT_TYPE(T)                                                                   \
-    T##_FIELDLIST(STINT_FIELD_KNOW_, T)                                                 \
-    extern STINT_HIDDEN const struct stint_type T##_stint;                              \
-    static const struct stint_field stint_fields_of_##T[] = {                           \
-        T##_FIELDLIST(STINT_FIELD_, T){ 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }               \
-    };                                                                                  \
-    const struct stint_type T##_stint = { #T, &T##_msg, (uint32_t)sizeof(T),            \
-        (uint32_t)(sizeof(stint_fields_of_##T) / sizeof(stint_fields_of_##T[0])) - 1u,  \
-        stint_fields_of_##T };                                                          \
-    _Static_assert(_Alignof(T) <= 8, "locals and values are aligned to 8 bytes");       \
-    static const struct stint_type *const stint_type_entry_of_##T STINT_IN_SECTION_(    \
+#define STINT_TYPE(T)                                                                            \
+    T##_FIELDLIST(STINT_FIELD_KNOW_, T) extern STINT_HIDDEN const struct stint_type T##_stint;   \
+    static const struct stint_field stint_fields_of_##T[] = { T##_FIELDLIST(STINT_FIELD_, T){ 0, \
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0 } };                                                        \
+    const struct stint_type T##_stint = { #T, &T##_msg, (uint32_t)sizeof(T),                     \
+        (uint32_t)(sizeof(stint_fields_of_##T) / sizeof(stint_fields_of_##T[0])) - 1u,           \
+        stint_fields_of_##T };                                                                   \
+    _Static_assert(_Alignof(T) <= 8, "locals and values are aligned to 8 bytes");                \
+    static const struct stint_type *const stint_type_entry_of_##T STINT_IN_SECTION_(             \
         "stint_types") = &T##_stint;
 
 /* nanopb hands over a oneof's member as (group, member, path). */
@@ -325,40 +352,54 @@
 #define STINT_CAT5B_(a, b, c, d, e) a##b##c##d##e
 
 #define STINT_PART_SIZE_(T, path) (uint32_t)sizeof(((T *)0)->path)
-#define STINT_PART_AT_(T, path) (uint32_t)offsetof(T, path)
+#define STINT_PART_AT_(T, path) (uint32_t) offsetof(T, path)
 
-#define STINT_FIELD_(T, storage, rule, kind, name, tag)                                 \
+#define STINT_FIELD_(T, storage, rule, kind, name, tag)                                          \
     STINT_FIELD_##storage##_(T, rule, kind, name, tag),
 #define STINT_FIELD_STATIC_(T, rule, kind, name, tag) STINT_FIELD_##rule##_(T, kind, name, tag)
-#define STINT_FIELD_POINTER_(T, rule, kind, name, tag)                                  \
-    { #name, 0, 0, tag, 0, 0, 0, STINT_NO_OFFSET, STINT_KIND_##kind, STINT_RULE_##rule, STINT_STORAGE_POINTER }
-#define STINT_FIELD_CALLBACK_(T, rule, kind, name, tag)                                 \
-    { #name, 0, 0, tag, 0, 0, 0, STINT_NO_OFFSET, STINT_KIND_##kind, STINT_RULE_##rule, STINT_STORAGE_CALLBACK }
+#define STINT_FIELD_POINTER_(T, rule, kind, name, tag)                                           \
+    {                                                                                            \
+#name, 0, 0, tag, 0, 0, 0, STINT_NO_OFFSET, STINT_KIND_##kind, STINT_RULE_##rule,        \
+            STINT_STORAGE_POINTER                                                                \
+    }
+#define STINT_FIELD_CALLBACK_(T, rule, kind, name, tag)                                          \
+    {                                                                                            \
+#name, 0, 0, tag, 0, 0, 0, STINT_NO_OFFSET, STINT_KIND_##kind, STINT_RULE_##rule,        \
+            STINT_STORAGE_CALLBACK                                                               \
+    }
 
-#define STINT_FIELD_PLAIN_(T, kind, rule, name, tag, counter)                           \
-    { #name, 0, STINT_SUB_##kind##_(T##_##name##_MSGTYPE), tag, STINT_PART_AT_(T, name), STINT_PART_SIZE_(T, name), \
-        1, counter, STINT_KIND_##kind, STINT_RULE_##rule, STINT_STORAGE_STATIC }
-#define STINT_FIELD_ARRAY_(T, kind, rule, name, tag, counter)                           \
-    { #name, 0, STINT_SUB_##kind##_(T##_##name##_MSGTYPE), tag, STINT_PART_AT_(T, name),                        \
-        STINT_PART_SIZE_(T, name[0]), STINT_PART_SIZE_(T, name) / STINT_PART_SIZE_(T, name[0]), counter,        \
-        STINT_KIND_##kind, STINT_RULE_##rule, STINT_STORAGE_STATIC }
-#define STINT_FIELD_SINGULAR_(T, kind, name, tag)                                       \
+#define STINT_FIELD_PLAIN_(T, kind, rule, name, tag, counter)                                    \
+    {                                                                                            \
+#name, 0, STINT_SUB_##kind##_(T##_##name##_MSGTYPE), tag, STINT_PART_AT_(T, name),       \
+            STINT_PART_SIZE_(T, name), 1, counter, STINT_KIND_##kind, STINT_RULE_##rule,         \
+            STINT_STORAGE_STATIC                                                                 \
+    }
+#define STINT_FIELD_ARRAY_(T, kind, rule, name, tag, counter)                                    \
+    {                                                                                            \
+#name, 0, STINT_SUB_##kind##_(T##_##name##_MSGTYPE), tag, STINT_PART_AT_(T, name),       \
+            STINT_PART_SIZE_(T, name[0]),                                                        \
+            STINT_PART_SIZE_(T, name) / STINT_PART_SIZE_(T, name[0]), counter,                   \
+            STINT_KIND_##kind, STINT_RULE_##rule, STINT_STORAGE_STATIC                           \
+    }
+#define STINT_FIELD_SINGULAR_(T, kind, name, tag)                                                \
     STINT_FIELD_PLAIN_(T, kind, SINGULAR, name, tag, STINT_NO_OFFSET)
-#define STINT_FIELD_REQUIRED_(T, kind, name, tag)                                       \
+#define STINT_FIELD_REQUIRED_(T, kind, name, tag)                                                \
     STINT_FIELD_PLAIN_(T, kind, REQUIRED, name, tag, STINT_NO_OFFSET)
-#define STINT_FIELD_OPTIONAL_(T, kind, name, tag)                                       \
+#define STINT_FIELD_OPTIONAL_(T, kind, name, tag)                                                \
     STINT_FIELD_PLAIN_(T, kind, OPTIONAL, name, tag, STINT_PART_AT_(T, has_##name))
-#define STINT_FIELD_REPEATED_(T, kind, name, tag)                                       \
+#define STINT_FIELD_REPEATED_(T, kind, name, tag)                                                \
     STINT_FIELD_ARRAY_(T, kind, REPEATED, name, tag, STINT_PART_AT_(T, name##_count))
-#define STINT_FIELD_FIXARRAY_(T, kind, name, tag)                                       \
+#define STINT_FIELD_FIXARRAY_(T, kind, name, tag)                                                \
     STINT_FIELD_ARRAY_(T, kind, FIXARRAY, name, tag, STINT_NO_OFFSET)
-#define STINT_FIELD_ONEOF_(T, kind, name, tag)                                          \
-    { STINT_TEXT_(STINT_MEMBER_OF_ name), STINT_TEXT_(STINT_GROUP_OF_ name),            \
-        STINT_SUB_##kind##_(STINT_ONEOF_MSGTYPE_(T, name)), tag, STINT_PART_AT_(T, STINT_PATH_OF_ name),        \
-        STINT_PART_SIZE_(T, STINT_PATH_OF_ name), 1,                                    \
-        STINT_PART_AT_(T, STINT_CAT_(which_, STINT_GROUP_OF_ name)), STINT_KIND_##kind, STINT_RULE_ONEOF,       \
-        STINT_STORAGE_STATIC }
-#define STINT_ONEOF_MSGTYPE_(T, name)                                                   \
+#define STINT_FIELD_ONEOF_(T, kind, name, tag)                                                   \
+    {                                                                                            \
+        STINT_TEXT_(STINT_MEMBER_OF_ name), STINT_TEXT_(STINT_GROUP_OF_ name),                   \
+            STINT_SUB_##kind##_(STINT_ONEOF_MSGTYPE_(T, name)), tag,                             \
+            STINT_PART_AT_(T, STINT_PATH_OF_ name), STINT_PART_SIZE_(T, STINT_PATH_OF_ name), 1, \
+            STINT_PART_AT_(T, STINT_CAT_(which_, STINT_GROUP_OF_ name)), STINT_KIND_##kind,      \
+            STINT_RULE_ONEOF, STINT_STORAGE_STATIC                                               \
+    }
+#define STINT_ONEOF_MSGTYPE_(T, name)                                                            \
     STINT_CAT5_(T, _, STINT_GROUP_OF_ name, _, STINT_CAT_(STINT_MEMBER_OF_ name, _MSGTYPE))
 
 /* The first pass over the fields declares the types of submessages. */
