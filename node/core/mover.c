@@ -628,6 +628,8 @@ mover_receive(struct node *n, const struct arrival *a)
         node_log(n, NODE_LOG_WARN, "move message %d from %s refused: %s",
                  status == STINT_BAD_FRAME ? -1 : (int)message.op, a->by, stint_strerror(status));
     }
+    /* At once, not after the batch: the chunks that follow a TRANSFER in it need what that prepared. */
+    (void)mover_settle(n);
 }
 
 void
