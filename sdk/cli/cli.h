@@ -67,7 +67,7 @@ void cli_note_list(const struct cli *cli, const struct stint_list *list, size_t 
 const char *cli_time(uint64_t wall_ms, char out[CLI_TIME_SIZE]);
 
 /* "12.5M" for people. */
-#define CLI_SIZE_SIZE 16
+#define CLI_SIZE_SIZE 32
 const char *cli_size(uint64_t bytes, char out[CLI_SIZE_SIZE]);
 
 /* "3d", "5m", "250ms" for people. */

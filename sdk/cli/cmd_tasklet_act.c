@@ -172,8 +172,7 @@ cmd_tasklet_wait(struct cli *cli)
     struct stint_wait_result r;
     enum stint_status status = stint_client_wait(cli->client, id, what_for(args_text(cli->args, "for")), cli_left(cli), &r);
     if (status == STINT_TIMED_OUT && !cli_interrupted()) {
-        const char *why = stint_client_error(cli->client);
-        return cli_fail_exit(EXIT_FAILED, "see it within the time: tasklet", id, why);
+        return cli_fail_exit(EXIT_FAILED, "wait any longer for tasklet", id, stint_client_error(cli->client));
     }
     if (status != STINT_OK) {
         return cli_fail(cli, status, "wait for tasklet", id);
