@@ -8,10 +8,25 @@
 #include <string.h>
 #include <time.h>
 
+#include "client/keydir.h"
 #include "link/entropy.h"
-#include "link/keydir.h"
+#include "wire/keyfile.h"
 
 static const uint64_t DAY_MS = UINT64_C(24) * 3600 * 1000;
+
+/* The cluster's keys: public part, authority, server. */
+static bool
+read_cluster(const char *dir, struct cluster_keys *keys, char *error, size_t error_size)
+{
+    struct keydir_file authority, server;
+    if (keydir_read_trust(dir, &keys->trust, error, error_size) != STINT_OK
+        || keydir_read(&authority, dir, KEYFILE_AUTHORITY, error, error_size) != STINT_OK
+        || keydir_read(&server, dir, KEYFILE_SERVER, error, error_size) != STINT_OK) {
+        return false;
+    }
+    return keyfile_read_authority(authority.text, keys, error, error_size) == STINT_OK
+           && keyfile_read_server(server.text, keys, error, error_size) == STINT_OK;
+}
 
 int
 main(int argc, char **argv)
@@ -24,7 +39,7 @@ main(int argc, char **argv)
     uint8_t entropy[CERT_ISSUE_ENTROPY];
     uint64_t now_ms = (uint64_t)time(NULL) * 1000;
 
-    if (argc != 4 || keydir_cluster(argv[1], &keys, error, sizeof error) != STINT_OK) {
+    if (argc != 4 || !read_cluster(argv[1], &keys, error, sizeof error)) {
         fprintf(stderr, "expired_identity: %s\n", error);
         return 1;
     }
@@ -36,9 +51,9 @@ main(int argc, char **argv)
         return 1;
     }
     for (int secret = 0; secret < 2; secret++) {
-        (void)(secret ? keyfile_write_secret(text, &identity) : keyfile_write_certificate(text, &identity));
+        size_t size = secret ? keyfile_write_secret(text, &identity) : keyfile_write_certificate(text, &identity);
         keyfile_name(file, request.role, request.name, secret != 0);
-        if (keydir_write(argv[1], file, text, error, sizeof error) != STINT_OK) {
+        if (keydir_write(argv[1], file, text, size, secret ? 0600 : 0644, error, sizeof error) != STINT_OK) {
             fprintf(stderr, "expired_identity: %s\n", error);
             return 1;
         }
