@@ -149,8 +149,7 @@ commit_with_fault(struct bench *b, enum fault fault, long k, unsigned *seen)
     disk.fault = FAULT_NONE;
     (*seen) |= 1u << result;
 
-    char loaded[256];
-    (void)snprintf(loaded, sizeof loaded, "%s", bench_text(b));
+    const char *loaded = bench_text(b);
     if (result == STORE_COMMITTED) {
         assert_string_equal(loaded, after);
     } else if (result == STORE_FAILED) {
