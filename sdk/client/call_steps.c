@@ -388,9 +388,7 @@ got_channel(struct stint_call *call, const struct client_request *r)
 {
     stint_ChannelInfo info = stint_ChannelInfo_init_zero;
     if (r->status != STINT_OK) {
-        char what[128];
-        text_format(what, sizeof what, "channel %s", call->channel_text);
-        finish_early(call, r, what);
+        finish_early(call, r, "");
         return;
     }
     if (!client_records_first(&r->records, stint_ItemKind_ITEM_CHANNEL, stint_ChannelInfo_fields, &info, NULL) ||

@@ -77,18 +77,27 @@ split(struct looking *l, struct stint_span file)
     return STINT_OK;
 }
 
-/* The hash at the pickle's end is that of all before it. */
+/* The pickle's check: 64-bit words mixed one after the other, the size first, the last one filled up with zeros. */
+static uint64_t
+check_of(struct stint_span bytes)
+{
+    uint64_t h = bytes.size;
+    for (; bytes.size >= 8; bytes.data += 8, bytes.size -= 8) {
+        h = hash_mix(h ^ le64_get(bytes.data));
+    }
+    uint8_t last[8] = { 0 };
+    bytes_copy(last, bytes.data, bytes.size);
+    return hash_mix(h ^ le64_get(last));
+}
+
 static bool
 check_fits(struct stint_span pickle)
 {
     enum { CHECK_SIZE = 9 }; /* one byte of tag, eight of number */
-    struct hash h;
     if (pickle.size < CHECK_SIZE || pickle.data[pickle.size - CHECK_SIZE] != (PICKLE_CHECK << 3 | RAWPB_FIXED64)) {
         return false;
     }
-    hash_init(&h);
-    hash_add(&h, pickle.data, pickle.size - CHECK_SIZE);
-    return hash_final(&h) == le64_get(pickle.data + pickle.size - 8);
+    return check_of(span_of(pickle.data, pickle.size - CHECK_SIZE)) == le64_get(pickle.data + pickle.size - 8);
 }
 
 static enum stint_status
