@@ -17,7 +17,9 @@
 
 struct entry {
     struct directory_place place;
-    uint64_t expires_ns; /* 0: does not */
+    uint64_t expires_ns;  /* 0: does not */
+    /* who was named before it was refuted or gone; may say again that it is there */
+    struct node_ref lost;
     struct list link;
 };
 
@@ -129,6 +131,28 @@ hint_expires(struct directory *d, struct entry *e, bool expires, uint64_t now_ns
     }
 }
 
+/* The hint names nobody from now on, but keeps its epoch. */
+static void
+hint_lose(struct directory *d, struct entry *e, uint64_t now_ns)
+{
+    e->lost = e->place.node;
+    e->place.node = NODE_REF_NONE;
+    if (!e->place.ended) {
+        hint_expires(d, e, true, now_ns);
+    }
+}
+
+/*
+ * True if the one that was named before says that it is there after all: one epoch has one
+ * resident.
+ */
+static bool
+is_found_again(const struct directory_place *place, const struct entry *e)
+{
+    return node_ref_is_none(e->place.node) && !e->place.ended && place->epoch == e->place.epoch
+           && node_ref_equal(place->node, e->lost);
+}
+
 enum stint_status
 directory_report(struct directory *d, const struct directory_place *place, uint64_t now_ns)
 {
@@ -137,7 +161,7 @@ directory_report(struct directory *d, const struct directory_place *place, uint6
         if (is_same(place, &e->place)) {
             return STINT_OK;
         }
-        if (!is_newer(place, &e->place)) {
+        if (!is_newer(place, &e->place) && !is_found_again(place, e)) {
             return STINT_CONFLICT;
         }
         e->place = *place;
@@ -261,8 +285,7 @@ directory_refuted(struct directory *d, struct stint_id id, uint64_t epoch, uint6
     directory_distrust(d, id, epoch);
     if (e != NULL && e->place.epoch <= epoch && !e->place.ended
         && !node_ref_is_none(e->place.node)) {
-        e->place.node = NODE_REF_NONE;
-        hint_expires(d, e, true, now_ns);
+        hint_lose(d, e, now_ns);
     }
 }
 
@@ -302,10 +325,7 @@ hints_view(struct directory *d, const struct view *next, struct stint_id self, u
         if (!id_equal(view_home(next, e->place.id).id, self)) {
             entry_drop(d, &d->hints, e);
         } else if (!node_ref_is_none(e->place.node) && !view_has(next, e->place.node)) {
-            e->place.node = NODE_REF_NONE;
-            if (!e->place.ended) {
-                hint_expires(d, e, true, now_ns);
-            }
+            hint_lose(d, e, now_ns);
         }
     }
 }

@@ -147,6 +147,30 @@ test_a_lookup_takes_the_newest_guess(void **state)
 }
 
 static void
+test_what_was_refuted_is_unknown_until_it_is_reported_anew(void **state)
+{
+    struct scene *s = *state;
+    struct directory_place hint = place(1, 2, 5), newer = place(1, 3, 6), out;
+    assert_int_equal(directory_report(s->d, &hint, s->now), STINT_OK);
+    assert_true(directory_learn(s->d, &hint, s->now));
+    assert_false(directory_forwarder(s->d, hint.id, &out, s->now)); /* hearsay is no forwarder */
+    directory_moved(s->d, &hint, s->now);
+    assert_true(directory_forwarder(s->d, hint.id, &out, s->now));
+    directory_refuted(s->d, hint.id, 4, s->now); /* older news than what is known */
+    assert_true(directory_lookup(s->d, hint.id, &out, s->now));
+    directory_refuted(s->d, hint.id, 5, s->now);
+    assert_false(directory_lookup(s->d, hint.id, &out, s->now));
+    struct directory_place other = place(1, 4, 5);
+    assert_int_equal(directory_report(s->d, &other, s->now), STINT_CONFLICT);
+    assert_int_equal(directory_report(s->d, &hint, s->now), STINT_OK); /* it is there after all */
+    assert_true(directory_where(s->d, hint.id, &out, s->now));
+    assert_int_equal(out.node.inc, 2);
+    assert_int_equal(directory_report(s->d, &newer, s->now), STINT_OK);
+    assert_true(directory_lookup(s->d, hint.id, &out, s->now));
+    assert_int_equal(out.node.inc, 3);
+}
+
+static void
 test_a_forwarder_lasts_thirty_seconds(void **state)
 {
     struct scene *s = *state;
@@ -356,6 +380,7 @@ main(void)
         CASE(test_the_hints_are_bounded_and_refuse),
         CASE(test_the_cache_forgets_the_least_used),
         CASE(test_a_lookup_takes_the_newest_guess),
+        CASE(test_what_was_refuted_is_unknown_until_it_is_reported_anew),
         CASE(test_a_forwarder_lasts_thirty_seconds),
         CASE(test_a_view_takes_the_places_of_the_gone_but_not_their_epochs),
         CASE(test_residents_tell_their_new_home),
