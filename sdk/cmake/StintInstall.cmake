@@ -1,8 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-# What others need to build against an installed Stint: the CMake package `stint` (the library stint::stint and
-# stint_add_module) and stint.pc. Both find everything relative to themselves, so the tree may be moved.
+# What is installed beside the example modules: the programs, the library, and what others need to build against it, the
+# CMake package `stint` (the library stint::stint and stint_add_module) and stint.pc. Everything finds the rest relative to
+# itself, so what was installed may be moved as a whole.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
+
+file(RELATIVE_PATH STINT_BIN_TO_LIB /prefix/${CMAKE_INSTALL_BINDIR} /prefix/${CMAKE_INSTALL_LIBDIR})
+foreach(program stintd stint_cli wordcount-drive)
+    if(TARGET ${program})
+        set_target_properties(${program} PROPERTIES INSTALL_RPATH "$ORIGIN/${STINT_BIN_TO_LIB}")
+    endif()
+endforeach()
+foreach(target stint stintd stint_cli)
+    if(TARGET ${target})
+        install(TARGETS ${target})
+    endif()
+endforeach()
+install(DIRECTORY sdk/include/stint TYPE INCLUDE)
+install(DIRECTORY proto/schema/stint DESTINATION ${CMAKE_INSTALL_DATADIR}/stint/proto)
 
 set(STINT_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/stint)
 set(STINT_INSTALL_PROTO_DIR ${CMAKE_INSTALL_DATADIR}/stint/proto)

@@ -16,9 +16,10 @@
 
 include_guard(GLOBAL)
 
-find_program(STINT_PROTOC protoc REQUIRED)
-find_program(STINT_NANOPB_PLUGIN protoc-gen-nanopb PATHS /usr/bin REQUIRED)
-find_library(STINT_NANOPB_LIBRARY protobuf-nanopb REQUIRED)
+# Not needed by who only links with stint::stint; stint_generate_protos says what is missing.
+find_program(STINT_PROTOC protoc)
+find_program(STINT_NANOPB_PLUGIN protoc-gen-nanopb PATHS /usr/bin)
+find_library(STINT_NANOPB_LIBRARY protobuf-nanopb)
 set(STINT_MODULE_CMAKE_DIR ${CMAKE_CURRENT_LIST_DIR})
 
 # In the tree the public proto and headers stand in their folders; an installed package has set both before.
@@ -38,6 +39,12 @@ function(stint_generate_protos out)
     if(NOT G_ROOT OR NOT G_OUT OR NOT G_PROTOS OR G_UNPARSED_ARGUMENTS)
         message(FATAL_ERROR "stint_generate_protos: needs ROOT, OUT and PROTOS")
     endif()
+    foreach(tool STINT_PROTOC STINT_NANOPB_PLUGIN STINT_NANOPB_LIBRARY)
+        if(NOT ${tool})
+            message(FATAL_ERROR "stint_generate_protos: no protoc, protoc-gen-nanopb or libprotobuf-nanopb: ${tool} is not "
+                "found; install protobuf-compiler, nanopb and libnanopb-dev")
+        endif()
+    endforeach()
     set(types_script ${STINT_MODULE_CMAKE_DIR}/stint_types.cmake)
     # A change in one proto or its bounds may change the layout of messages in another that imports it.
     set(inputs ${G_PROTOS} ${types_script} ${STINT_PROTO_DIR}/stint/stint.proto)
@@ -130,7 +137,8 @@ function(stint_add_module name)
         LINK_DEPENDS ${M_VERSION_SCRIPT})
     stint_module_headers(headers ${out})
     target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR} ${out} ${headers})
-    target_compile_options(${name} PRIVATE -Wall -Wextra)
+    # A module is the same wherever it is built: the places of its frames are named from here.
+    target_compile_options(${name} PRIVATE -Wall -Wextra -fmacro-prefix-map=${CMAKE_CURRENT_SOURCE_DIR}/=)
     stint_module_warnings(${name})
     target_link_libraries(${name} PRIVATE ${STINT_NANOPB_LIBRARY})
     target_link_options(${name} PRIVATE -Wl,--version-script=${M_VERSION_SCRIPT})
