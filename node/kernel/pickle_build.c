@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Building a tasklet from a pickle that has been checked: the records are read once more, and only memory, limits and ids that stand
- * there twice can still go wrong. Until it is complete the tasklet is a frozen one like any other, so what was begun is
- * dropped by kernel_discard().
+ * Building a tasklet from a pickle that has been checked: the records are read once more, and only
+ * memory, limits and ids that stand there twice can still go wrong. Until it is complete the
+ * tasklet is a frozen one like any other, so what was begun is dropped by kernel_discard().
  *
- * A fresh copy gets new ids for itself and its channels; handles of those channels in its values are changed to the new ones. It
- * has no dealings yet: results, waiters and pipelined sends belong to the original. Only the operation that it waits for
- * begins anew.
+ * A fresh copy gets new ids for itself and its channels; handles of those channels in its values
+ * are changed to the new ones. It has no dealings yet: results, waiters and pipelined sends belong
+ * to the original. Only the operation that it waits for begins anew.
  */
 #include <string.h>
 
@@ -17,10 +17,12 @@
 #include "kernel/pickle_part.h"
 #include "kernel/relation.h"
 
-STINT_STATIC_ASSERT(sizeof(((struct fault *)0)->origin) == sizeof(((stint_PickleFault *)0)->origin)
+STINT_STATIC_ASSERT(
+    sizeof(((struct fault *)0)->origin) == sizeof(((stint_PickleFault *)0)->origin)
         && sizeof(((struct fault *)0)->text) == sizeof(((stint_PickleFault *)0)->text),
     "a fault's texts fit their record");
-STINT_STATIC_ASSERT(sizeof(((stint_PickleChannel *)0)->name) == KERNEL_NAME_MAX + 1, "a name fits its record");
+STINT_STATIC_ASSERT(
+    sizeof(((stint_PickleChannel *)0)->name) == KERNEL_NAME_MAX + 1, "a name fits its record");
 
 struct builder {
     struct kernel *k;
@@ -42,10 +44,10 @@ id_of(const uint8_t bytes[16])
 }
 
 /* Reading what was read before cannot fail. */
-#define REREAD(b, tag, type, message)                                                   \
-    do {                                                                                \
-        bool read_ = PICKLE_RECORD(&(b)->c, tag, type, message);                        \
-        STINT_ASSERT(read_);                                                            \
+#define REREAD(b, tag, type, message)                                                              \
+    do {                                                                                           \
+        bool read_ = PICKLE_RECORD(&(b)->c, tag, type, message);                                   \
+        STINT_ASSERT(read_);                                                                       \
     } while (0)
 
 static struct stint_span
@@ -73,7 +75,8 @@ no_memory(struct builder *b)
 static bool
 twice(struct builder *b, const char *what)
 {
-    return pickle_refuse(b->why, STINT_BAD_PICKLE, "the pickle is damaged: %s stands there twice", what);
+    return pickle_refuse(
+        b->why, STINT_BAD_PICKLE, "the pickle is damaged: %s stands there twice", what);
 }
 
 /* ---- the tasklet ---- */
@@ -87,8 +90,8 @@ build_tasklet(struct builder *b)
     struct tasklet *t = tasklet_new(k, id);
     if (t == NULL) {
         return k->tasklets.used >= k->tasklets.limit
-            ? pickle_refuse(b->why, STINT_LIMIT, "this node takes no more tasklets")
-            : no_memory(b);
+                   ? pickle_refuse(b->why, STINT_LIMIT, "this node takes no more tasklets")
+                   : no_memory(b);
     }
     b->t = t;
     t->flags |= TASKLET_FROZEN;
@@ -97,7 +100,8 @@ build_tasklet(struct builder *b)
     t->flags |= (h->flags & stint_PickleFlag_PICKLE_FLAG_BLOCK_TRAP) != 0 ? TASKLET_BLOCK_TRAP : 0;
     if (!b->fresh) {
         t->flags |= (h->flags & stint_PickleFlag_PICKLE_FLAG_NOTIFY) != 0 ? TASKLET_NOTIFY : 0;
-        t->flags |= (h->flags & stint_PickleFlag_PICKLE_FLAG_FIRST_TURN) != 0 ? TASKLET_FIRST_TURN : 0;
+        t->flags |=
+            (h->flags & stint_PickleFlag_PICKLE_FLAG_FIRST_TURN) != 0 ? TASKLET_FIRST_TURN : 0;
     }
     t->flags |= b->plan->options->paused ? TASKLET_HELD : 0;
     t->epoch = b->fresh ? 1 : h->epoch;
@@ -134,8 +138,8 @@ static bool
 needs_extra(const struct builder *b)
 {
     const stint_PickleHead *h = &b->plan->head;
-    return h->time_left_ns != 0 || h->moves != 0 || h->faults != 0 || h->outlets != 0 || h->number_base != 0
-        || h->target.size != 0 || b->plan->options->moved;
+    return h->time_left_ns != 0 || h->moves != 0 || h->faults != 0 || h->outlets != 0
+           || h->number_base != 0 || h->target.size != 0 || b->plan->options->moved;
 }
 
 static bool
@@ -180,7 +184,8 @@ build_faults(struct builder *b)
     return true;
 }
 
-/* The pending value, or room for the one that is awaited, above the frames; the resume point takes it from there. */
+/* The pending value, or room for the one that is awaited, above the frames; the resume point takes
+ * it from there. */
 static bool
 build_value(struct builder *b)
 {
@@ -207,7 +212,8 @@ static void
 insert_orphan(struct kernel *k, struct relation *r)
 {
     struct list *place = k->orphans.prev;
-    while (place != &k->orphans
+    while (
+        place != &k->orphans
         && STINT_CONTAINER_OF(place, struct relation, orphaned)->orphan_until > r->orphan_until) {
         place = place->prev;
     }
@@ -262,7 +268,8 @@ build_relation(struct builder *b, struct channel *ch, const stint_PickleRelation
     flags |= (f & stint_PickleRelationFlag_PICKLE_RELATION_GAP_TOLD) != 0 ? RELATION_GAP_TOLD : 0;
     flags |= (f & stint_PickleRelationFlag_PICKLE_RELATION_DROPPED) != 0 ? RELATION_DROPPED : 0;
     flags |= (f & stint_PickleRelationFlag_PICKLE_RELATION_ENDING) != 0 ? RELATION_ENDING : 0;
-    flags |= (f & stint_PickleRelationFlag_PICKLE_RELATION_HAS_RESULT) != 0 ? RELATION_HAS_RESULT : 0;
+    flags |=
+        (f & stint_PickleRelationFlag_PICKLE_RELATION_HAS_RESULT) != 0 ? RELATION_HAS_RESULT : 0;
     flags |= (f & stint_PickleRelationFlag_PICKLE_RELATION_STARVED) != 0 ? RELATION_STARVED : 0;
     r->flags = flags;
     ch->extra->starved += (flags & RELATION_STARVED) != 0;
@@ -309,7 +316,8 @@ build_relations(struct builder *b, struct channel *ch, uint32_t count)
             }
             continue;
         }
-        for (int skip = (record.has_result_value ? 1 : 0) + (record.has_value ? 1 : 0); skip > 0; skip--) {
+        for (int skip = (record.has_result_value ? 1 : 0) + (record.has_value ? 1 : 0); skip > 0;
+             skip--) {
             (void)reread_content(b);
         }
     }
@@ -344,19 +352,23 @@ build_channel(struct builder *b, uint32_t index)
     } else if (channel_find(k, id) != NULL) {
         return twice(b, "a channel");
     }
-    struct channel *ch = channel_new(k, id, b->plan->types[record.type]->type, record.capacity, b->t);
+    struct channel *ch =
+        channel_new(k, id, b->plan->types[record.type]->type, record.capacity, b->t);
     if (ch == NULL) {
         return k->channels.used >= k->channels.limit
-            ? pickle_refuse(b->why, STINT_LIMIT, "this node takes no more channels")
-            : no_memory(b);
+                   ? pickle_refuse(b->why, STINT_LIMIT, "this node takes no more channels")
+                   : no_memory(b);
     }
     uint16_t flags = CHANNEL_AWAY;
-    flags |= (record.flags & stint_PickleChannelFlag_PICKLE_CHANNEL_CLOSING) != 0 ? CHANNEL_CLOSING : 0;
+    flags |=
+        (record.flags & stint_PickleChannelFlag_PICKLE_CHANNEL_CLOSING) != 0 ? CHANNEL_CLOSING : 0;
     flags |= (record.flags & stint_PickleChannelFlag_PICKLE_CHANNEL_WOKEN) != 0 ? CHANNEL_WOKEN : 0;
     ch->schedule_all = (record.flags & stint_PickleChannelFlag_PICKLE_CHANNEL_SCHEDULE_ALL) != 0;
     ch->preference = (int8_t)record.preference;
     if (!b->fresh && record.name[0] != '\0') {
-        flags |= (record.flags & stint_PickleChannelFlag_PICKLE_CHANNEL_NAMING) != 0 ? CHANNEL_NAMING : 0;
+        flags |= (record.flags & stint_PickleChannelFlag_PICKLE_CHANNEL_NAMING) != 0
+                     ? CHANNEL_NAMING
+                     : 0;
         if (channel_set_name(k, ch, record.name) != STINT_OK) {
             return no_memory(b);
         }
@@ -407,7 +419,8 @@ renewed(const struct builder *b, struct stint_id id)
     return id;
 }
 
-/* As outlet_new(), but it makes room for nothing and takes its place at the end: all of them were there at once before. */
+/* As outlet_new(), but it makes room for nothing and takes its place at the end: all of them were
+ * there at once before. */
 static struct outlet *
 add_outlet(struct builder *b, struct stint_id cid)
 {
@@ -440,7 +453,8 @@ build_sends(struct builder *b, struct outlet *o, uint32_t count)
         if (!record.cancel) {
             bytes = reread_content(b);
         }
-        if (o != NULL && outlet_append(b->k, o, o->done + 1 + i, bytes, record.cancel) != STINT_OK) {
+        if (o != NULL
+            && outlet_append(b->k, o, o->done + 1 + i, bytes, record.cancel) != STINT_OK) {
             return no_memory(b);
         }
     }
@@ -580,12 +594,15 @@ renew_handles(struct builder *b)
 }
 
 bool
-pickle_build(struct kernel *k, const struct pickle_plan *plan, struct stint_id *tid, struct pickle_why *why)
+pickle_build(
+    struct kernel *k, const struct pickle_plan *plan, struct stint_id *tid, struct pickle_why *why)
 {
-    struct builder b = { .k = k, .plan = plan, .c = plan->frames, .why = why, .fresh = plan->options->fresh };
+    struct builder b = {
+        .k = k, .plan = plan, .c = plan->frames, .why = why, .fresh = plan->options->fresh
+    };
     b.c.why = why;
-    bool built = build_tasklet(&b) && build_frames(&b) && build_extra(&b) && build_faults(&b) && build_value(&b)
-        && build_channels(&b) && build_outlets(&b);
+    bool built = build_tasklet(&b) && build_frames(&b) && build_extra(&b) && build_faults(&b)
+                 && build_value(&b) && build_channels(&b) && build_outlets(&b);
     if (built) {
         set_state(&b);
         if (b.fresh) {

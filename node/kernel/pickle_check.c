@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Everything that is checked before anything is built, in the order of SECURITY 10.3: size and check sum, version, codes, frames, types,
- * resume points, locals, channels, numbers, timers. What a later part of the kernel takes for granted is
- * checked here: a resume point that calls must have its callee above it, a value that is awaited must be of the type that the resume
- * point takes, counts must agree with numbers.
+ * Everything that is checked before anything is built, in the order of SECURITY 10.3: size and
+ * check sum, version, codes, frames, types, resume points, locals, channels, numbers, timers. What
+ * a later part of the kernel takes for granted is checked here: a resume point that calls must have
+ * its callee above it, a value that is awaited must be of the type that the resume point takes,
+ * counts must agree with numbers.
  */
 #include <string.h>
 
@@ -46,10 +47,12 @@ check_counts(const stint_PickleHead *h, struct pickle_why *why)
     if (h->frames == 0 || h->frames > KERNEL_FRAMES_MAX) {
         return damaged(why, "it has no frames, or too many");
     }
-    if (h->codes == 0 || h->codes > PICKLE_CODES_MAX || h->codes > h->frames || h->types > PICKLE_TYPES_MAX) {
+    if (h->codes == 0 || h->codes > PICKLE_CODES_MAX || h->codes > h->frames
+        || h->types > PICKLE_TYPES_MAX) {
         return damaged(why, "it counts more codes or types than can be");
     }
-    if (h->faults > PICKLE_FAULTS_MAX || h->channels > KERNEL_OWNED_MAX || h->outlets > KERNEL_OUTLETS_MAX) {
+    if (h->faults > PICKLE_FAULTS_MAX || h->channels > KERNEL_OWNED_MAX
+        || h->outlets > KERNEL_OUTLETS_MAX) {
         return damaged(why, "it counts more faults, channels or outlets than can be");
     }
     return true;
@@ -71,15 +74,16 @@ check_waiting(const stint_PickleHead *h, struct pickle_why *why)
         return damaged(why, "its state is unknown");
     }
     if ((h->wake & WAKE_STATUS) >= STINT_STATUS_COUNT_
-        || (h->wake & ~(WAKE_STATUS | WAKE_VALUE | WAKE_FAULT)) != 0 || (h->wake != 0 && !ready && !paused)) {
+        || (h->wake & ~(WAKE_STATUS | WAKE_VALUE | WAKE_FAULT)) != 0
+        || (h->wake != 0 && !ready && !paused)) {
         return damaged(why, "it is to be woken with what cannot be");
     }
     if (h->on > places || ((waiting || naming) && h->on == 0)) {
         return damaged(why, "it waits at nothing");
     }
     if (h->value_type > h->types || (h->has_value && h->value_type == 0)
-        || (h->value_type != 0 && !waiting && !paused && !received) || (waiting && h->value_type == 0)
-        || received != (h->has_value && !waiting)) {
+        || (h->value_type != 0 && !waiting && !paused && !received)
+        || (waiting && h->value_type == 0) || received != (h->has_value && !waiting)) {
         return damaged(why, "its pending value contradicts its state");
     }
     if ((h->time_left_ns != 0 && !waiting && !sleeping) || (sleeping && h->time_left_ns == 0)) {
@@ -121,7 +125,8 @@ check_expected(const struct checker *s)
             (unsigned long long)h->epoch, (unsigned long long)o->epoch);
     }
     if (!o->fresh && tasklet_find(s->k, id) != NULL) {
-        return pickle_refuse(s->why, STINT_EXISTS, "tasklet %s is here already", stint_id_text(id, found));
+        return pickle_refuse(
+            s->why, STINT_EXISTS, "tasklet %s is here already", stint_id_text(id, found));
     }
     return true;
 }
@@ -150,40 +155,45 @@ check_codes_and_types(struct checker *s)
 }
 
 static bool
-check_locals(const struct pickle_match *match, uint32_t index, struct stint_span locals, void *scratch,
-    struct pickle_why *why)
+check_locals(const struct pickle_match *match, uint32_t index, struct stint_span locals,
+    void *scratch, struct pickle_why *why)
 {
     char name[160];
     const char *problem;
-    if (locals.data == NULL || type_decode(match->code->locals, locals, scratch, &problem) == STINT_OK) {
+    if (locals.data == NULL
+        || type_decode(match->code->locals, locals, scratch, &problem) == STINT_OK) {
         return true;
     }
     if (match->same) {
         return pickle_refuse(why, STINT_BAD_PICKLE, "the pickle is damaged: locals of %s: %s",
             pickle_frame_name(name, index, match->code), problem);
     }
-    return pickle_refuse(why, STINT_INCOMPATIBLE, "%s: its locals do not fit the version of the code here: %s",
+    return pickle_refuse(why, STINT_INCOMPATIBLE,
+        "%s: its locals do not fit the version of the code here: %s",
         pickle_frame_name(name, index, match->code), problem);
 }
 
 /* The frame below must be at a call of this one's code; the top frame at none. */
 static bool
-check_call(const struct pickle_chain *below, const struct code *code, uint32_t index, struct pickle_why *why)
+check_call(const struct pickle_chain *below, const struct code *code, uint32_t index,
+    struct pickle_why *why)
 {
     char name[160];
     if (index == 0 || !below->known) {
         return true;
     }
     if (below->point == NULL || below->point->callee != code->definition) {
-        return pickle_refuse(why, STINT_INCOMPATIBLE, "%s is not what the frame below it has called here",
+        return pickle_refuse(why, STINT_INCOMPATIBLE,
+            "%s is not what the frame below it has called here",
             pickle_frame_name(name, index, code));
     }
     return true;
 }
 
 bool
-pickle_check_frame(const struct pickle_plan *plan, struct pickle_chain *chain, const stint_PickleFrame *record,
-    struct stint_span locals, void *scratch, struct pickle_why *why)
+pickle_check_frame(const struct pickle_plan *plan, struct pickle_chain *chain,
+    const stint_PickleFrame *record, struct stint_span locals, void *scratch,
+    struct pickle_why *why)
 {
     struct pickle_chain below = *chain;
     *chain = (struct pickle_chain){ .stack = below.stack, .index = below.index + 1 };
@@ -192,7 +202,8 @@ pickle_check_frame(const struct pickle_plan *plan, struct pickle_chain *chain, c
         || record->error >= STINT_STATUS_COUNT_ || (record->error != 0) != in_except) {
         return damaged(why, "a frame contradicts itself");
     }
-    if (record->resume == 0 && (record->label[0] != '\0' || chain->index < plan->head.frames || in_except)) {
+    if (record->resume == 0
+        && (record->label[0] != '\0' || chain->index < plan->head.frames || in_except)) {
         return damaged(why, "a frame that has not begun stands below another one");
     }
     const struct pickle_match *match = &plan->codes[record->code];
@@ -210,7 +221,7 @@ pickle_check_frame(const struct pickle_plan *plan, struct pickle_chain *chain, c
         return damaged(why, "its frames are larger than a stack may be");
     }
     return check_call(&below, match->code, below.index, why)
-        && check_locals(match, below.index, locals, scratch, why);
+           && check_locals(match, below.index, locals, scratch, why);
 }
 
 static bool
@@ -221,7 +232,8 @@ check_frames(struct checker *s)
     struct stint_span locals;
     s->plan->frames = s->c;
     for (uint32_t i = 0; i < s->plan->head.frames; i++) {
-        if (!PICKLE_RECORD(&s->c, PICKLE_FRAME, PickleFrame, &frame) || !pickle_content(&s->c, &locals)
+        if (!PICKLE_RECORD(&s->c, PICKLE_FRAME, PickleFrame, &frame)
+            || !pickle_content(&s->c, &locals)
             || !pickle_check_frame(s->plan, &chain, &frame, locals, s->k->scratch, s->why)) {
             return false;
         }
@@ -241,7 +253,8 @@ check_faults(struct checker *s)
         if (!PICKLE_RECORD(&s->c, PICKLE_FAULT, PickleFault, &fault)) {
             return false;
         }
-        if (fault.status == 0 || fault.status >= STINT_STATUS_COUNT_ || fault.depth > s->plan->head.frames) {
+        if (fault.status == 0 || fault.status >= STINT_STATUS_COUNT_
+            || fault.depth > s->plan->head.frames) {
             return damaged(s->why, "a fault contradicts itself");
         }
     }
@@ -279,8 +292,10 @@ check_value(struct checker *s)
     const struct stint_type *type = s->plan->types[h->value_type - 1]->type;
     if (!sends && (s->top == NULL || s->top->type == NULL || !type_same(s->top->type, type))) {
         char name[TYPE_NAME_SIZE];
-        return pickle_refuse(s->why, STINT_INCOMPATIBLE, "it waits for a message %s, which its resume point `%.64s` "
-            "does not take here", type_name(type, name), s->top != NULL ? s->top->label : "start");
+        return pickle_refuse(s->why, STINT_INCOMPATIBLE,
+            "it waits for a message %s, which its resume point `%.64s` "
+            "does not take here",
+            type_name(type, name), s->top != NULL ? s->top->label : "start");
     }
     return !h->has_value || check_content(s, type);
 }
@@ -297,8 +312,9 @@ check_relation_record(const stint_PickleRelation *r, bool waiters_over, struct p
         || r->has_value != (r->op == KERNEL_SEND) || (r->op != 0 && waiters_over)) {
         return damaged(why, "a relation contradicts itself");
     }
-    if (r->last > NUMBER_MAX || r->epoch > NUMBER_MAX || r->fin > NUMBER_MAX || (r->fin != 0 && !ending)
-        || r->result >= STINT_STATUS_COUNT_ || ((r->result != 0 || r->has_result_value) && !has_result)) {
+    if (r->last > NUMBER_MAX || r->epoch > NUMBER_MAX || r->fin > NUMBER_MAX
+        || (r->fin != 0 && !ending) || r->result >= STINT_STATUS_COUNT_
+        || ((r->result != 0 || r->has_result_value) && !has_result)) {
         return damaged(why, "a relation has numbers that cannot be");
     }
     if ((r->orphan_left_ns != 0) != orphan || r->orphan_left_ns > KERNEL_ORPHAN_NS + 1) {
@@ -318,7 +334,8 @@ check_relations(struct checker *s, const stint_PickleChannel *ch, const struct s
             return false;
         }
         waiters_over = r.op == 0;
-        if ((r.has_result_value && !check_content(s, type)) || (r.has_value && !check_content(s, type))) {
+        if ((r.has_result_value && !check_content(s, type))
+            || (r.has_value && !check_content(s, type))) {
             return false;
         }
     }
@@ -332,18 +349,21 @@ check_channel_record(struct checker *s, const stint_PickleChannel *ch)
     char text[STINT_ID_TEXT_SIZE];
     struct stint_id id = id_of(ch->id);
     if (id_is_zero(id) || ch->type >= s->plan->head.types
-        || (ch->flags & ~(uint32_t)PICKLE_CHANNEL_FLAGS) != 0 || ch->preference < -1 || ch->preference > 1) {
+        || (ch->flags & ~(uint32_t)PICKLE_CHANNEL_FLAGS) != 0 || ch->preference < -1
+        || ch->preference > 1) {
         return damaged(s->why, "a channel contradicts itself");
     }
-    if (channel_too_large(s->plan->types[ch->type]->type, ch->capacity) || ch->buffered > ch->capacity
-        || ch->relations > KERNEL_RELATIONS_MAX) {
+    if (channel_too_large(s->plan->types[ch->type]->type, ch->capacity)
+        || ch->buffered > ch->capacity || ch->relations > KERNEL_RELATIONS_MAX) {
         return damaged(s->why, "a channel is larger than can be");
     }
-    if ((ch->name[0] != '\0' && !text_is_name(ch->name, KERNEL_NAME_MAX)) || (naming && ch->name[0] == '\0')) {
+    if ((ch->name[0] != '\0' && !text_is_name(ch->name, KERNEL_NAME_MAX))
+        || (naming && ch->name[0] == '\0')) {
         return damaged(s->why, "a channel's name is none");
     }
     if (!s->plan->options->fresh && channel_find(s->k, id) != NULL) {
-        return pickle_refuse(s->why, STINT_EXISTS, "channel %s is here already", stint_id_text(id, text));
+        return pickle_refuse(
+            s->why, STINT_EXISTS, "channel %s is here already", stint_id_text(id, text));
     }
     return true;
 }
@@ -354,7 +374,8 @@ check_channels(struct checker *s)
     const stint_PickleHead *h = &s->plan->head;
     stint_PickleChannel ch;
     for (uint32_t i = 0; i < h->channels; i++) {
-        if (!PICKLE_RECORD(&s->c, PICKLE_CHANNEL, PickleChannel, &ch) || !check_channel_record(s, &ch)) {
+        if (!PICKLE_RECORD(&s->c, PICKLE_CHANNEL, PickleChannel, &ch)
+            || !check_channel_record(s, &ch)) {
             return false;
         }
         bool naming = (ch.flags & stint_PickleChannelFlag_PICKLE_CHANNEL_NAMING) != 0;
@@ -387,12 +408,14 @@ check_outlet_record(const struct checker *s, const stint_PickleOutlet *o, uint32
         || o->type > h->types || o->failed >= STINT_STATUS_COUNT_) {
         return damaged(s->why, "an outlet contradicts itself");
     }
-    if (o->last > NUMBER_MAX || o->base > o->done || o->done > o->last || o->sends > 2 * KERNEL_WINDOW + 1
+    if (o->last > NUMBER_MAX || o->base > o->done || o->done > o->last
+        || o->sends > 2 * KERNEL_WINDOW + 1
         || o->last - o->done != (uint64_t)o->sends + (blocking ? 1 : 0)
         || (o->type != 0) != (o->sends > 0 || blocking)) {
         return damaged(s->why, "an outlet has numbers that cannot be");
     }
-    if (blocking != waits || (cancelling && !blocking) || (blocking != (o->op != 0)) || o->op > KERNEL_RECEIVE) {
+    if (blocking != waits || (cancelling && !blocking) || (blocking != (o->op != 0))
+        || o->op > KERNEL_RECEIVE) {
         return damaged(s->why, "an outlet waits for what it does not say");
     }
     if (blocking && (o->type != h->value_type || (o->op == KERNEL_SEND) != h->has_value)) {
@@ -407,7 +430,8 @@ check_outlets(struct checker *s)
     stint_PickleOutlet o;
     stint_PickleSend send;
     for (uint32_t i = 0; i < s->plan->head.outlets; i++) {
-        if (!PICKLE_RECORD(&s->c, PICKLE_OUTLET, PickleOutlet, &o) || !check_outlet_record(s, &o, i)) {
+        if (!PICKLE_RECORD(&s->c, PICKLE_OUTLET, PickleOutlet, &o)
+            || !check_outlet_record(s, &o, i)) {
             return false;
         }
         for (uint32_t n = 0; n < o.sends; n++) {
@@ -421,14 +445,16 @@ check_outlets(struct checker *s)
 }
 
 bool
-pickle_check(struct kernel *k, struct stint_span pickle, struct pickle_plan *plan, struct pickle_why *why)
+pickle_check(
+    struct kernel *k, struct stint_span pickle, struct pickle_plan *plan, struct pickle_why *why)
 {
     struct checker s = { .k = k, .plan = plan, .why = why };
     size_t limit = plan->options->limit != 0 ? plan->options->limit : PICKLE_SIZE_MAX;
     limit = limit < PICKLE_SIZE_MAX ? limit : PICKLE_SIZE_MAX;
-    if (!pickle_open(&s.c, pickle, limit, true, &plan->head, why) || !pickle_check_head(&plan->head, why)
-        || !check_expected(&s) || !check_codes_and_types(&s) || !check_frames(&s) || !check_faults(&s)
-        || !check_value(&s) || !check_channels(&s) || !check_outlets(&s)) {
+    if (!pickle_open(&s.c, pickle, limit, true, &plan->head, why)
+        || !pickle_check_head(&plan->head, why) || !check_expected(&s) || !check_codes_and_types(&s)
+        || !check_frames(&s) || !check_faults(&s) || !check_value(&s) || !check_channels(&s)
+        || !check_outlets(&s)) {
         return false;
     }
     return wire_done(&s.c.reader) || damaged(why, "something stands behind its end");

@@ -6,8 +6,16 @@
 #include "kernel/pickle.h"
 #include "kernel/pickle_part.h"
 
-enum { TAG_MAGIC = 1, TAG_VERSION = 2, TAG_INFO = 3, TAG_SCHEMA = 4, TAG_PICKLE = 5, TAG_CERTIFICATE = 6,
-    TAG_SIGNATURE = 7, MAX_FILE = 2 * PICKLE_SIZE_MAX };
+enum {
+    TAG_MAGIC = 1,
+    TAG_VERSION = 2,
+    TAG_INFO = 3,
+    TAG_SCHEMA = 4,
+    TAG_PICKLE = 5,
+    TAG_CERTIFICATE = 6,
+    TAG_SIGNATURE = 7,
+    MAX_FILE = 2 * PICKLE_SIZE_MAX
+};
 
 static enum stint_status
 outcome(struct buf *out, size_t before)
@@ -83,7 +91,8 @@ read_begin(struct file_reader *f)
         return damaged(f, "it has no version");
     }
     if (field.number != PICKLE_FILE_VERSION) {
-        return pickle_refuse(&f->why, STINT_BAD_VERSION, "the file has version %llu; this program reads version %u",
+        return pickle_refuse(&f->why, STINT_BAD_VERSION,
+            "the file has version %llu; this program reads version %u",
             (unsigned long long)field.number, PICKLE_FILE_VERSION);
     }
     return true;
@@ -94,8 +103,8 @@ read_all(struct file_reader *f, struct stint_span bytes, struct pickle_file *fil
 {
     struct stint_span info;
     if (bytes.size > MAX_FILE) {
-        return pickle_refuse(&f->why, STINT_BAD_PICKLE, "the file has %zu bytes, more than any exported tasklet",
-            bytes.size);
+        return pickle_refuse(&f->why, STINT_BAD_PICKLE,
+            "the file has %zu bytes, more than any exported tasklet", bytes.size);
     }
     if (!read_begin(f) || !read_bytes(f, TAG_INFO, &info, "it does not say who wrote it")) {
         return false;
@@ -112,9 +121,10 @@ read_all(struct file_reader *f, struct stint_span bytes, struct pickle_file *fil
     if (!read_bytes(f, TAG_SIGNATURE, &file->signature, "it has no signature")) {
         return false;
     }
-    if (file->signature.size != PICKLE_FILE_SIGNATURE_SIZE || file->certificate.size > PICKLE_FILE_CERTIFICATE_MAX
-        || !wire_done(&f->r)) {
-        return damaged(f, "its signature or certificate has the wrong length, or something follows");
+    if (file->signature.size != PICKLE_FILE_SIGNATURE_SIZE
+        || file->certificate.size > PICKLE_FILE_CERTIFICATE_MAX || !wire_done(&f->r)) {
+        return damaged(
+            f, "its signature or certificate has the wrong length, or something follows");
     }
     return true;
 }

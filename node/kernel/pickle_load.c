@@ -5,8 +5,8 @@
 #include "kernel/pickle_part.h"
 
 enum stint_status
-kernel_load(struct kernel *k, struct stint_span pickle, const struct pickle_options *options, struct stint_id *tid,
-    char *error, size_t error_size)
+kernel_load(struct kernel *k, struct stint_span pickle, const struct pickle_options *options,
+    struct stint_id *tid, char *error, size_t error_size)
 {
     struct pickle_plan plan = { .options = options };
     struct pickle_why why;
@@ -38,11 +38,12 @@ judged(struct explainer *e, bool fits, uint32_t frame)
 
 /* Opens a pickle, or else an outline, which has no check sum and no contents. */
 static bool
-open_either(struct stint_span pickle, struct pickle_plan *plan, struct pickle_cursor *c, struct explainer *e, bool *whole)
+open_either(struct stint_span pickle, struct pickle_plan *plan, struct pickle_cursor *c,
+    struct explainer *e, bool *whole)
 {
     *whole = pickle_open(c, pickle, PICKLE_SIZE_MAX, true, &plan->head, &e->why);
     return (*whole || pickle_open(c, pickle, PICKLE_SIZE_MAX, false, &plan->head, &e->why))
-        && pickle_check_head(&plan->head, &e->why);
+           && pickle_check_head(&plan->head, &e->why);
 }
 
 /* All that is wrong with codes and types; false when the rest cannot be read. */
@@ -67,30 +68,36 @@ explain_codes_and_types(struct explainer *e, struct pickle_plan *plan, struct pi
 }
 
 static bool
-explain_frames(struct explainer *e, const struct pickle_plan *plan, struct pickle_cursor *c, bool whole)
+explain_frames(
+    struct explainer *e, const struct pickle_plan *plan, struct pickle_cursor *c, bool whole)
 {
     struct pickle_chain chain = { .index = 0 };
     stint_PickleFrame frame;
     for (uint32_t i = 0; i < plan->head.frames; i++) {
         struct stint_span locals = { NULL, 0 };
-        if (!PICKLE_RECORD(c, PICKLE_FRAME, PickleFrame, &frame) || (whole && !pickle_content(c, &locals))) {
+        if (!PICKLE_RECORD(c, PICKLE_FRAME, PickleFrame, &frame)
+            || (whole && !pickle_content(c, &locals))) {
             return false;
         }
-        (void)judged(e, pickle_check_frame(plan, &chain, &frame, locals, e->k->scratch, &e->why), i);
+        (void)judged(
+            e, pickle_check_frame(plan, &chain, &frame, locals, e->k->scratch, &e->why), i);
     }
     return whole || wire_done(&c->reader)
-        || pickle_refuse(&e->why, STINT_BAD_PICKLE, "the pickle is damaged: its check sum is wrong");
+           || pickle_refuse(
+               &e->why, STINT_BAD_PICKLE, "the pickle is damaged: its check sum is wrong");
 }
 
 uint32_t
-kernel_explain_pickle(const struct kernel *k, struct stint_span pickle, kernel_explain_fn *tell, void *arg)
+kernel_explain_pickle(
+    const struct kernel *k, struct stint_span pickle, kernel_explain_fn *tell, void *arg)
 {
     struct explainer e = { .k = k, .tell = tell, .arg = arg };
     struct pickle_plan plan = { .options = NULL };
     struct pickle_cursor c;
     bool whole;
-    bool readable = open_either(pickle, &plan, &c, &e, &whole) && explain_codes_and_types(&e, &plan, &c)
-        && explain_frames(&e, &plan, &c, whole);
+    bool readable = open_either(pickle, &plan, &c, &e, &whole)
+                    && explain_codes_and_types(&e, &plan, &c)
+                    && explain_frames(&e, &plan, &c, whole);
     (void)judged(&e, readable, UINT32_MAX);
     return e.reasons;
 }

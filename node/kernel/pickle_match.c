@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether the code here continues a tasklet from elsewhere (DECISIONS 6). The same fingerprint: resume points are found by
- * their index. Another one: by their label, which must exist exactly once, and the locals by protobuf's rules, unless
- * the author has marked the code as one that continues no older tasklets.
+ * Whether the code here continues a tasklet from elsewhere (DECISIONS 6). The same fingerprint:
+ * resume points are found by their index. Another one: by their label, which must exist exactly
+ * once, and the locals by protobuf's rules, unless the author has marked the code as one that
+ * continues no older tasklets.
  */
 #include <string.h>
 
@@ -18,20 +19,24 @@ pickle_frame_name(char out[160], uint32_t index, const struct code *code)
 }
 
 bool
-pickle_match_code(const struct kernel *k, const stint_PickleCode *record, struct pickle_match *match,
-    struct pickle_why *why)
+pickle_match_code(const struct kernel *k, const stint_PickleCode *record,
+    struct pickle_match *match, struct pickle_why *why)
 {
     *match = (struct pickle_match){ NULL, false };
     if (registry_find_module(&k->registry, record->module) == NULL) {
-        return pickle_refuse(why, STINT_UNKNOWN_MODULE, "module %s is not loaded here", record->module);
+        return pickle_refuse(
+            why, STINT_UNKNOWN_MODULE, "module %s is not loaded here", record->module);
     }
     const struct code *code = registry_find_code(&k->registry, record->module, record->name);
     if (code == NULL || strcmp(code->name, record->name) != 0) {
-        return pickle_refuse(why, STINT_UNKNOWN_CODE, "module %s has no code %s here", record->module, record->name);
+        return pickle_refuse(
+            why, STINT_UNKNOWN_CODE, "module %s has no code %s here", record->module, record->name);
     }
     if (code->definition->mark != record->mark) {
-        return pickle_refuse(why, STINT_INCOMPATIBLE, "code %s/%s is marked %u here and %u there: its author says that "
-            "one does not continue the other", record->module, record->name, code->definition->mark, record->mark);
+        return pickle_refuse(why, STINT_INCOMPATIBLE,
+            "code %s/%s is marked %u here and %u there: its author says that "
+            "one does not continue the other",
+            record->module, record->name, code->definition->mark, record->mark);
     }
     match->code = code;
     match->same = code->fingerprint == record->fingerprint && code->locals_hash == record->locals;
@@ -39,17 +44,18 @@ pickle_match_code(const struct kernel *k, const stint_PickleCode *record, struct
 }
 
 bool
-pickle_match_type(const struct kernel *k, const stint_PickleType *record, const struct known_type **type,
-    struct pickle_why *why)
+pickle_match_type(const struct kernel *k, const stint_PickleType *record,
+    const struct known_type **type, struct pickle_why *why)
 {
     const struct known_type *known = registry_find_type(&k->registry, record->name);
     *type = NULL;
     if (known == NULL || strcmp(known->name, record->name) != 0) {
-        return pickle_refuse(why, STINT_INCOMPATIBLE, "message %s of its channels is not known here", record->name);
+        return pickle_refuse(
+            why, STINT_INCOMPATIBLE, "message %s of its channels is not known here", record->name);
     }
     if (known->hash != record->hash) {
-        return pickle_refuse(why, STINT_INCOMPATIBLE, "message %s of its channels has other fields or bounds here",
-            record->name);
+        return pickle_refuse(why, STINT_INCOMPATIBLE,
+            "message %s of its channels has other fields or bounds here", record->name);
     }
     *type = known;
     return true;
@@ -73,8 +79,8 @@ point_labelled(const struct code *code, const char *label, uint32_t *count)
 }
 
 bool
-pickle_match_frame(const struct pickle_match *match, uint32_t index, const stint_PickleFrame *record,
-    const struct stint_point **point, struct pickle_why *why)
+pickle_match_frame(const struct pickle_match *match, uint32_t index,
+    const stint_PickleFrame *record, const struct stint_point **point, struct pickle_why *why)
 {
     char name[160];
     char cut[sizeof(record->label)];
@@ -90,16 +96,19 @@ pickle_match_frame(const struct pickle_match *match, uint32_t index, const stint
             text_copy(cut, sizeof(cut), (*point)->label);
         }
         if (*point == NULL || strcmp(cut, record->label) != 0) {
-            return pickle_refuse(why, STINT_BAD_PICKLE, "the pickle is damaged: %s has no resume point %u `%.64s`",
+            return pickle_refuse(why, STINT_BAD_PICKLE,
+                "the pickle is damaged: %s has no resume point %u `%.64s`",
                 pickle_frame_name(name, index, code), record->resume, record->label);
         }
         return true;
     }
     *point = point_labelled(code, record->label, &count);
     if (count != 1) {
-        return pickle_refuse(why, STINT_INCOMPATIBLE, "%s waits at `%.64s` (%.40s:%u): the version of the code here has "
-            "%s resume point of that label", pickle_frame_name(name, index, code), record->label, record->file,
-            record->line, count == 0 ? "no" : "more than one");
+        return pickle_refuse(why, STINT_INCOMPATIBLE,
+            "%s waits at `%.64s` (%.40s:%u): the version of the code here has "
+            "%s resume point of that label",
+            pickle_frame_name(name, index, code), record->label, record->file, record->line,
+            count == 0 ? "no" : "more than one");
     }
     return true;
 }

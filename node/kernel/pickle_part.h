@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the parts of the pickle have in common: the records, the cursor that reads them, and how codes are matched. */
+/* What the parts of the pickle have in common: the records, the cursor that reads them, and how
+ * codes are matched. */
 #ifndef STINT_KERNEL_PICKLE_PART_H
 #define STINT_KERNEL_PICKLE_PART_H
 
@@ -26,17 +27,21 @@ enum { PICKLE_CHECK_SIZE = 9, PICKLE_WHY_SIZE = 256 };
 
 enum {
     PICKLE_FLAGS = stint_PickleFlag_PICKLE_FLAG_PINNED | stint_PickleFlag_PICKLE_FLAG_HELD
-        | stint_PickleFlag_PICKLE_FLAG_NOTIFY | stint_PickleFlag_PICKLE_FLAG_FIRST_TURN
-        | stint_PickleFlag_PICKLE_FLAG_BLOCK_TRAP,
+                   | stint_PickleFlag_PICKLE_FLAG_NOTIFY | stint_PickleFlag_PICKLE_FLAG_FIRST_TURN
+                   | stint_PickleFlag_PICKLE_FLAG_BLOCK_TRAP,
     PICKLE_CHANNEL_FLAGS = stint_PickleChannelFlag_PICKLE_CHANNEL_CLOSING
-        | stint_PickleChannelFlag_PICKLE_CHANNEL_WOKEN | stint_PickleChannelFlag_PICKLE_CHANNEL_SCHEDULE_ALL
-        | stint_PickleChannelFlag_PICKLE_CHANNEL_NAMING,
+                           | stint_PickleChannelFlag_PICKLE_CHANNEL_WOKEN
+                           | stint_PickleChannelFlag_PICKLE_CHANNEL_SCHEDULE_ALL
+                           | stint_PickleChannelFlag_PICKLE_CHANNEL_NAMING,
     PICKLE_RELATION_FLAGS = stint_PickleRelationFlag_PICKLE_RELATION_GAP_TOLD
-        | stint_PickleRelationFlag_PICKLE_RELATION_DROPPED | stint_PickleRelationFlag_PICKLE_RELATION_ENDING
-        | stint_PickleRelationFlag_PICKLE_RELATION_HAS_RESULT | stint_PickleRelationFlag_PICKLE_RELATION_STARVED
-        | stint_PickleRelationFlag_PICKLE_RELATION_ORPHAN,
+                            | stint_PickleRelationFlag_PICKLE_RELATION_DROPPED
+                            | stint_PickleRelationFlag_PICKLE_RELATION_ENDING
+                            | stint_PickleRelationFlag_PICKLE_RELATION_HAS_RESULT
+                            | stint_PickleRelationFlag_PICKLE_RELATION_STARVED
+                            | stint_PickleRelationFlag_PICKLE_RELATION_ORPHAN,
     PICKLE_OUTLET_FLAGS = stint_PickleOutletFlag_PICKLE_OUTLET_BLOCKING
-        | stint_PickleOutletFlag_PICKLE_OUTLET_CANCELLING | stint_PickleOutletFlag_PICKLE_OUTLET_BUFFERED
+                          | stint_PickleOutletFlag_PICKLE_OUTLET_CANCELLING
+                          | stint_PickleOutletFlag_PICKLE_OUTLET_BUFFERED
 };
 
 /* Why something was refused: a status and a sentence of at most PICKLE_WHY_SIZE bytes. */
@@ -46,7 +51,8 @@ struct pickle_why {
 };
 
 /* Sets both; returns false, so that a check can end with it. */
-STINT_PRINTF(3, 4) bool pickle_refuse(struct pickle_why *why, enum stint_status status, const char *format, ...);
+STINT_PRINTF(3, 4)
+bool pickle_refuse(struct pickle_why *why, enum stint_status status, const char *format, ...);
 
 /* ---- reading (pickle_read.c) ---- */
 
@@ -56,16 +62,17 @@ struct pickle_cursor {
 };
 
 /*
- * Checks size, check sum, version and head, in this order. `body` then stands before the first record behind the head. An outline
- * has no check sum: that is tested only `whole`.
+ * Checks size, check sum, version and head, in this order. `body` then stands before the first
+ * record behind the head. An outline has no check sum: that is tested only `whole`.
  */
 bool pickle_open(struct pickle_cursor *body, struct stint_span pickle, size_t limit, bool whole,
     stint_PickleHead *head, struct pickle_why *why);
 
-/* The next record must be of that kind and in its only form; else false, and the cursor's `why` says so. */
-bool pickle_record(struct pickle_cursor *c, enum pickle_tag tag, const pb_msgdesc_t *desc, void *message,
-    size_t size);
-#define PICKLE_RECORD(c, tag, type, message)                                            \
+/* The next record must be of that kind and in its only form; else false, and the cursor's `why`
+ * says so. */
+bool pickle_record(struct pickle_cursor *c, enum pickle_tag tag, const pb_msgdesc_t *desc,
+    void *message, size_t size);
+#define PICKLE_RECORD(c, tag, type, message)                                                       \
     pickle_record((c), (tag), stint_##type##_fields, (message), sizeof(*(message)))
 
 /* The bytes of the next record, which must be a content. */
@@ -80,16 +87,17 @@ struct pickle_match {
 };
 
 /* Finds the code; false with the reason why its frames cannot go on here. */
-bool pickle_match_code(const struct kernel *k, const stint_PickleCode *record, struct pickle_match *match,
-    struct pickle_why *why);
+bool pickle_match_code(const struct kernel *k, const stint_PickleCode *record,
+    struct pickle_match *match, struct pickle_why *why);
 
 /* Finds the message type; false with the reason. */
-bool pickle_match_type(const struct kernel *k, const stint_PickleType *record, const struct known_type **type,
-    struct pickle_why *why);
+bool pickle_match_type(const struct kernel *k, const stint_PickleType *record,
+    const struct known_type **type, struct pickle_why *why);
 
-/* Finds where frame `index` of a matched code goes on: *point is NULL for its start. False with the reason. */
-bool pickle_match_frame(const struct pickle_match *match, uint32_t index, const stint_PickleFrame *record,
-    const struct stint_point **point, struct pickle_why *why);
+/* Finds where frame `index` of a matched code goes on: *point is NULL for its start. False with the
+ * reason. */
+bool pickle_match_frame(const struct pickle_match *match, uint32_t index,
+    const stint_PickleFrame *record, const struct stint_point **point, struct pickle_why *why);
 
 /* "frame 2, module/Code" for sentences. */
 const char *pickle_frame_name(char out[160], uint32_t index, const struct code *code);
@@ -116,15 +124,21 @@ struct pickle_chain {
 /* Whether the head makes sense alone. */
 bool pickle_check_head(const stint_PickleHead *head, struct pickle_why *why);
 
-/* Whether frame `chain->index` can stand and go on there; moves the chain on, whatever the answer. `locals` has no data in an outline.
- * Values are decoded into `scratch` (KERNEL_VALUE_MAX bytes) to see that they can be. */
-bool pickle_check_frame(const struct pickle_plan *plan, struct pickle_chain *chain, const stint_PickleFrame *record,
-    struct stint_span locals, void *scratch, struct pickle_why *why);
+/* Whether frame `chain->index` can stand and go on there; moves the chain on, whatever the answer.
+ * `locals` has no data in an outline. Values are decoded into `scratch` (KERNEL_VALUE_MAX bytes) to
+ * see that they can be. */
+bool pickle_check_frame(const struct pickle_plan *plan, struct pickle_chain *chain,
+    const stint_PickleFrame *record, struct stint_span locals, void *scratch,
+    struct pickle_why *why);
 
-/* Checks everything; fills `plan`, whose options are set. Nothing in the kernel changes but its scratch. */
-bool pickle_check(struct kernel *k, struct stint_span pickle, struct pickle_plan *plan, struct pickle_why *why);
+/* Checks everything; fills `plan`, whose options are set. Nothing in the kernel changes but its
+ * scratch. */
+bool pickle_check(
+    struct kernel *k, struct stint_span pickle, struct pickle_plan *plan, struct pickle_why *why);
 
-/* Builds what was checked. On failure (limits, memory, ids that are there twice) nothing is left of it. */
-bool pickle_build(struct kernel *k, const struct pickle_plan *plan, struct stint_id *tid, struct pickle_why *why);
+/* Builds what was checked. On failure (limits, memory, ids that are there twice) nothing is left of
+ * it. */
+bool pickle_build(
+    struct kernel *k, const struct pickle_plan *plan, struct stint_id *tid, struct pickle_why *why);
 
 #endif

@@ -58,15 +58,16 @@ next_bytes(struct pickle_cursor *c, enum pickle_tag tag, struct stint_span *byte
     struct wire_field field;
     size_t at = c->reader.at;
     if (!wire_read(&c->reader, &field) || field.tag != (uint32_t)tag || field.form != WIRE_BYTES) {
-        return pickle_refuse(c->why, STINT_BAD_PICKLE, "the pickle is damaged: no %s record at byte %zu",
-            record_name(tag), at);
+        return pickle_refuse(c->why, STINT_BAD_PICKLE,
+            "the pickle is damaged: no %s record at byte %zu", record_name(tag), at);
     }
     *bytes = field.bytes;
     return true;
 }
 
 bool
-pickle_record(struct pickle_cursor *c, enum pickle_tag tag, const pb_msgdesc_t *desc, void *message, size_t size)
+pickle_record(struct pickle_cursor *c, enum pickle_tag tag, const pb_msgdesc_t *desc, void *message,
+    size_t size)
 {
     struct stint_span bytes;
     size_t at = c->reader.at;
@@ -74,8 +75,8 @@ pickle_record(struct pickle_cursor *c, enum pickle_tag tag, const pb_msgdesc_t *
         return false;
     }
     if (!wire_read_message(bytes, desc, message, size)) {
-        return pickle_refuse(c->why, STINT_BAD_PICKLE, "the pickle is damaged: malformed %s record at byte %zu",
-            record_name(tag), at);
+        return pickle_refuse(c->why, STINT_BAD_PICKLE,
+            "the pickle is damaged: malformed %s record at byte %zu", record_name(tag), at);
     }
     return true;
 }
@@ -91,13 +92,15 @@ static bool
 check_sum(struct stint_span *pickle, struct pickle_why *why)
 {
     if (pickle->size < PICKLE_CHECK_SIZE) {
-        return pickle_refuse(why, STINT_BAD_PICKLE, "the pickle is damaged: %zu bytes are too few", pickle->size);
+        return pickle_refuse(
+            why, STINT_BAD_PICKLE, "the pickle is damaged: %zu bytes are too few", pickle->size);
     }
     size_t size = pickle->size - PICKLE_CHECK_SIZE;
     const uint8_t *check = pickle->data + size;
     if (check[0] != (PICKLE_CHECK << 3 | WIRE_FIXED64)
         || le64_get(check + 1) != wire_check(span_of(pickle->data, size))) {
-        return pickle_refuse(why, STINT_BAD_PICKLE, "the pickle is damaged: its check sum is wrong");
+        return pickle_refuse(
+            why, STINT_BAD_PICKLE, "the pickle is damaged: its check sum is wrong");
     }
     pickle->size = size;
     return true;
@@ -114,20 +117,21 @@ check_version(struct stint_span head, struct pickle_why *why)
         return pickle_refuse(why, STINT_BAD_PICKLE, "the pickle is damaged: it has no version");
     }
     if (field.number != PICKLE_VERSION) {
-        return pickle_refuse(why, STINT_BAD_VERSION, "the pickle has version %llu; this node reads version %u",
+        return pickle_refuse(why, STINT_BAD_VERSION,
+            "the pickle has version %llu; this node reads version %u",
             (unsigned long long)field.number, PICKLE_VERSION);
     }
     return true;
 }
 
 bool
-pickle_open(struct pickle_cursor *body, struct stint_span pickle, size_t limit, bool whole, stint_PickleHead *head,
-    struct pickle_why *why)
+pickle_open(struct pickle_cursor *body, struct stint_span pickle, size_t limit, bool whole,
+    stint_PickleHead *head, struct pickle_why *why)
 {
     struct stint_span bytes;
     if (pickle.size > limit) {
-        return pickle_refuse(why, STINT_LIMIT, "the pickle has %zu bytes; at most %zu are taken here", pickle.size,
-            limit);
+        return pickle_refuse(why, STINT_LIMIT,
+            "the pickle has %zu bytes; at most %zu are taken here", pickle.size, limit);
     }
     if (whole && !check_sum(&pickle, why)) {
         return false;
@@ -150,7 +154,8 @@ skip_to_frames(struct pickle_reader *r, struct pickle_cursor *c)
     stint_PickleType type;
     if (r->head.codes > PICKLE_CODES_MAX || r->head.types > PICKLE_TYPES_MAX
         || r->head.frames > KERNEL_FRAMES_MAX) {
-        return pickle_refuse(c->why, STINT_BAD_PICKLE, "the pickle is damaged: its head counts too much");
+        return pickle_refuse(
+            c->why, STINT_BAD_PICKLE, "the pickle is damaged: its head counts too much");
     }
     for (uint32_t i = 0; i < r->head.codes; i++) {
         if (!PICKLE_RECORD(c, PICKLE_CODE, PickleCode, &code)) {
@@ -187,13 +192,15 @@ pickle_read_begin(struct pickle_reader *r, struct stint_span pickle, char *error
 
 /* Code records are few and small, so they are looked for anew each time; nothing has to be kept. */
 static bool
-find_code(const struct pickle_reader *r, uint32_t index, stint_PickleCode *code, struct pickle_why *why)
+find_code(
+    const struct pickle_reader *r, uint32_t index, stint_PickleCode *code, struct pickle_why *why)
 {
     struct pickle_cursor c = { .why = why };
     wire_reader_init(&c.reader, r->input);
     c.reader.at = r->codes_at;
     if (index >= r->head.codes) {
-        return pickle_refuse(why, STINT_BAD_PICKLE, "the pickle is damaged: a frame without a code");
+        return pickle_refuse(
+            why, STINT_BAD_PICKLE, "the pickle is damaged: a frame without a code");
     }
     for (uint32_t i = 0; i <= index; i++) {
         if (!PICKLE_RECORD(&c, PICKLE_CODE, PickleCode, code)) {
@@ -213,7 +220,8 @@ pickle_read_frame(struct pickle_reader *r, struct pickle_frame_view *view)
     }
     wire_reader_init(&c.reader, r->input);
     c.reader.at = r->at;
-    if (!PICKLE_RECORD(&c, PICKLE_FRAME, PickleFrame, &view->frame) || !pickle_content(&c, &view->locals)
+    if (!PICKLE_RECORD(&c, PICKLE_FRAME, PickleFrame, &view->frame)
+        || !pickle_content(&c, &view->locals)
         || !find_code(r, view->frame.code, &view->code, &why)) {
         return why.status;
     }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writing a tasklet. The codes and types that it uses are collected first, for they stand before what refers to them by
- * index; then everything is written in the order of the format. Lists whose order means nothing to the
- * kernel are written in an order that loading restores, so that one tasklet has one pickle.
+ * Writing a tasklet. The codes and types that it uses are collected first, for they stand before
+ * what refers to them by index; then everything is written in the order of the format. Lists whose
+ * order means nothing to the kernel are written in an order that loading restores, so that one
+ * tasklet has one pickle.
  */
 #include "kernel/pickle.h"
 
@@ -159,7 +160,6 @@ saved_state(const struct tasklet *t)
     case TASKLET_PAUSED:
         return stint_PickleState_PICKLE_STATE_PAUSED;
     case TASKLET_REMOTE:
-    case TASKLET_BLOCKED: /* in an outline; freezing makes it REMOTE */
         return stint_PickleState_PICKLE_STATE_WAITING;
     case TASKLET_SLEEPING:
         return stint_PickleState_PICKLE_STATE_SLEEPING;
@@ -168,7 +168,8 @@ saved_state(const struct tasklet *t)
     case TASKLET_MOVING:
         return stint_PickleState_PICKLE_STATE_MOVING;
     case TASKLET_READY:
-    case TASKLET_RUN_ALL:
+    case TASKLET_BLOCKED: /* freezing makes it REMOTE */
+    case TASKLET_RUN_ALL: /* and this one READY */
         break;
     }
     return stint_PickleState_PICKLE_STATE_READY;
@@ -201,28 +202,47 @@ static uint32_t
 fault_count(const struct tasklet *t)
 {
     uint32_t count = 0;
-    for (const struct fault *f = t->extra != NULL ? t->extra->fault : NULL; f != NULL; f = f->next) {
+    for (const struct fault *f = t->extra != NULL ? t->extra->fault : NULL; f != NULL;
+         f = f->next) {
         count++;
     }
     return count;
 }
 
+/* What it waits for and what it is to get. */
 static void
-put_head(struct saver *s)
+fill_waiting(struct saver *s, stint_PickleHead *head)
 {
     const struct tasklet *t = s->t;
-    const struct tasklet_extra *extra = t->extra;
+    head->state = saved_state(t);
+    head->wake = t->wake;
+    head->on = saved_on(t);
+    if (value_type(t) != NULL) {
+        head->value_type = type_index(s, value_type(t)) + 1;
+        head->has_value = has_value(t);
+    }
+    if (t->extra != NULL) {
+        head->time_left_ns = t->extra->time_left == UINT64_MAX ? 0 : t->extra->time_left + 1;
+    }
+    if (t->state == TASKLET_MOVING) {
+        head->target.size = sizeof(t->extra->target.bytes);
+        memcpy(head->target.bytes, t->extra->target.bytes, sizeof(t->extra->target.bytes));
+    }
+}
+
+/* In an outline every tasklet counts as ready: only freezing decides what it will wait for. */
+static void
+put_head(struct saver *s, bool outline)
+{
+    const struct tasklet *t = s->t;
     stint_PickleHead head = stint_PickleHead_init_zero;
     head.version = PICKLE_VERSION;
     memcpy(head.id, t->id.bytes, sizeof(head.id));
     head.epoch = t->epoch;
     head.flags = saved_flags(t);
-    head.state = saved_state(t);
-    head.wake = t->wake;
-    head.on = saved_on(t);
-    if (value_type(t) != NULL) {
-        head.value_type = type_index(s, value_type(t)) + 1;
-        head.has_value = has_value(t);
+    head.state = stint_PickleState_PICKLE_STATE_READY;
+    if (!outline) {
+        fill_waiting(s, &head);
     }
     head.steps = t->steps;
     head.codes = s->code_count;
@@ -230,15 +250,10 @@ put_head(struct saver *s)
     head.frames = frame_count(t);
     head.faults = fault_count(t);
     head.channels = t->owned_count;
-    if (extra != NULL) {
-        head.time_left_ns = extra->time_left == UINT64_MAX ? 0 : extra->time_left + 1;
-        head.moves = extra->moves;
-        head.outlets = extra->outlet_count;
-        head.number_base = extra->number_base;
-        if (t->state == TASKLET_MOVING) {
-            head.target.size = sizeof(extra->target.bytes);
-            memcpy(head.target.bytes, extra->target.bytes, sizeof(extra->target.bytes));
-        }
+    if (t->extra != NULL) {
+        head.moves = t->extra->moves;
+        head.outlets = t->extra->outlet_count;
+        head.number_base = t->extra->number_base;
     }
     (void)wire_put_message(s->out, PICKLE_HEAD, stint_PickleHead_fields, &head);
 }
@@ -288,7 +303,8 @@ put_frame(struct saver *s, struct frame *f, bool with_locals)
 {
     stint_PickleFrame record = stint_PickleFrame_init_zero;
     record.code = code_index(s, f->code);
-    record.flags = (f->flags & FRAME_IN_EXCEPT) != 0 ? stint_PickleFrameFlag_PICKLE_FRAME_IN_EXCEPT : 0;
+    record.flags =
+        (f->flags & FRAME_IN_EXCEPT) != 0 ? stint_PickleFrameFlag_PICKLE_FRAME_IN_EXCEPT : 0;
     record.error = f->error;
     const char *file = f->code->definition->file;
     record.line = f->code->definition->line;
@@ -342,11 +358,17 @@ static uint32_t
 relation_flags(const struct relation *r)
 {
     uint32_t flags = 0;
-    flags |= (r->flags & RELATION_GAP_TOLD) != 0 ? stint_PickleRelationFlag_PICKLE_RELATION_GAP_TOLD : 0;
-    flags |= (r->flags & RELATION_DROPPED) != 0 ? stint_PickleRelationFlag_PICKLE_RELATION_DROPPED : 0;
-    flags |= (r->flags & RELATION_ENDING) != 0 ? stint_PickleRelationFlag_PICKLE_RELATION_ENDING : 0;
-    flags |= (r->flags & RELATION_HAS_RESULT) != 0 ? stint_PickleRelationFlag_PICKLE_RELATION_HAS_RESULT : 0;
-    flags |= (r->flags & RELATION_STARVED) != 0 ? stint_PickleRelationFlag_PICKLE_RELATION_STARVED : 0;
+    flags |=
+        (r->flags & RELATION_GAP_TOLD) != 0 ? stint_PickleRelationFlag_PICKLE_RELATION_GAP_TOLD : 0;
+    flags |=
+        (r->flags & RELATION_DROPPED) != 0 ? stint_PickleRelationFlag_PICKLE_RELATION_DROPPED : 0;
+    flags |=
+        (r->flags & RELATION_ENDING) != 0 ? stint_PickleRelationFlag_PICKLE_RELATION_ENDING : 0;
+    flags |= (r->flags & RELATION_HAS_RESULT) != 0
+                 ? stint_PickleRelationFlag_PICKLE_RELATION_HAS_RESULT
+                 : 0;
+    flags |=
+        (r->flags & RELATION_STARVED) != 0 ? stint_PickleRelationFlag_PICKLE_RELATION_STARVED : 0;
     flags |= list_is_linked(&r->orphaned) ? stint_PickleRelationFlag_PICKLE_RELATION_ORPHAN : 0;
     return flags;
 }
@@ -403,7 +425,8 @@ static uint32_t
 channel_flags(const struct channel *ch)
 {
     uint32_t flags = 0;
-    flags |= (ch->flags & CHANNEL_CLOSING) != 0 ? stint_PickleChannelFlag_PICKLE_CHANNEL_CLOSING : 0;
+    flags |=
+        (ch->flags & CHANNEL_CLOSING) != 0 ? stint_PickleChannelFlag_PICKLE_CHANNEL_CLOSING : 0;
     flags |= (ch->flags & CHANNEL_WOKEN) != 0 ? stint_PickleChannelFlag_PICKLE_CHANNEL_WOKEN : 0;
     flags |= ch->schedule_all ? stint_PickleChannelFlag_PICKLE_CHANNEL_SCHEDULE_ALL : 0;
     flags |= (ch->flags & CHANNEL_NAMING) != 0 ? stint_PickleChannelFlag_PICKLE_CHANNEL_NAMING : 0;
@@ -507,7 +530,7 @@ kernel_save(struct kernel *k, struct stint_id tid, struct buf *out)
     }
     STINT_ASSERT(t->top != NULL && t->state != TASKLET_BLOCKED && t->state != TASKLET_RUN_ALL);
     collect(&s);
-    put_head(&s);
+    put_head(&s, false);
     put_codes_and_types(&s);
     put_frames(&s, true);
     put_rest(&s);
@@ -528,7 +551,7 @@ kernel_outline(struct kernel *k, struct stint_id tid, struct buf *out)
         return STINT_NOT_HERE;
     }
     collect(&s);
-    put_head(&s);
+    put_head(&s, true);
     put_codes_and_types(&s);
     put_frames(&s, false);
     return outcome(&s, before);
@@ -541,11 +564,13 @@ kernel_pickle_estimate(const struct kernel *k, struct stint_id tid)
     if (t == NULL) {
         return 0;
     }
-    uint64_t bytes = 128 + (t->top != NULL ? (uint64_t)(frame_end(t->top) - t->stack) : 0) + t->scratch;
+    uint64_t bytes =
+        128 + (t->top != NULL ? (uint64_t)(frame_end(t->top) - t->stack) : 0) + t->scratch;
     bytes += (uint64_t)frame_count(t) * 128;
     for (const struct channel *ch = t->owned; ch != NULL; ch = ch->next_owned) {
         uint64_t relations = ch->extra != NULL ? ch->extra->relation_count : 0;
-        bytes += 128 + (uint64_t)channel_count(ch) * ch->type->size + relations * (128 + ch->type->size);
+        bytes +=
+            128 + (uint64_t)channel_count(ch) * ch->type->size + relations * (128 + ch->type->size);
     }
     if (t->extra != NULL) {
         LIST_EACH (link, &t->extra->outlets) {

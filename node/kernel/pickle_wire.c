@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lengths stand before what they measure, and what they measure is not known before it is written. One byte is kept for the
- * length, which suffices for nearly all records; a longer one is moved up once it is known.
+ * Lengths stand before what they measure, and what they measure is not known before it is written.
+ * One byte is kept for the length, which suffices for nearly all records; a longer one is moved up
+ * once it is known.
  */
 #include "kernel/pickle_wire.h"
 
@@ -56,7 +57,8 @@ wire_put_fixed64(struct buf *out, uint32_t tag, uint64_t value)
 bool
 wire_put_bytes(struct buf *out, uint32_t tag, struct stint_span bytes)
 {
-    return put_tag(out, tag, WIRE_BYTES) && put_varint(out, bytes.size) && buf_append_span(out, bytes);
+    return put_tag(out, tag, WIRE_BYTES) && put_varint(out, bytes.size)
+           && buf_append_span(out, bytes);
 }
 
 /* Puts the length of all that follows `start` (the byte kept for it) there. */
@@ -148,7 +150,8 @@ read_varint(struct wire_reader *r, uint64_t *value)
         result |= (uint64_t)(byte & 0x7f) << shift;
         if (byte < 0x80) {
             *value = result;
-            return byte != 0 || shift == 0; /* a last byte of 0 adds nothing: not the shortest form */
+            return byte != 0
+                   || shift == 0; /* a last byte of 0 adds nothing: not the shortest form */
         }
     }
     return false;
@@ -210,7 +213,8 @@ wire_done(const struct wire_reader *r)
 }
 
 bool
-wire_read_message(struct stint_span bytes, const pb_msgdesc_t *desc, void *message, size_t message_size)
+wire_read_message(
+    struct stint_span bytes, const pb_msgdesc_t *desc, void *message, size_t message_size)
 {
     uint8_t again[WIRE_MESSAGE_MAX];
     memset(message, 0, message_size);
@@ -223,5 +227,5 @@ wire_read_message(struct stint_span bytes, const pb_msgdesc_t *desc, void *messa
     }
     pb_ostream_t out = pb_ostream_from_buffer(again, sizeof(again));
     return pb_encode(&out, desc, message) && out.bytes_written == bytes.size
-        && span_equal(bytes, span_of(again, bytes.size));
+           && span_equal(bytes, span_of(again, bytes.size));
 }

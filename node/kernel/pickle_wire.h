@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Records of protobuf in a buffer, one after the other: what pickles, schemas and exported files are made of. Writing goes
- * straight into the buffer; reading is strict, so that one content has one form.
+ * Records of protobuf in a buffer, one after the other: what pickles, schemas and exported files
+ * are made of. Writing goes straight into the buffer; reading is strict, so that one content has
+ * one form.
  */
 #ifndef STINT_KERNEL_PICKLE_WIRE_H
 #define STINT_KERNEL_PICKLE_WIRE_H
@@ -18,21 +19,23 @@ enum {
 };
 
 /*
- * Each appends a field `tag`. On failure false, and the buffer is failed (base/buf.h): the writer looks once, at the end, and drops
- * what it wrote. wire_put_message is for messages of the project's own protos.
+ * Each appends a field `tag`. On failure false, and the buffer is failed (base/buf.h): the writer
+ * looks once, at the end, and drops what it wrote. wire_put_message is for messages of the
+ * project's own protos.
  */
 bool wire_put_varint(struct buf *out, uint32_t tag, uint64_t value);
 bool wire_put_fixed64(struct buf *out, uint32_t tag, uint64_t value);
 bool wire_put_bytes(struct buf *out, uint32_t tag, struct stint_span bytes);
 bool wire_put_message(struct buf *out, uint32_t tag, const pb_msgdesc_t *desc, const void *message);
 
-/* Appends a value of a checked type as a length-delimited field; statuses as type_encode(), the buffer as before on failure. */
-STINT_MUST_USE enum stint_status wire_put_value(
-    struct buf *out, uint32_t tag, const struct stint_type *type, const void *value);
+/* Appends a value of a checked type as a length-delimited field; statuses as type_encode(), the
+ * buffer as before on failure. */
+STINT_MUST_USE enum stint_status
+wire_put_value(struct buf *out, uint32_t tag, const struct stint_type *type, const void *value);
 
 /*
- * A check sum over 8 bytes at a time: begins with the size, takes in each little-endian word (the last one filled up with zeros) by
- * h = hash_mix(h ^ word). Finds accidents, not enemies.
+ * A check sum over 8 bytes at a time: begins with the size, takes in each little-endian word (the
+ * last one filled up with zeros) by h = hash_mix(h ^ word). Finds accidents, not enemies.
  */
 uint64_t wire_check(struct stint_span bytes);
 
@@ -54,16 +57,19 @@ struct wire_reader {
 
 void wire_reader_init(struct wire_reader *r, struct stint_span input);
 
-/* The next field; false at the end and when the input is malformed (`failed`): numbers not in their shortest form are, too. */
+/* The next field; false at the end and when the input is malformed (`failed`): numbers not in their
+ * shortest form are, too. */
 bool wire_read(struct wire_reader *r, struct wire_field *field);
 
 /* True when all was read and nothing failed. */
 bool wire_done(const struct wire_reader *r);
 
 /*
- * Decodes a record into `message` (zeroed before). False unless `bytes` is exactly what wire_put_message writes for it: an unknown
- * field, a field twice, a wrong order or a number in a longer form is refused.
+ * Decodes a record into `message` (zeroed before). False unless `bytes` is exactly what
+ * wire_put_message writes for it: an unknown field, a field twice, a wrong order or a number in a
+ * longer form is refused.
  */
-bool wire_read_message(struct stint_span bytes, const pb_msgdesc_t *desc, void *message, size_t message_size);
+bool wire_read_message(
+    struct stint_span bytes, const pb_msgdesc_t *desc, void *message, size_t message_size);
 
 #endif

@@ -10,7 +10,8 @@
 #include "base/text.h"
 #include "kernel/type_part.h"
 
-/* A type may be reached by many ways; walks go all of them, so the number of steps is bounded too. */
+/* A type may be reached by many ways; walks go all of them, so the number of steps is bounded too.
+ */
 enum { TYPE_WALK_MAX = 4096 };
 
 struct check {
@@ -86,7 +87,10 @@ refuse_storage(struct check *c, const struct stint_type *type, const struct stin
         return refuse(c, type, f, "is a %s by an option of nanopb; remove it from %s", form, file);
     }
     return refuse(c, type, f, "has no %s (nanopb would make it a %s); give it one in %s",
-        sized && repeated ? "max_size or no max_count" : sized ? "max_size" : "max_count", form, file);
+        sized && repeated ? "max_size or no max_count"
+        : sized           ? "max_size"
+                          : "max_count",
+        form, file);
 }
 
 static enum stint_status
@@ -102,12 +106,15 @@ check_field(struct check *c, const struct stint_type *type, const struct stint_f
         return refuse_storage(c, type, f);
     }
     if (f->rule == STINT_RULE_REQUIRED) {
-        return refuse(c, type, f, "is required, so no later version could leave it out; use proto3");
+        return refuse(
+            c, type, f, "is required, so no later version could leave it out; use proto3");
     }
-    if (f->kind < STINT_KIND_BOOL || f->kind > STINT_KIND_EXTENSION
-        || f->rule < STINT_RULE_SINGULAR || f->rule > STINT_RULE_ONEOF) {
-        return refuse(c, type, f, "has an unknown form (%u, %u); build the module with this "
-            "version's headers", f->kind, f->rule);
+    if (f->kind < STINT_KIND_BOOL || f->kind > STINT_KIND_EXTENSION || f->rule < STINT_RULE_SINGULAR
+        || f->rule > STINT_RULE_ONEOF) {
+        return refuse(c, type, f,
+            "has an unknown form (%u, %u); build the module with this "
+            "version's headers",
+            f->kind, f->rule);
     }
     if (strlen(f->name) >= TYPE_FIELD_NAME_SIZE
         || (f->group != NULL && strlen(f->group) >= TYPE_FIELD_NAME_SIZE)) {
@@ -123,14 +130,17 @@ check_field(struct check *c, const struct stint_type *type, const struct stint_f
     return STINT_OK;
 }
 
-/* Our table and nanopb's descriptor are made from the same list; a module of another layout shows here. */
+/* Our table and nanopb's descriptor are made from the same list; a module of another layout shows
+ * here. */
 static enum stint_status
 check_descriptor(struct check *c, const struct stint_type *type)
 {
     const pb_msgdesc_t *d = type->descriptor;
     if (d->field_count != type->field_count) {
-        return refuse(c, type, NULL, "%u fields described, nanopb knows %u; was the header generated "
-            "anew?", type->field_count, d->field_count);
+        return refuse(c, type, NULL,
+            "%u fields described, nanopb knows %u; was the header generated "
+            "anew?",
+            type->field_count, d->field_count);
     }
     if (d->default_value != NULL) {
         return refuse(c, type, NULL, "has default values of its own; use proto3");
@@ -144,7 +154,8 @@ check_descriptor(struct check *c, const struct stint_type *type)
         const pb_msgdesc_t *sub = PB_LTYPE_IS_SUBMSG(it.type) ? it.submsg_desc : NULL;
         if (it.tag != f->tag || it.data_size != f->size || PB_ATYPE(it.type) != PB_ATYPE_STATIC
             || sub != (f->type != NULL ? f->type->descriptor : NULL)) {
-            return refuse(c, type, f, "is described otherwise by nanopb; was the header generated "
+            return refuse(c, type, f,
+                "is described otherwise by nanopb; was the header generated "
                 "anew?");
         }
         (void)pb_field_iter_next(&it);
@@ -184,7 +195,8 @@ check_all(struct check *c, const struct stint_type *type)
     for (uint32_t i = 0; st == STINT_OK && i < type->field_count; i++) {
         const struct stint_field *f = &type->fields[i];
         if (++c->steps > TYPE_WALK_MAX) {
-            return refuse(c, type, f, "is one too many: a type with all it contains has at most %d fields",
+            return refuse(c, type, f,
+                "is one too many: a type with all it contains has at most %d fields",
                 TYPE_WALK_MAX);
         }
         if (f->type == NULL) {
@@ -192,7 +204,8 @@ check_all(struct check *c, const struct stint_type *type)
         }
         for (unsigned k = 0; k < c->depth; k++) {
             if (c->path[k] == f->type || c->path[k]->descriptor == f->type->descriptor) {
-                return refuse(c, type, f, "makes the message contain itself; its size must be bounded");
+                return refuse(
+                    c, type, f, "makes the message contain itself; its size must be bounded");
             }
         }
         if (c->depth == TYPE_DEPTH_MAX) {
@@ -219,8 +232,10 @@ type_check(const struct stint_type *type, char *error, size_t error_size)
         return st;
     }
     if (type_encoded_max(type) > TYPE_SIZE_MAX) {
-        return refuse(&c, type, NULL, "may take more than %d bytes when encoded; lower the bounds of its "
-            "fields", TYPE_SIZE_MAX);
+        return refuse(&c, type, NULL,
+            "may take more than %d bytes when encoded; lower the bounds of its "
+            "fields",
+            TYPE_SIZE_MAX);
     }
     return STINT_OK;
 }
@@ -300,11 +315,11 @@ static bool
 field_same(const struct stint_field *a, const struct stint_field *b)
 {
     bool group = (a->group == NULL) == (b->group == NULL)
-        && (a->group == NULL || strcmp(a->group, b->group) == 0);
+                 && (a->group == NULL || strcmp(a->group, b->group) == 0);
     return group && strcmp(a->name, b->name) == 0 && a->tag == b->tag && a->offset == b->offset
-        && a->size == b->size && a->count == b->count && a->counter == b->counter
-        && a->kind == b->kind && a->rule == b->rule && (a->type == NULL) == (b->type == NULL)
-        && (a->type == NULL || type_same(a->type, b->type));
+           && a->size == b->size && a->count == b->count && a->counter == b->counter
+           && a->kind == b->kind && a->rule == b->rule && (a->type == NULL) == (b->type == NULL)
+           && (a->type == NULL || type_same(a->type, b->type));
 }
 
 bool

@@ -6,8 +6,9 @@
 #include "kernel/type.h"
 
 /*
- * The bound of one element that a reader must know: most bytes of a text (without terminator) or of bytes, exact
- * length of fixed bytes, bytes of an integer's C type if that is narrower than its kind; else 0.
+ * The bound of one element that a reader must know: most bytes of a text (without terminator) or of
+ * bytes, exact length of fixed bytes, bytes of an integer's C type if that is narrower than its
+ * kind; else 0.
  */
 uint32_t type_field_bound(const struct stint_field *f);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The messages of stint/stint.proto, for programs that link the kernel; a module brings descriptions of its own. */
+/* The messages of stint/stint.proto, for programs that link the kernel; a module brings
+ * descriptions of its own. */
 #include "stint/tasklet.h"
 
 STINT_TYPE(stint_Channel)

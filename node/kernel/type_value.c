@@ -10,14 +10,14 @@
 #include "kernel/type.h"
 #include "kernel/type_part.h"
 
-STINT_STATIC_ASSERT(sizeof(((stint_Channel *)0)->id) == sizeof(struct stint_id),
-    "a channel handle holds an id");
+STINT_STATIC_ASSERT(
+    sizeof(((stint_Channel *)0)->id) == sizeof(struct stint_id), "a channel handle holds an id");
 
 static bool
 is_channel(const struct stint_type *type)
 {
     return type->size == sizeof(stint_Channel) && type->field_count == 2
-        && strcmp(type->name, "stint_Channel") == 0;
+           && strcmp(type->name, "stint_Channel") == 0;
 }
 
 bool
@@ -35,7 +35,8 @@ type_has_channels(const struct stint_type *type)
     return false;
 }
 
-/* How many elements of `f` are there in `value`. A count past its bound (a fault of the module) is cut. */
+/* How many elements of `f` are there in `value`. A count past its bound (a fault of the module) is
+ * cut. */
 static uint32_t
 field_elements(const struct stint_field *f, const uint8_t *value)
 {
@@ -58,9 +59,11 @@ field_elements(const struct stint_field *f, const uint8_t *value)
     return 1;
 }
 
-/* Goes through all handles, set or not; stops when `visit` answers true and then answers so itself. */
+/* Goes through all handles, set or not; stops when `visit` answers true and then answers so itself.
+ */
 static bool
-walk(const struct stint_type *type, uint8_t *value, bool (*visit)(void *, stint_Channel *), void *arg)
+walk(const struct stint_type *type, uint8_t *value, bool (*visit)(void *, stint_Channel *),
+    void *arg)
 {
     if (is_channel(type)) {
         return visit(arg, (stint_Channel *)(void *)value);
@@ -268,7 +271,8 @@ type_decode(const struct stint_type *type, struct stint_span bytes, void *value,
     }
     pb_istream_t stream = pb_istream_from_buffer(bytes.data, bytes.size);
     /* The default of every field is zero (type_check), so the value is initialised already. */
-    if (!pb_decode_ex(&stream, type->descriptor, value, PB_DECODE_NOINIT) || stream.bytes_left != 0) {
+    if (!pb_decode_ex(&stream, type->descriptor, value, PB_DECODE_NOINIT)
+        || stream.bytes_left != 0) {
         *why = PB_GET_ERROR(&stream);
         type_init_value(type, value);
         return STINT_INVALID;

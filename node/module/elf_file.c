@@ -43,13 +43,15 @@ this_machine(void)
 }
 
 static const char *
-header_problem(const ElfW(Ehdr) *h, uint64_t size)
+header_problem(const ElfW(Ehdr) * h, uint64_t size)
 {
     uint8_t class = sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32;
-    if (h->e_ident[EI_CLASS] != class || (this_machine() != EM_NONE && h->e_machine != this_machine())) {
+    if (h->e_ident[EI_CLASS] != class
+        || (this_machine() != EM_NONE && h->e_machine != this_machine())) {
         return "is a shared object for another kind of machine";
     }
-    if (h->e_type != ET_DYN || h->e_phentsize != sizeof(ElfW(Phdr)) || h->e_phnum == 0 || h->e_phnum > HEADERS_MAX) {
+    if (h->e_type != ET_DYN || h->e_phentsize != sizeof(ElfW(Phdr)) || h->e_phnum == 0
+        || h->e_phnum > HEADERS_MAX) {
         return "is no shared object";
     }
     if (!inside(h->e_phoff, (uint64_t)h->e_phnum * h->e_phentsize, size)

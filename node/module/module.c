@@ -41,7 +41,8 @@ loader_error(const char *path)
     if (text == NULL) {
         return "unknown reason";
     }
-    return strncmp(text, path, size) == 0 && strncmp(text + size, ": ", 2) == 0 ? text + size + 2 : text;
+    return strncmp(text, path, size) == 0 && strncmp(text + size, ": ", 2) == 0 ? text + size + 2
+                                                                                : text;
 }
 
 /* What dlopen would say less clearly. */
@@ -54,23 +55,26 @@ check_path(const struct opening *o)
             errno == ENOENT ? "there is no such file" : strerror(errno));
     }
     if (!S_ISREG(st.st_mode)) {
-        return refuse(o, STINT_IO, "is not a file; give the path of a file made by stint_add_module");
+        return refuse(
+            o, STINT_IO, "is not a file; give the path of a file made by stint_add_module");
     }
     const char *problem = elf_file_problem(o->path);
     if (problem != NULL) {
-        return refuse(o, STINT_IO, "%s; build it with stint_add_module on this machine, or copy it again", problem);
+        return refuse(o, STINT_IO,
+            "%s; build it with stint_add_module on this machine, or copy it again", problem);
     }
     return STINT_OK;
 }
 
-/* dlsym also looks into the libraries that the file needs; a description that is there is somebody else's. */
+/* dlsym also looks into the libraries that the file needs; a description that is there is somebody
+ * else's. */
 static bool
 is_own(void *handle, const void *symbol)
 {
     Dl_info info;
     struct link_map *map = NULL;
     return dladdr(symbol, &info) != 0 && dlinfo(handle, RTLD_DI_LINKMAP, &map) == 0
-        && strcmp(info.dli_fname, map->l_name) == 0;
+           && strcmp(info.dli_fname, map->l_name) == 0;
 }
 
 /* The bounds of a section: both missing (it is empty), or both there and in order. */
@@ -83,38 +87,50 @@ is_section(const void *start, const void *end)
         return start == end;
     }
     return from <= to && from % sizeof(void *) == 0 && (to - from) % sizeof(void *) == 0
-        && (to - from) / sizeof(void *) <= ENTRIES_MAX;
+           && (to - from) / sizeof(void *) <= ENTRIES_MAX;
 }
 
 static enum stint_status
 check_module(const struct opening *o, const struct stint_module *m)
 {
-    /* The ABI number is first in every version; nothing else may be looked at before it is known to be ours. */
+    /* The ABI number is first in every version; nothing else may be looked at before it is known to
+     * be ours. */
     if (m->abi != STINT_ABI) {
-        return refuse(o, STINT_BAD_VERSION, "was built for ABI %u, this node has %u; build it anew with "
-            "the headers of this version", m->abi, STINT_ABI);
+        return refuse(o, STINT_BAD_VERSION,
+            "was built for ABI %u, this node has %u; build it anew with "
+            "the headers of this version",
+            m->abi, STINT_ABI);
     }
     if (m->size != sizeof(*m)) {
-        return refuse(o, STINT_BAD_VERSION, "its description has %u bytes, this node expects %zu; build "
-            "it anew with the headers of this version", m->size, sizeof(*m));
+        return refuse(o, STINT_BAD_VERSION,
+            "its description has %u bytes, this node expects %zu; build "
+            "it anew with the headers of this version",
+            m->size, sizeof(*m));
     }
     if (m->name == NULL || !text_is_name(m->name, NAME_MAX_SIZE)) {
-        return refuse(o, STINT_INVALID, "its name in STINT_MODULE is no name; use 1 to %d letters, digits, "
-            "`_`, `-` or `.`", NAME_MAX_SIZE);
+        return refuse(o, STINT_INVALID,
+            "its name in STINT_MODULE is no name; use 1 to %d letters, digits, "
+            "`_`, `-` or `.`",
+            NAME_MAX_SIZE);
     }
-    if (m->version == NULL || m->version[0] == '\0' || !text_is_printable(m->version, NAME_MAX_SIZE)) {
-        return refuse(o, STINT_INVALID, "its version in STINT_MODULE is not a text of 1 to %d printable "
-            "characters", NAME_MAX_SIZE);
+    if (m->version == NULL || m->version[0] == '\0'
+        || !text_is_printable(m->version, NAME_MAX_SIZE)) {
+        return refuse(o, STINT_INVALID,
+            "its version in STINT_MODULE is not a text of 1 to %d printable "
+            "characters",
+            NAME_MAX_SIZE);
     }
     if (m->codes == NULL || m->code_count == 0 || m->code_count > CODES_MAX) {
         return refuse(o, STINT_INVALID, "lists no codes; name at least one in STINT_MODULE");
     }
     if (!is_section(m->points, m->points_end) || !is_section(m->types, m->types_end)) {
-        return refuse(o, STINT_INVALID, "its sections of resume points and types are damaged; link it with "
+        return refuse(o, STINT_INVALID,
+            "its sections of resume points and types are damaged; link it with "
             "stint_add_module");
     }
     if (m->types == NULL) {
-        return refuse(o, STINT_INVALID, "describes no message types; list its protos in the PROTOS of "
+        return refuse(o, STINT_INVALID,
+            "describes no message types; list its protos in the PROTOS of "
             "stint_add_module");
     }
     return STINT_OK;
@@ -125,7 +141,8 @@ find_module(const struct opening *o, void *handle, const struct stint_module **m
 {
     const void *symbol = dlsym(handle, "stint_module");
     if (symbol == NULL || !is_own(handle, symbol)) {
-        return refuse(o, STINT_INVALID, "does not export `stint_module`; end it with STINT_MODULE(name, "
+        return refuse(o, STINT_INVALID,
+            "does not export `stint_module`; end it with STINT_MODULE(name, "
             "version, codes) and build it with stint_add_module");
     }
     *module = symbol;
@@ -151,7 +168,8 @@ module_open(const char *path, struct module_file *file, char *error, size_t erro
     }
     void *handle = dlopen(o.path, RTLD_NOW | RTLD_LOCAL);
     if (handle == NULL) {
-        return refuse(&o, STINT_IO, "cannot be loaded: %s; build it with stint_add_module on this machine",
+        return refuse(&o, STINT_IO,
+            "cannot be loaded: %s; build it with stint_add_module on this machine",
             loader_error(o.path));
     }
     st = find_module(&o, handle, &file->module);

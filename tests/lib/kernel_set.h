@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A few kernels between which tasklets are moved as pickles, and what carries their effects: at once, to whoever has the channel or
- * the tasklet. So a test is about tasklets and nothing else. The includer defines WORLD_MODULE, and WORLD_KERNELS if it
- * wants another number than 2.
+ * A few kernels between which tasklets are moved as pickles, and what carries their effects: at
+ * once, to whoever has the channel or the tasklet. So a test is about tasklets and nothing else.
+ * The includer defines WORLD_MODULE, and WORLD_KERNELS if it wants another number than 2.
  */
 #ifndef STINT_TESTS_KERNEL_SET_H
 #define STINT_TESTS_KERNEL_SET_H
@@ -60,7 +60,9 @@ static struct kernel *
 world_kernel(const struct stint_module *module, uint64_t seed)
 {
     char error[256] = "";
-    struct kernel_config config = { .mem = &world.mem, .seed = seed, .here = { .node = { { (uint8_t)seed } }, .inc = 1 } };
+    struct kernel_config config = {
+        .mem = &world.mem, .seed = seed, .here = { .node = { { (uint8_t)seed } }, .inc = 1 }
+    };
     struct kernel *k = kernel_new(&config);
     assert_non_null(k);
     if (kernel_add_module(k, module, error, sizeof(error)) != STINT_OK) {
@@ -130,9 +132,15 @@ static void
 world_answer(int from, const struct kernel_effect *e)
 {
     int host = world_host(e->cid);
-    struct kernel_offer offer = { .cid = e->cid, .tid = e->tid, .number = e->number, .epoch = e->epoch,
-        .type_hash = e->type_hash, .place = { .node = { { (uint8_t)(from + 1) } }, .inc = 1 }, .flags = e->flags,
-        .op = e->op, .value = e->value };
+    struct kernel_offer offer = { .cid = e->cid,
+        .tid = e->tid,
+        .number = e->number,
+        .epoch = e->epoch,
+        .type_hash = e->type_hash,
+        .place = { .node = { { (uint8_t)(from + 1) } }, .inc = 1 },
+        .flags = e->flags,
+        .op = e->op,
+        .value = e->value };
     if (e->kind == KERNEL_FIN) {
         if (host >= 0) {
             (void)kernel_fin(world.k[host], e->cid, e->tid, e->number);
@@ -154,8 +162,13 @@ world_effect(int from, const struct kernel_effect *e)
 {
     /* What an ended tasklet still has outstanding stays where it ended. */
     int at = world_where(e->tid) >= 0 ? world_where(e->tid) : e->place.node.bytes[0] - 1;
-    struct kernel_done done = { .tid = e->tid, .cid = e->cid, .number = e->number, .type_hash = e->type_hash,
-        .flags = e->flags, .status = e->status, .value = e->value };
+    struct kernel_done done = { .tid = e->tid,
+        .cid = e->cid,
+        .number = e->number,
+        .type_hash = e->type_hash,
+        .flags = e->flags,
+        .status = e->status,
+        .value = e->value };
     switch (e->kind) {
     case KERNEL_OFFER:
     case KERNEL_CANCEL:
@@ -187,7 +200,8 @@ world_effect(int from, const struct kernel_effect *e)
         break;
     case KERNEL_CLOSE:
         if (world_host(e->cid) >= 0) {
-            (void)!kernel_channel_close(world.k[world_host(e->cid)], e->cid, (e->flags & KERNEL_WAKE) != 0);
+            (void)!kernel_channel_close(
+                world.k[world_host(e->cid)], e->cid, (e->flags & KERNEL_WAKE) != 0);
         }
         break;
     case KERNEL_ENDED: {
@@ -234,7 +248,8 @@ world_run(void)
 }
 
 static struct stint_id
-world_spawn_of(int at, const char *module, const char *name, const struct stint_type *type, const void *locals)
+world_spawn_of(
+    int at, const char *module, const char *name, const struct stint_type *type, const void *locals)
 {
     const struct code *code;
     struct stint_id id = { { 0 } };
@@ -242,7 +257,8 @@ world_spawn_of(int at, const char *module, const char *name, const struct stint_
     buf_init(&args, &world.mem, TYPE_SIZE_MAX);
     assert_int_equal(type_encode(type, locals, &args), STINT_OK);
     assert_int_equal(kernel_find_code(world.k[at], module, name, &code), STINT_OK);
-    assert_int_equal(kernel_spawn(world.k[at], code, buf_span(&args), KERNEL_NOTIFY, &id), STINT_OK);
+    assert_int_equal(
+        kernel_spawn(world.k[at], code, buf_span(&args), KERNEL_NOTIFY, &id), STINT_OK);
     buf_fini(&args);
     return id;
 }
@@ -255,7 +271,8 @@ world_result(struct stint_id tid, const struct stint_type *type, void *locals)
         const struct ended *end = &world.ended[i];
         if (id_equal(end->tid, tid)) {
             if (locals != NULL) {
-                assert_int_equal(type_decode(type, span_of(end->bytes, end->size), locals, NULL), STINT_OK);
+                assert_int_equal(
+                    type_decode(type, span_of(end->bytes, end->size), locals, NULL), STINT_OK);
             }
             return end;
         }
@@ -289,12 +306,13 @@ pickle_of(struct kernel *k, struct stint_id tid, struct buf *out)
 }
 
 static enum stint_status
-pickle_into(struct kernel *k, const struct buf *pickle, const struct pickle_options *options, struct stint_id *tid)
+pickle_into(struct kernel *k, const struct buf *pickle, const struct pickle_options *options,
+    struct stint_id *tid)
 {
     static const struct pickle_options none;
     world.last_error[0] = '\0';
-    return kernel_load(k, buf_span(pickle), options != NULL ? options : &none, tid, world.last_error,
-        sizeof world.last_error);
+    return kernel_load(k, buf_span(pickle), options != NULL ? options : &none, tid,
+        world.last_error, sizeof world.last_error);
 }
 
 /* Moves a tasklet, and checks on the way that saving what was loaded gives the same bytes. */
@@ -332,7 +350,6 @@ world_move_to(struct stint_id tid, int to)
     buf_fini(&first);
     buf_fini(&second);
 }
-
 
 /* The same, to the next kernel. */
 static void

@@ -15,19 +15,19 @@ enum mode {
     MODE_PAUSE,
     MODE_PAUSE_FOR,
     MODE_SLEEP,
-    MODE_RECV,      /* self->in */
+    MODE_RECV, /* self->in */
     MODE_RECV_WITHIN,
-    MODE_RECV_OWN,  /* a channel of its own */
-    MODE_SEND,      /* self->in, from the locals */
+    MODE_RECV_OWN, /* a channel of its own */
+    MODE_SEND,     /* self->in, from the locals */
     MODE_SEND_TEMPORARY,
     MODE_NAME,
-    MODE_EXCEPT,    /* yields in its except section, with an error that it has raised */
+    MODE_EXCEPT, /* yields in its except section, with an error that it has raised */
     MODE_COUNT
 };
 
-static const char *const mode_names[MODE_COUNT] = { "yield", "pause", "pause for a value", "sleep", "receive",
-    "receive with a deadline", "receive on its own channel", "send", "send a temporary", "wait for a name",
-    "except section" };
+static const char *const mode_names[MODE_COUNT] = { "yield", "pause", "pause for a value", "sleep",
+    "receive", "receive with a deadline", "receive on its own channel", "send", "send a temporary",
+    "wait for a name", "except section" };
 
 STINT_FRAME(pickles_Worker)
 {
@@ -41,7 +41,7 @@ STINT_FRAME(pickles_Worker)
     } else if (self->mode == MODE_PAUSE_FOR) {
         STINT_PAUSE_FOR(pickles_Item, &self->item);
     } else if (self->mode == MODE_SLEEP) {
-        STINT_SLEEP(5000);
+        STINT_SLEEP_AS("nap", 5000);
     } else if (self->mode == MODE_RECV) {
         STINT_RECV(self->in, pickles_Item, &self->item);
     } else if (self->mode == MODE_RECV_WITHIN) {
@@ -76,7 +76,8 @@ STINT_FRAME(pickles_Deep)
 {
     STINT_BEGIN;
     if (self->level < self->depth) {
-        STINT_CALL(pickles_Deep, .depth = self->depth, .level = self->level + 1, .in = self->in, .out = self->out);
+        STINT_CALL(pickles_Deep, .depth = self->depth, .level = self->level + 1, .in = self->in,
+            .out = self->out);
         self->sum = STINT_RESULT(pickles_Deep)->sum;
         STINT_YIELD;
         self->item.n = self->sum;
@@ -109,7 +110,8 @@ STINT_FRAME(pickles_Sink)
     while (self->count > 0) {
         STINT_RECV(self->inbox, pickles_Item, &self->item);
         uint64_t *last = &self->last[self->item.n / 1000];
-        assert_int_equal(self->item.n % 1000, *last); /* each source's in order, none twice, none lost */
+        assert_int_equal(
+            self->item.n % 1000, *last); /* each source's in order, none twice, none lost */
         (*last)++;
         self->sum += self->item.n;
         self->count--;
@@ -123,19 +125,27 @@ STINT_FRAME(pickles_Boss)
 {
     STINT_BEGIN;
     assert_int_equal(stint_channel_new(ctx, &self->reports, pickles_Item, 0), STINT_OK);
-    assert_int_equal(stint_spawn(ctx, pickles_Sink, (&(pickles_Sink){ .parent = self->reports,
-        .capacity = self->capacity, .count = self->sources * self->items }), NULL), STINT_OK);
+    assert_int_equal(stint_spawn(ctx, pickles_Sink,
+                         (&(pickles_Sink){ .parent = self->reports,
+                             .capacity = self->capacity,
+                             .count = self->sources * self->items }),
+                         NULL),
+        STINT_OK);
     STINT_RECV_AS("hello", self->reports, pickles_Item, &self->item, STINT_FOREVER);
     for (self->index = 0; self->index < self->sources; self->index++) {
-        assert_int_equal(stint_spawn(ctx, pickles_Source, (&(pickles_Source){ .out = self->item.reply,
-            .count = self->items, .first = self->index * 1000 }), NULL), STINT_OK);
+        assert_int_equal(
+            stint_spawn(ctx, pickles_Source,
+                (&(pickles_Source){
+                    .out = self->item.reply, .count = self->items, .first = self->index * 1000 }),
+                NULL),
+            STINT_OK);
     }
     STINT_RECV_AS("sum", self->reports, pickles_Item, &self->item, STINT_FOREVER);
     STINT_END;
 }
 
-STINT_MODULE_AS(pickles_module, pickles, "1.0.0", pickles_Worker, pickles_Deep, pickles_Source, pickles_Sink,
-    pickles_Boss)
+STINT_MODULE_AS(pickles_module, pickles, "1.0.0", pickles_Worker, pickles_Deep, pickles_Source,
+    pickles_Sink, pickles_Boss)
 
 /* ---- the two kernels ---- */
 

@@ -146,7 +146,8 @@ test_a_received_value_that_waits_goes_along(void **state)
         world_run();
         world_move(tid);
         world_run();
-        assert_int_equal(kernel_pause(world.k[1], tid), STINT_OK); /* held: it gets the value and does not run */
+        assert_int_equal(
+            kernel_pause(world.k[1], tid), STINT_OK); /* held: it gets the value and does not run */
         spawn_partner(0, true, in);
         world_run();
         world_move(tid);
@@ -283,7 +284,8 @@ test_the_deepest_stack_fits(void **state)
 /* ---- many, with owned channels ---- */
 
 static void
-run_family(uint32_t capacity, uint32_t sources, uint32_t items, uint64_t seed, uint32_t moves_of_100)
+run_family(
+    uint32_t capacity, uint32_t sources, uint32_t items, uint64_t seed, uint32_t moves_of_100)
 {
     struct prng prng;
     pickles_Boss boss = { .capacity = capacity, .sources = sources, .items = items };
@@ -308,7 +310,8 @@ run_family(uint32_t capacity, uint32_t sources, uint32_t items, uint64_t seed, u
     }
     const struct ended *end = world_result(tid, &pickles_Boss_stint, &boss);
     if (end == NULL) {
-        fail_msg("capacity %u, %u sources, seed %llu: it did not end", capacity, sources, (unsigned long long)seed);
+        fail_msg("capacity %u, %u sources, seed %llu: it did not end", capacity, sources,
+            (unsigned long long)seed);
         return;
     }
     uint64_t sum = 0;
@@ -345,8 +348,8 @@ test_all_may_move_at_random(void **state)
         struct prng prng;
         prng_init(&prng, seed + round);
         uint32_t capacity = (uint32_t)prng_below(&prng, 3) * (uint32_t)prng_below(&prng, 8);
-        run_family(capacity, (uint32_t)prng_below(&prng, 6) + 1, (uint32_t)prng_below(&prng, 30) + 1, seed + round,
-            (uint32_t)prng_below(&prng, 60));
+        run_family(capacity, (uint32_t)prng_below(&prng, 6) + 1,
+            (uint32_t)prng_below(&prng, 30) + 1, seed + round, (uint32_t)prng_below(&prng, 60));
     }
 }
 
@@ -458,7 +461,8 @@ test_a_copy_has_ids_of_its_own_and_goes_its_own_way(void **state)
         world_run();
         assert_int_equal(world_result(receiver, &pickles_Worker_stint, &w)->status, STINT_OK);
         assert_int_equal(w.item.n, 77);
-        /* The reply channel in the message is that of its sender: first the original, then the copy. */
+        /* The reply channel in the message is that of its sender: first the original, then the
+         * copy. */
         assert_memory_equal(w.item.reply.id, i == 0 ? own.bytes : copys_own.bytes, 16);
     }
     assert_int_equal(world_result(tid, &pickles_Worker_stint, &w)->status, STINT_OK);

@@ -19,9 +19,13 @@ static void
 make_file(struct buf *out)
 {
     uint8_t signature[PICKLE_FILE_SIGNATURE_SIZE];
-    struct pickle_file file = { .info = { .epoch = 3, .node = "n1", .wall_ms = 1700000000000, .moved = true,
+    struct pickle_file file = { .info = { .epoch = 3,
+                                    .node = "n1",
+                                    .wall_ms = 1700000000000,
+                                    .moved = true,
                                     .code = "tally/Tally" },
-        .schema = span_text("a schema"), .pickle = span_text("a pickle, which is longer"),
+        .schema = span_text("a schema"),
+        .pickle = span_text("a pickle, which is longer"),
         .certificate = span_text("a certificate") };
     memset(file.info.tasklet, 7, sizeof(file.info.tasklet));
     memset(signature, 0x5a, sizeof(signature));
@@ -69,16 +73,20 @@ test_cut_and_foreign_files_are_refused(void **state)
         uint8_t *copy = malloc(size + 1); /* so that a read past the end is seen */
         assert_non_null(copy);
         memcpy(copy, out.data, size);
-        assert_int_equal(pickle_file_read(span_of(copy, size), &file, error, sizeof error), STINT_BAD_PICKLE);
+        assert_int_equal(
+            pickle_file_read(span_of(copy, size), &file, error, sizeof error), STINT_BAD_PICKLE);
         assert_true(strlen(error) > 10);
         free(copy);
     }
     assert_true(buf_put_u8(&out, 0));
-    assert_int_equal(pickle_file_read(buf_span(&out), &file, error, sizeof error), STINT_BAD_PICKLE);
-    assert_int_equal(pickle_file_read(span_text("#!/bin/sh\n"), &file, error, sizeof error), STINT_BAD_PICKLE);
+    assert_int_equal(
+        pickle_file_read(buf_span(&out), &file, error, sizeof error), STINT_BAD_PICKLE);
+    assert_int_equal(
+        pickle_file_read(span_text("#!/bin/sh\n"), &file, error, sizeof error), STINT_BAD_PICKLE);
     assert_string_equal(error, "this is no file of an exported tasklet");
     out.data[17] = 2;
-    assert_int_equal(pickle_file_read(buf_span(&out), &file, error, sizeof error), STINT_BAD_VERSION);
+    assert_int_equal(
+        pickle_file_read(buf_span(&out), &file, error, sizeof error), STINT_BAD_VERSION);
     assert_string_equal(error, "the file has version 2; this program reads version 1");
     buf_fini(&out);
 }

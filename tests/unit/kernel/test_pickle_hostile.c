@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pickles that are cut, damaged or made by an enemy: each is refused with a sentence, or is a tasklet that can be run and dropped
- * without harm. The sanitizers are the judge of "without harm".
+ * Pickles that are cut, damaged or made by an enemy: each is refused with a sentence, or is a
+ * tasklet that can be run and dropped without harm. The sanitizers are the judge of "without harm".
  */
 #include "kernel/pickle_wire.h"
 #include "pickle_world.h"
 
 enum { CHECK = 9 };
 
-/* A frozen sink in k[0]: owned channel with values, waiters and results; two of its dealings go elsewhere. */
+/* A frozen sink in k[0]: owned channel with values, waiters and results; two of its dealings go
+ * elsewhere. */
 static struct stint_id
 make_victim(struct buf *pickle)
 {
@@ -28,7 +29,8 @@ make_victim(struct buf *pickle)
     return tid;
 }
 
-/* A deep one, waiting to receive, with a fault being handled: a worker in its except section below nothing. */
+/* A deep one, waiting to receive, with a fault being handled: a worker in its except section below
+ * nothing. */
 static struct stint_id
 make_deep(struct buf *pickle)
 {
@@ -80,7 +82,8 @@ try_load(struct stint_span bytes)
         assert_true(strlen(error) > 10);
         assert_null(strchr(error, '\n'));
         kernel_count(k, &counters);
-        assert_int_equal(counters.tasklets + counters.channels + counters.relations + counters.outlets, 0);
+        assert_int_equal(
+            counters.tasklets + counters.channels + counters.relations + counters.outlets, 0);
         assert_int_equal(kernel_effect_count(k), before);
     } else {
         struct buf again;
@@ -184,7 +187,8 @@ test_flipped_bits_behind_a_good_check_do_no_harm(void **state)
     (void)state;
     accepted = 0;
     for_each_victim(flip_and_mend);
-    assert_in_range(accepted, 100, 20000); /* numbers in locals may be anything, so some must pass */
+    assert_in_range(
+        accepted, 100, 20000); /* numbers in locals may be anything, so some must pass */
 }
 
 /* Several random changes: bytes set, removed, doubled. */
@@ -246,16 +250,21 @@ starve(const struct buf *pickle)
             char error[256];
             size_t used = world.mem.used;
             world.tracked.fail_at = world.tracked.calls + call;
-            enum stint_status status = kernel_load(k, buf_span(pickle), &options[copy], &tid, error, sizeof error);
+            enum stint_status status =
+                kernel_load(k, buf_span(pickle), &options[copy], &tid, error, sizeof error);
             world.tracked.fail_at = 0;
             loaded = status == STINT_OK;
             assert_true(loaded || status == STINT_NO_MEMORY);
             if (!loaded) {
                 struct kernel_counters counters;
                 kernel_count(k, &counters);
-                assert_int_equal(counters.tasklets + counters.channels + counters.relations + counters.outlets, 0);
+                assert_int_equal(
+                    counters.tasklets + counters.channels + counters.relations + counters.outlets,
+                    0);
                 assert_true(world.mem.used >= used); /* pools may have grown, nothing was lost */
-                assert_int_equal(kernel_load(k, buf_span(pickle), &options[copy], &tid, error, sizeof error), STINT_OK);
+                assert_int_equal(
+                    kernel_load(k, buf_span(pickle), &options[copy], &tid, error, sizeof error),
+                    STINT_OK);
             }
             assert_int_equal(kernel_discard(k, tid), STINT_OK);
             kernel_free(k);

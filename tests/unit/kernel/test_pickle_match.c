@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tasklets go on in another version of their code, or stay with the reason. The other versions are the codes of package `later`,
- * registered in kernels of their own under the names of package `pickles`.
+ * Tasklets go on in another version of their code, or stay with the reason. The other versions are
+ * the codes of package `later`, registered in kernels of their own under the names of package
+ * `pickles`.
  */
 #include "pickle_world.h"
 
-/* pickles.Worker, later: the sleep is gone, sends stand twice, its own channel carries something else. */
+/* pickles.Worker, later: the sleep is gone, sends stand twice, its own channel carries something
+ * else. */
 STINT_FRAME(later_Worker)
 {
     STINT_BEGIN;
@@ -13,7 +15,8 @@ STINT_FRAME(later_Worker)
         STINT_YIELD;
         STINT_SEND_AS("send(self->in)", self->in, pickles_Item, &self->item, STINT_FOREVER);
         STINT_SEND_AS("send(self->in)", self->in, pickles_Item, &self->item, STINT_FOREVER);
-        STINT_RECV_AS("recv(self->own)", self->own, pickles_Other, (pickles_Other *)(void *)&self->item, STINT_FOREVER);
+        STINT_RECV_AS("recv(self->own)", self->own, pickles_Other,
+            (pickles_Other *)(void *)&self->item, STINT_FOREVER);
     }
     STINT_RECV(self->in, pickles_Item, &self->item);
     self->weight = 7;
@@ -66,7 +69,8 @@ version_begin(struct version *v, const struct stint_code *code)
     v->code.locals = &v->locals;
     v->codes[0] = &v->code;
     snprintf(function, sizeof function, "stint_execute_%s", code->name);
-    for (const struct stint_point *const *p = pickles_module.points; p < pickles_module.points_end; p++) {
+    for (const struct stint_point *const *p = pickles_module.points; p < pickles_module.points_end;
+         p++) {
         if (strcmp((*p)->function, function) == 0) {
             assert_true(count < POINTS_MAX);
             v->points[count] = **p;
@@ -125,14 +129,15 @@ tell(void *arg, enum stint_status reason, const char *text, uint32_t frame)
 
 /* Loading fails like this, and explaining tells the same before. */
 static void
-expect_refused(struct kernel *k, const struct buf *pickle, enum stint_status status, const char *text)
+expect_refused(
+    struct kernel *k, const struct buf *pickle, enum stint_status status, const char *text)
 {
     struct stint_id tid;
     struct told told = { .count = 0 };
     enum stint_status got = pickle_into(k, pickle, NULL, &tid);
     if (got != status || strstr(world.last_error, text) == NULL) {
-        fail_msg("expected %s: ...%s..., got %s: %s", stint_status_name(status), text, stint_status_name(got),
-            world.last_error);
+        fail_msg("expected %s: ...%s..., got %s: %s", stint_status_name(status), text,
+            stint_status_name(got), world.last_error);
     }
     uint32_t reasons = kernel_explain_pickle(k, buf_span(pickle), tell, &told);
     assert_int_equal(reasons, told.count);
@@ -190,11 +195,13 @@ test_labels_must_be_there_exactly_once(void **state)
     add_type(&v, &pickles_Item_stint);
     v.k = world_kernel(&v.module, 3);
     (void)pickled_worker(MODE_SLEEP, world_channel(0, 0), &pickle);
-    expect_refused(v.k, &pickle, STINT_INCOMPATIBLE, "frame 0, pickles/Worker waits at `sleep(5000)` (pickle_world.h:");
+    expect_refused(v.k, &pickle, STINT_INCOMPATIBLE,
+        "frame 0, pickles/Worker waits at `nap` (pickle_world.h:");
     expect_refused(v.k, &pickle, STINT_INCOMPATIBLE, "has no resume point of that label");
     buf_fini(&pickle);
     (void)pickled_worker(MODE_SEND, world_channel(0, 0), &pickle);
-    expect_refused(v.k, &pickle, STINT_INCOMPATIBLE, "has more than one resume point of that label");
+    expect_refused(
+        v.k, &pickle, STINT_INCOMPATIBLE, "has more than one resume point of that label");
     buf_fini(&pickle);
     version_end(&v);
 }
@@ -211,7 +218,8 @@ test_a_resume_point_must_take_what_comes(void **state)
     v.k = world_kernel(&v.module, 3);
     (void)pickled_worker(MODE_RECV_OWN, world_channel(0, 0), &pickle);
     expect_refused(v.k, &pickle, STINT_INCOMPATIBLE,
-        "it waits for a message pickles.Item, which its resume point `recv(self->own)` does not take here");
+        "it waits for a message pickles.Item, which its resume point `recv(self->own)` does not "
+        "take here");
     buf_fini(&pickle);
     version_end(&v);
 }
@@ -228,7 +236,8 @@ test_an_author_can_say_no(void **state)
     v.k = world_kernel(&v.module, 3);
     (void)pickled_worker(MODE_RECV, world_channel(0, 0), &pickle);
     expect_refused(v.k, &pickle, STINT_INCOMPATIBLE,
-        "code pickles/Worker is marked 4 here and 0 there: its author says that one does not continue the other");
+        "code pickles/Worker is marked 4 here and 0 there: its author says that one does not "
+        "continue the other");
     buf_fini(&pickle);
     version_end(&v);
 }
@@ -244,7 +253,8 @@ test_locals_must_fit(void **state)
     v.k = world_kernel(&v.module, 3);
     (void)pickled_worker(MODE_RECV, world_channel(0, 0), &pickle);
     expect_refused(v.k, &pickle, STINT_INCOMPATIBLE,
-        "frame 0, pickles/Worker: its locals do not fit the version of the code here: integer too large");
+        "frame 0, pickles/Worker: its locals do not fit the version of the code here: integer too "
+        "large");
     buf_fini(&pickle);
     version_end(&v);
 }
@@ -268,7 +278,8 @@ test_messages_of_channels_must_be_the_same(void **state)
     add_type(&v, &v.item);
     v.k = world_kernel(&v.module, 3);
     (void)pickled_worker(MODE_RECV, world_channel(0, 0), &pickle);
-    expect_refused(v.k, &pickle, STINT_INCOMPATIBLE, "message pickles.Item of its channels has other fields or bounds here");
+    expect_refused(v.k, &pickle, STINT_INCOMPATIBLE,
+        "message pickles.Item of its channels has other fields or bounds here");
     buf_fini(&pickle);
     version_end(&v);
 }
@@ -287,7 +298,8 @@ test_missing_modules_and_codes_are_named(void **state)
     struct stint_id tid = world_spawn(0, "Deep", &pickles_Deep_stint, &d);
     world_run();
     buf_init(&outline, &world.mem, 1 << 16);
-    assert_int_equal(kernel_outline(world.k[0], tid, &outline), STINT_OK); /* before anything is frozen */
+    assert_int_equal(
+        kernel_outline(world.k[0], tid, &outline), STINT_OK); /* before anything is frozen */
     assert_int_equal(kernel_freeze(world.k[0], tid), STINT_OK);
     pickle_of(world.k[0], tid, &pickle);
     expect_refused(empty, &pickle, STINT_UNKNOWN_MODULE, "module pickles is not loaded here");
@@ -314,6 +326,28 @@ test_missing_modules_and_codes_are_named(void **state)
     buf_fini(&pickle);
     kernel_free(empty);
     version_end(&v);
+}
+
+static void
+test_every_tasklet_has_an_outline(void **state)
+{
+    (void)state;
+    for (enum mode mode = MODE_YIELD; mode < MODE_COUNT; mode++) {
+        struct buf outline;
+        struct told told = { .count = 0 };
+        pickles_Worker w = { .mode = mode, .in = world_handle(world_channel(0, 0)) };
+        struct stint_id tid = world_spawn(0, "Worker", &pickles_Worker_stint, &w);
+        world.keep_names = true;
+        for (int turns = 0; turns < 2 && world_where(tid) == 0; turns++) {
+            buf_init(&outline, &world.mem, 1 << 16);
+            assert_int_equal(kernel_outline(world.k[0], tid, &outline), STINT_OK);
+            if (kernel_explain_pickle(world.k[1], buf_span(&outline), tell, &told) != 0) {
+                fail_msg("%s: %s", mode_names[mode], told.texts[0]);
+            }
+            buf_fini(&outline);
+            world_step(1);
+        }
+    }
 }
 
 /* Every reason, each with its frame: two frames at labels that are gone. */
@@ -355,7 +389,8 @@ test_each_frame_has_its_reason(void **state)
     }
     add_type(&v, &pickles_Item_stint);
     v.k = world_kernel(&v.module, 3);
-    expect_refused(v.k, &pickle, STINT_INCOMPATIBLE, "frame 1, pickles/Deep is not what the frame below it has called");
+    expect_refused(v.k, &pickle, STINT_INCOMPATIBLE,
+        "frame 1, pickles/Deep is not what the frame below it has called");
     version_end(&v);
     buf_fini(&pickle);
 }
@@ -391,7 +426,8 @@ test_frames_can_be_read_without_a_kernel(void **state)
     }
     assert_int_equal(pickle_read_frame(&r, &view), STINT_END_OF_SEQUENCE);
     for (size_t size = 0; size < pickle.size; size++) {
-        assert_int_equal(pickle_read_begin(&r, span_of(pickle.data, size), error, sizeof error), STINT_BAD_PICKLE);
+        assert_int_equal(pickle_read_begin(&r, span_of(pickle.data, size), error, sizeof error),
+            STINT_BAD_PICKLE);
     }
     buf_fini(&pickle);
 }
@@ -408,6 +444,7 @@ main(void)
         TEST(test_locals_must_fit),
         TEST(test_messages_of_channels_must_be_the_same),
         TEST(test_missing_modules_and_codes_are_named),
+        TEST(test_every_tasklet_has_an_outline),
         TEST(test_each_frame_has_its_reason),
         TEST(test_frames_can_be_read_without_a_kernel),
     };

@@ -15,8 +15,10 @@
 
 #include <pb_decode.h>
 
-extern const struct stint_type types_Inner_stint, types_All_forms_stint, types_Old_stint, types_Large_stint;
-extern const struct stint_type types_D0_stint, types_D1_stint, stint_Empty_stint, stint_Channel_stint;
+extern const struct stint_type types_Inner_stint, types_All_forms_stint, types_Old_stint,
+    types_Large_stint;
+extern const struct stint_type types_D0_stint, types_D1_stint, stint_Empty_stint,
+    stint_Channel_stint;
 
 enum { INNER_S = 1, FIELD_TEXT = 14, FIELD_NUMBERS = 19 };
 
@@ -111,17 +113,21 @@ test_a_field_without_a_bound_is_named_with_its_remedy(void **state)
     (void)state;
     struct spoilt s;
     spoil(&s, &types_All_forms_stint, FIELD_TEXT)->storage = STINT_STORAGE_CALLBACK;
-    expect_refused(&s.type, "message types.All_forms: field `text` has no max_size (nanopb would make it a "
-                            "callback); give it one in types.options");
+    expect_refused(&s.type,
+        "message types.All_forms: field `text` has no max_size (nanopb would make it a "
+        "callback); give it one in types.options");
     spoil(&s, &types_All_forms_stint, FIELD_NUMBERS)->storage = STINT_STORAGE_POINTER;
-    expect_refused(&s.type, "message types.All_forms: field `numbers` has no max_count (nanopb would make it a "
-                            "pointer); give it one in types.options");
+    expect_refused(&s.type,
+        "message types.All_forms: field `numbers` has no max_count (nanopb would make it a "
+        "pointer); give it one in types.options");
     spoil(&s, &types_All_forms_stint, 21)->storage = STINT_STORAGE_CALLBACK;
-    expect_refused(&s.type, "message types.All_forms: field `names` has no max_size or no max_count (nanopb would "
-                            "make it a callback); give it one in types.options");
+    expect_refused(&s.type,
+        "message types.All_forms: field `names` has no max_size or no max_count (nanopb would "
+        "make it a callback); give it one in types.options");
     spoil(&s, &types_All_forms_stint, 17)->storage = STINT_STORAGE_POINTER;
-    expect_refused(&s.type, "message types.All_forms: field `inner` is a pointer by an option of nanopb; remove it "
-                            "from types.options");
+    expect_refused(&s.type,
+        "message types.All_forms: field `inner` is a pointer by an option of nanopb; remove it "
+        "from types.options");
 }
 
 static void
@@ -130,17 +136,21 @@ test_forms_that_cannot_be_pickled_are_refused(void **state)
     (void)state;
     struct spoilt s;
     spoil(&s, &types_All_forms_stint, 17)->kind = STINT_KIND_MSG_W_CB;
-    expect_refused(&s.type, "message types.All_forms: field `inner` has a callback (option submsg_callback); "
-                            "remove the option");
+    expect_refused(&s.type,
+        "message types.All_forms: field `inner` has a callback (option submsg_callback); "
+        "remove the option");
     spoil(&s, &types_All_forms_stint, 0)->kind = STINT_KIND_EXTENSION;
-    expect_refused(&s.type, "message types.All_forms: field `flag` is an extension, which has no bound; use a "
-                            "message or a oneof");
+    expect_refused(&s.type,
+        "message types.All_forms: field `flag` is an extension, which has no bound; use a "
+        "message or a oneof");
     spoil(&s, &types_All_forms_stint, 0)->rule = STINT_RULE_REQUIRED;
-    expect_refused(&s.type, "message types.All_forms: field `flag` is required, so no later version could leave it "
-                            "out; use proto3");
+    expect_refused(&s.type,
+        "message types.All_forms: field `flag` is required, so no later version could leave it "
+        "out; use proto3");
     spoil(&s, &types_All_forms_stint, 0)->kind = 77;
-    expect_refused(&s.type, "message types.All_forms: field `flag` has an unknown form (77, 1); build the module "
-                            "with this version's headers");
+    expect_refused(&s.type,
+        "message types.All_forms: field `flag` has an unknown form (77, 1); build the module "
+        "with this version's headers");
 }
 
 static void
@@ -149,8 +159,9 @@ test_a_message_that_contains_itself_is_refused(void **state)
     (void)state;
     struct spoilt outer, inner;
     spoil(&inner, &types_Inner_stint, 2)->type = &types_Inner_stint;
-    expect_refused(&inner.type, "message types.Inner: field `ch` is described otherwise by nanopb; was the header "
-                                "generated anew?");
+    expect_refused(&inner.type,
+        "message types.Inner: field `ch` is described otherwise by nanopb; was the header "
+        "generated anew?");
     /* Round a corner: D0 contains D1, whose `d` is D0 again; nanopb's view of it agrees. */
     spoil(&inner, &types_D1_stint, 0);
     spoil(&outer, &types_D0_stint, 0)->type = &inner.type;
@@ -168,8 +179,9 @@ test_a_message_that_contains_itself_is_refused(void **state)
     head.submsg_info = head_subs;
     outer.type.descriptor = &head;
     subs[0] = &head;
-    expect_refused(&outer.type, "message types.D1: field `d` makes the message contain itself; its size must be "
-                                "bounded");
+    expect_refused(&outer.type,
+        "message types.D1: field `d` makes the message contain itself; its size must be "
+        "bounded");
 }
 
 static void
@@ -198,9 +210,11 @@ test_sizes_and_names_are_bounded(void **state)
     assert_non_null(strstr(error, "its name has more than 95 bytes"));
     spoil(&s, &types_Inner_stint, 0);
     s.type.size = TYPE_SIZE_MAX + 1;
-    expect_refused(&s.type, "message types.Inner: its struct has 65537 bytes; at most 65536 are allowed");
-    expect_refused(&types_Large_stint, "message types.Large: may take more than 65536 bytes when encoded; lower the "
-                                       "bounds of its fields");
+    expect_refused(
+        &s.type, "message types.Inner: its struct has 65537 bytes; at most 65536 are allowed");
+    expect_refused(&types_Large_stint,
+        "message types.Large: may take more than 65536 bytes when encoded; lower the "
+        "bounds of its fields");
     spoil(&s, &types_Inner_stint, 0);
     s.type.field_count = TYPE_FIELDS_MAX + 1;
     expect_refused(&s.type, "message types.Inner: has 257 fields; at most 256 are allowed");
@@ -213,17 +227,21 @@ test_a_description_that_contradicts_nanopb_is_refused(void **state)
     struct spoilt s;
     spoil(&s, &types_Inner_stint, 0);
     s.type.field_count = 2;
-    expect_refused(&s.type, "message types.Inner: 2 fields described, nanopb knows 3; was the header generated "
-                            "anew?");
+    expect_refused(&s.type,
+        "message types.Inner: 2 fields described, nanopb knows 3; was the header generated "
+        "anew?");
     spoil(&s, &types_Inner_stint, 1)->offset = 4000;
-    expect_refused(&s.type, "message types.Inner: field `s` lies outside the struct; was the header generated "
-                            "anew?");
+    expect_refused(&s.type,
+        "message types.Inner: field `s` lies outside the struct; was the header generated "
+        "anew?");
     spoil(&s, &types_Inner_stint, 0)->tag = 9;
-    expect_refused(&s.type, "message types.Inner: field `a` is described otherwise by nanopb; was the header "
-                            "generated anew?");
+    expect_refused(&s.type,
+        "message types.Inner: field `a` is described otherwise by nanopb; was the header "
+        "generated anew?");
     spoil(&s, &types_Inner_stint, 2)->type = NULL;
-    expect_refused(&s.type, "message types.Inner: field `ch` has no description of its message; list its proto in "
-                            "PROTOS");
+    expect_refused(&s.type,
+        "message types.Inner: field `ch` has no description of its message; list its proto in "
+        "PROTOS");
 }
 
 static void
@@ -234,7 +252,8 @@ test_hash_sees_what_decides_the_encoding_and_nothing_else(void **state)
     uint64_t hash = type_hash(&types_All_forms_stint);
     spoil(&s, &types_All_forms_stint, 0);
     assert_int_equal(type_hash(&s.type), hash);
-    /* The place in the struct, and whether the compiler took the enum for unsigned, are the machine's business. */
+    /* The place in the struct, and whether the compiler took the enum for unsigned, are the
+     * machine's business. */
     s.fields[5].offset += 64;
     s.fields[13].kind = s.fields[13].kind == STINT_KIND_ENUM ? STINT_KIND_UENUM : STINT_KIND_ENUM;
     s.type.size += 64;
@@ -280,11 +299,31 @@ test_same_means_copyable(void **state)
 static void
 fill(types_All_forms *v)
 {
-    *v = (types_All_forms){ .flag = true, .i32 = -1, .i64 = INT64_MIN, .u32 = UINT32_MAX, .u64 = UINT64_MAX,
-        .s32 = INT32_MIN, .s64 = -2, .f32 = 7, .f64 = 8, .sf32 = -9, .sf64 = -10, .real = 1.5F,
-        .precise = -0.25, .color = types_Color_BLUE, .text = "hello", .data = { 3, { 1, 2, 3 } },
-        .digest = { 1, 2, 3, 4, 5, 6, 7, 8 }, .has_maybe = true, .maybe = 0, .numbers_count = 2,
-        .numbers = { -1, 1 }, .inners_count = 2, .names_count = 1, .names = { "ab" }, .small = 200,
+    *v = (types_All_forms){ .flag = true,
+        .i32 = -1,
+        .i64 = INT64_MIN,
+        .u32 = UINT32_MAX,
+        .u64 = UINT64_MAX,
+        .s32 = INT32_MIN,
+        .s64 = -2,
+        .f32 = 7,
+        .f64 = 8,
+        .sf32 = -9,
+        .sf64 = -10,
+        .real = 1.5F,
+        .precise = -0.25,
+        .color = types_Color_BLUE,
+        .text = "hello",
+        .data = { 3, { 1, 2, 3 } },
+        .digest = { 1, 2, 3, 4, 5, 6, 7, 8 },
+        .has_maybe = true,
+        .maybe = 0,
+        .numbers_count = 2,
+        .numbers = { -1, 1 },
+        .inners_count = 2,
+        .names_count = 1,
+        .names = { "ab" },
+        .small = 200,
         .which_choice = types_All_forms_message_tag };
     v->inner = (types_Inner){ 1, "inner", { { 1 }, 11 } };
     v->inners[0] = (types_Inner){ 2, "one", { { 2 }, 12 } };
@@ -369,7 +408,8 @@ test_values_survive_encoding_without_their_hints(void **state)
     buf_fini(&again);
 }
 
-/* Singular messages have no has_ flag that one could forget: they travel whenever something in them is set, and only then. */
+/* Singular messages have no has_ flag that one could forget: they travel whenever something in them
+ * is set, and only then. */
 static void
 test_submessages_travel_empty_and_full(void **state)
 {
@@ -459,19 +499,28 @@ static void
 test_malformed_values_are_refused(void **state)
 {
     (void)state;
-    expect_undecodable(&types_Old_stint, "\x08", 1);                        /* cut */
-    expect_undecodable(&types_Old_stint, "\x08\x01\x00", 3);                /* tag 0 */
-    expect_undecodable(&types_Old_stint, "\x0f", 1);                        /* no such wire type */
-    expect_undecodable(&types_Old_stint, "\x12\x05" "abc", 5);              /* longer than what is there */
-    expect_undecodable(&types_Old_stint, "\x12\x10" "0123456789abcdef", 18); /* too long for the field */
-    expect_undecodable(&types_Old_stint, "\x0a\x01\x00", 3);                /* a number given as bytes */
-    expect_undecodable(&types_All_forms_stint, "\x20\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11); /* > 32 bit */
-    expect_undecodable(&types_All_forms_stint, "\xc0\x01\xac\x02", 4);     /* 300 in a byte */
-    expect_undecodable(&types_All_forms_stint, "\x8a\x01\x01\x00", 4);     /* fixed bytes of 8 with 1 */
-    expect_undecodable(&types_All_forms_stint, "\xa2\x01\x05\x01\x01\x01\x01\x01", 8); /* 5 of 4 numbers */
+    expect_undecodable(&types_Old_stint, "\x08", 1);         /* cut */
+    expect_undecodable(&types_Old_stint, "\x08\x01\x00", 3); /* tag 0 */
+    expect_undecodable(&types_Old_stint, "\x0f", 1);         /* no such wire type */
+    expect_undecodable(&types_Old_stint,
+        "\x12\x05"
+        "abc",
+        5); /* longer than what is there */
+    expect_undecodable(&types_Old_stint,
+        "\x12\x10"
+        "0123456789abcdef",
+        18);                                                 /* too long for the field */
+    expect_undecodable(&types_Old_stint, "\x0a\x01\x00", 3); /* a number given as bytes */
+    expect_undecodable(
+        &types_All_forms_stint, "\x20\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11); /* > 32 bit */
+    expect_undecodable(&types_All_forms_stint, "\xc0\x01\xac\x02", 4); /* 300 in a byte */
+    expect_undecodable(&types_All_forms_stint, "\x8a\x01\x01\x00", 4); /* fixed bytes of 8 with 1 */
+    expect_undecodable(
+        &types_All_forms_stint, "\xa2\x01\x05\x01\x01\x01\x01\x01", 8); /* 5 of 4 numbers */
     static uint8_t large[TYPE_SIZE_MAX + 1];
     types_Old v;
-    assert_int_equal(type_decode(&types_Old_stint, span_of(large, sizeof(large)), &v, NULL), STINT_LIMIT);
+    assert_int_equal(
+        type_decode(&types_Old_stint, span_of(large, sizeof(large)), &v, NULL), STINT_LIMIT);
 }
 
 static void
@@ -479,11 +528,18 @@ test_unknown_fields_are_skipped_and_hints_never_trusted(void **state)
 {
     (void)state;
     types_Old old;
-    assert_int_equal(type_decode(&types_Old_stint, span_of("\x50\x07\x08\x05\x5a\x01x", 7), &old, NULL), STINT_OK);
+    assert_int_equal(
+        type_decode(&types_Old_stint, span_of("\x50\x07\x08\x05\x5a\x01x", 7), &old, NULL),
+        STINT_OK);
     assert_int_equal(old.total, 5);
     stint_Channel ch;
     assert_int_equal(type_decode(&stint_Channel_stint,
-        span_of("\x0a\x10" "0123456789abcdef" "\x78\x09", 20), &ch, NULL), STINT_OK);
+                         span_of("\x0a\x10"
+                                 "0123456789abcdef"
+                                 "\x78\x09",
+                             20),
+                         &ch, NULL),
+        STINT_OK);
     assert_int_equal(ch.slot, 0);
     assert_memory_equal(ch.id, "0123456789abcdef", 16);
 }
@@ -492,7 +548,8 @@ static void
 test_fingerprints_depend_on_labels_in_order_and_mark(void **state)
 {
     (void)state;
-    static const struct stint_point a = { "f", "a.c", 10, "recv(a)", NULL, NULL }, b = { "f", "a.c", 20, "recv(b)", NULL, NULL };
+    static const struct stint_point a = { "f", "a.c", 10, "recv(a)", NULL, NULL },
+                                    b = { "f", "a.c", 20, "recv(b)", NULL, NULL };
     static const struct stint_point moved = { "f", "other.c", 99, "recv(a)", NULL, NULL };
     const struct stint_point *ab[] = { &a, &b }, *ba[] = { &b, &a }, *mb[] = { &moved, &b };
     uint64_t fp = type_fingerprint(1, ab, 2, 0);
@@ -532,7 +589,8 @@ read_schema(struct stint_span bytes, struct seen *seen)
             assert_true(pb_decode(&sub, stint_TypeDef_fields, &seen->types[seen->type_count++]));
             fields = 0;
         } else if (tag == 3) {
-            assert_true(pb_decode(&sub, stint_FieldDef_fields, &seen->fields[seen->type_count - 1][fields++]));
+            assert_true(pb_decode(
+                &sub, stint_FieldDef_fields, &seen->fields[seen->type_count - 1][fields++]));
         } else {
             assert_int_equal(tag, 4);
             assert_true(pb_decode(&sub, stint_CodeDef_fields, &seen->codes[seen->code_count++]));

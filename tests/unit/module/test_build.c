@@ -92,7 +92,8 @@ test_a_good_module_builds_and_opens(void **state)
     snprintf(path, sizeof path, "nm -D --defined-only %s/out/modules/good.so | wc -l", folder);
     assert_int_equal(run(path), 0);
     assert_int_equal(atoi(output), 1);
-    snprintf(path, sizeof path, "nm -D --undefined-only %s/out/modules/good.so | grep -c -e stint -e pb_ || true", folder);
+    snprintf(path, sizeof path,
+        "nm -D --undefined-only %s/out/modules/good.so | grep -c -e stint -e pb_ || true", folder);
     assert_int_equal(run(path), 0);
     assert_int_equal(atoi(output), 0);
 }
@@ -102,7 +103,8 @@ test_fields_without_bounds_do_not_build(void **state)
 {
     (void)state;
     for (int again = 0; again < 2; again++) { /* the second time too */
-        expect_refused("unbounded", "message unbounded_Upload: field `data` has no bound (nanopb made it a callback)");
+        expect_refused("unbounded",
+            "message unbounded_Upload: field `data` has no bound (nanopb made it a callback)");
         expect_refused("unbounded", "field `parts` has no bound");
         expect_refused("unbounded", "unbounded.options");
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The example modules, as built, on three kernels, while a random tasklet is moved every few steps: tally's totals are exact and in
- * order, each token of ring exists once, roam's locals survive its journeys, and wordcount agrees with coreutils.
+ * The example modules, as built, on three kernels, while a random tasklet is moved every few steps:
+ * tally's totals are exact and in order, each token of ring exists once, roam's locals survive its
+ * journeys, and wordcount agrees with coreutils.
  */
 #include <limits.h>
 #include <setjmp.h>
@@ -147,8 +148,13 @@ struct line {
 static void
 client_do(struct line *line, enum kernel_op op, struct stint_span value)
 {
-    struct kernel_offer offer = { .cid = line->cid, .tid = world.client, .number = ++line->number,
-        .type_hash = type_hash(line->type), .place = { .node = { { 1 } }, .inc = 1 }, .op = op, .value = value };
+    struct kernel_offer offer = { .cid = line->cid,
+        .tid = world.client,
+        .number = ++line->number,
+        .type_hash = type_hash(line->type),
+        .place = { .node = { { 1 } }, .inc = 1 },
+        .op = op,
+        .value = value };
     world.client_done = 0;
     for (int i = 0; i < 100000 && world.client_done == 0; i++) {
         if (i % 20 == 0) { /* it may find the channel on its way, so it is offered again */
@@ -176,7 +182,9 @@ static void *
 client_receive(struct line *line)
 {
     client_do(line, KERNEL_RECEIVE, (struct stint_span){ NULL, 0 });
-    assert_int_equal(type_decode(line->type, span_of(world.client_bytes, world.client_size), values, NULL), STINT_OK);
+    assert_int_equal(
+        type_decode(line->type, span_of(world.client_bytes, world.client_size), values, NULL),
+        STINT_OK);
     return values;
 }
 
@@ -189,7 +197,8 @@ line_to(const char *name, const char *type)
 static struct line
 line_new(const char *type, uint32_t capacity)
 {
-    return (struct line){ .cid = world_channel_of(0, type_named(type), capacity), .type = type_named(type) };
+    return (struct line){ .cid = world_channel_of(0, type_named(type), capacity),
+        .type = type_named(type) };
 }
 
 /* ---- the modules ---- */
@@ -317,7 +326,8 @@ feed(struct line *line, const char *text)
     while (at < length) {
         size_t size = (size_t)prng_below(&prng, 4096) + 1;
         size = size < length - at ? size : length - at;
-        while (at + size < length && size > 0 && text[at + size - 1] != '\n' && text[at + size - 1] != ' ') {
+        while (at + size < length && size > 0 && text[at + size - 1] != '\n'
+               && text[at + size - 1] != ' ') {
             size--;
         }
         if (size == 0) {
@@ -351,7 +361,8 @@ ask(struct line *line)
             uint8_t *entry = batch + entries->offset + i * entries->size;
             assert_true(count_of_counts < WORDS_MAX);
             struct count *c = &counts[count_of_counts++];
-            snprintf(c->word, sizeof c->word, "%s", (const char *)part(entries->type, entry, "word"));
+            snprintf(
+                c->word, sizeof c->word, "%s", (const char *)part(entries->type, entry, "word"));
             c->count = get_u64(entries->type, entry, "count");
         }
         if (*(const bool *)part(out.type, batch, "end")) {
@@ -369,8 +380,10 @@ compare_with_coreutils(const char *path, uint64_t passes)
     char word[80];
     unsigned long long count;
     uint32_t i = 0;
-    snprintf(command, sizeof command, "LC_ALL=C tr -cs A-Za-z '\\n' < %s | tr A-Z a-z | cut -c1-63 | LC_ALL=C sort | "
-        "uniq -c | awk 'NF == 2'", path);
+    snprintf(command, sizeof command,
+        "LC_ALL=C tr -cs A-Za-z '\\n' < %s | tr A-Z a-z | cut -c1-63 | LC_ALL=C sort | "
+        "uniq -c | awk 'NF == 2'",
+        path);
     FILE *pipe = popen(command, "r");
     assert_non_null(pipe);
     while (fscanf(pipe, "%llu %79s", &count, word) == 2) {

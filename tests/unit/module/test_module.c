@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opening module files; the files are compiled here, from fixture.c, with the compiler that builds the project. */
+/* Opening module files; the files are compiled here, from fixture.c, with the compiler that builds
+ * the project. */
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +18,19 @@
 #include "tmpdir.h"
 #include "tracked_memory.h"
 
-enum { GOOD, NO_SYMBOL, BAD_ABI, BAD_SIZE, BAD_NAME, BAD_VERSION, NO_CODES, BAD_SECTION, NO_TYPES, UNDEFINED, FIXTURES };
+enum {
+    GOOD,
+    NO_SYMBOL,
+    BAD_ABI,
+    BAD_SIZE,
+    BAD_NAME,
+    BAD_VERSION,
+    NO_CODES,
+    BAD_SECTION,
+    NO_TYPES,
+    UNDEFINED,
+    FIXTURES
+};
 
 static char folder[TMPDIR_SIZE];
 
@@ -37,7 +50,8 @@ compile_fixtures(void **state)
     tmpdir_make(folder);
     for (int i = 0; i < FIXTURES; i++) {
         snprintf(command, sizeof command,
-            "cc -std=c11 -shared -fPIC -fvisibility=hidden -DFIXTURE=%d -I%s/../sdk/include -I%s/generated/schema "
+            "cc -std=c11 -shared -fPIC -fvisibility=hidden -DFIXTURE=%d -I%s/../sdk/include "
+            "-I%s/generated/schema "
             "-o %s %s/unit/module/fixture.c %s/generated/schema/stint/stint.pb.c",
             i, TEST_SOURCE_DIR, TEST_BINARY_DIR, fixture_path(i), TEST_SOURCE_DIR, TEST_BINARY_DIR);
         assert_int_equal(system(command), 0);
@@ -63,8 +77,10 @@ expect_refused(const char *path, enum stint_status status, const char *text)
     assert_int_equal(module_open(path, &file, error, sizeof error), status);
     assert_null(file.handle);
     assert_null(file.module);
-    snprintf(begin, sizeof begin, "module %s%s: ", strchr(path, '/') == NULL && access(path, F_OK) == 0 ? "./" : "", path);
-    if (strncmp(error, begin, strlen(begin)) != 0 || strstr(error, text) == NULL || strchr(error, '\n') != NULL) {
+    snprintf(begin, sizeof begin,
+        "module %s%s: ", strchr(path, '/') == NULL && access(path, F_OK) == 0 ? "./" : "", path);
+    if (strncmp(error, begin, strlen(begin)) != 0 || strstr(error, text) == NULL
+        || strchr(error, '\n') != NULL) {
         fail_msg("expected `%s...%s...`, got `%s`", begin, text, error);
     }
     module_close(&file);
@@ -153,8 +169,10 @@ static void
 test_descriptions_are_checked(void **state)
 {
     (void)state;
-    expect_refused(fixture_path(NO_SYMBOL), STINT_INVALID, "does not export `stint_module`; end it with STINT_MODULE");
-    expect_refused(fixture_path(BAD_ABI), STINT_BAD_VERSION, "was built for ABI 42, this node has 1; build it anew");
+    expect_refused(fixture_path(NO_SYMBOL), STINT_INVALID,
+        "does not export `stint_module`; end it with STINT_MODULE");
+    expect_refused(fixture_path(BAD_ABI), STINT_BAD_VERSION,
+        "was built for ABI 42, this node has 1; build it anew");
     expect_refused(fixture_path(BAD_SIZE), STINT_BAD_VERSION, "its description has 8 bytes");
     expect_refused(fixture_path(BAD_NAME), STINT_INVALID, "is no name");
     expect_refused(fixture_path(BAD_VERSION), STINT_INVALID, "its version");
