@@ -146,7 +146,7 @@ struct ask {
     struct stint_id id;
     struct node_ref where;
     uint64_t asked_ns; /* when it was sent there */
-    uint32_t tries;
+    uint32_t tries, misses;
 
     /* gathering */
     struct rows *rows;
@@ -357,6 +357,8 @@ void ask_enter_scope(struct node *n, struct ask *ask);
 bool admin_resident(struct node *n, struct stint_id tasklet, struct kernel_tasklet_view *view, const char **state);
 /* The same for a view that is at hand. */
 bool admin_state_of(const struct node *n, const struct kernel_tasklet_view *view, const char **state);
+/* Whether nothing keeps it from being frozen. */
+bool admin_can_move(const struct node *n, struct stint_id tasklet);
 /* The target of an executor's request: it must be a full id that is here. False: the ask was ended with NOT_HERE. */
 bool admin_target(struct node *n, struct ask *ask, struct kernel_tasklet_view *view, const char **state);
 void admin_tasklet_info(struct node *n, const struct kernel_tasklet_view *view, const char *state,
@@ -395,6 +397,9 @@ ask_fn admin_explain, admin_migrate_enter, admin_migrate, admin_move_list_enter,
 ask_fn admin_channel_list, admin_channel_describe, admin_channel_create, admin_channel_close, admin_operation_enter,
     admin_resolve_enter;
 ask_fn admin_export, admin_upload, admin_import_enter, admin_import;
+
+/* For `expired`: the store was asked and is silent. */
+void ask_store_silent(struct node *n, struct ask *ask);
 
 /* Parts of tick, init and fini that belong to the verbs' files. */
 void operation_conn_closed(struct node *n, uint64_t conn);

@@ -153,7 +153,7 @@ explain_here(struct node *n, struct ask *ask)
     }
     const struct move_record *move = moves_of_tasklet(n->moves, ask->id);
     stint_ExplainInfo head = stint_ExplainInfo_init_zero;
-    head.movable = move == NULL && kernel_explain(n->kernel, ask->id, NULL, NULL) == 0;
+    head.movable = move == NULL && admin_can_move(n, ask->id);
     head.pickle_bytes = kernel_pickle_estimate(n->kernel, ask->id);
     emit(n, ask, &head);
     if (move != NULL) {

@@ -13,7 +13,9 @@
 #include "core/codec.h"
 
 #define NAME_TIMEOUT_MS 2000u
-#define FIND_TRIES_MAX 50u
+#define FIND_HINTS_MAX 8u  /* after so many wrong ones all members are asked */
+#define FIND_MISSES_MAX 5u /* one on its way from node to node is nowhere for a moment, not for so many */
+#define FIND_TRIES_QUICK 50u /* it may be on its way: 1 ms is about a move; later it is asked for less often */
 
 bool
 admin_is_hex(const char *text, bool *full)
@@ -22,6 +24,8 @@ admin_is_hex(const char *text, bool *full)
     *full = length == 32;
     return length > 0 && length <= 32 && text[length] == 0;
 }
+
+static void find_by_selector(struct node *n, struct ask *ask, const char *field, const char *value);
 
 /* ---- nodes ---- */
 
@@ -148,6 +152,13 @@ route_again(struct node *n, struct ask *ask)
     route_find(n, ask->id, found_by_route, ask->serial);
 }
 
+static void
+search_all(struct node *n, struct ask *ask)
+{
+    char hex[STINT_ID_TEXT_SIZE];
+    find_by_selector(n, ask, "id", stint_id_text(ask->id, hex));
+}
+
 void
 ask_find_again(struct node *n, struct ask *ask)
 {
@@ -155,14 +166,12 @@ ask_find_again(struct node *n, struct ask *ask)
     if (n->now_ns - ask->asked_ns > 50 * ADMIN_AGAIN_NS) {
         ask->tries = 0; /* it was there for a good while */
     }
-    if (++ask->tries > FIND_TRIES_MAX) {
-        ask_end(n, ask, STINT_BUSY, "the %s moves from node to node faster than it can be found; try again", ask->kind);
-        return;
-    }
+    ask->tries++; /* bounded by the request's deadline */
     if (directory_lookup(n->directory, ask->id, &place, n->now_ns) && id_equal(place.node.id, ask->where.id)) {
         route_wrong(n, ask->id, place.epoch);
     }
-    ask_wake(n, ask, ADMIN_AGAIN_NS, route_again);
+    ask_wake(n, ask, ask->tries < FIND_TRIES_QUICK ? ADMIN_AGAIN_NS / 20 : ADMIN_AGAIN_NS,
+             ask->tries % FIND_HINTS_MAX == 0 ? search_all : route_again);
 }
 
 /* ---- by prefix ---- */
@@ -218,9 +227,14 @@ prefix_gathered(struct node *n, struct ask *ask)
         text_copy(node, sizeof node, where);
     }
     if (id_is_zero(first)) {
-        not_found(n, ask, wanted_text(ask));
+        if (ask->tries > 0 && ++ask->misses < FIND_MISSES_MAX) {
+            ask_wake(n, ask, ADMIN_AGAIN_NS, search_all);
+        } else {
+            not_found(n, ask, wanted_text(ask));
+        }
         return;
     }
+    ask->misses = 0;
     const struct member *m = view_named(n->view, node);
     ask->id = first;
     ask->truncated = false;

@@ -85,6 +85,21 @@ admin_resident(struct node *n, struct stint_id tasklet, struct kernel_tasklet_vi
     return kernel_look(n->kernel, tasklet, view) == STINT_OK && admin_state_of(n, view, state);
 }
 
+static void
+no_matter(void *arg, enum stint_status reason, const char *text, uint32_t frame)
+{
+    (void)arg;
+    (void)reason;
+    (void)text;
+    (void)frame;
+}
+
+bool
+admin_can_move(const struct node *n, struct stint_id tasklet)
+{
+    return kernel_explain(n->kernel, tasklet, no_matter, NULL) == 0;
+}
+
 bool
 admin_target(struct node *n, struct ask *ask, struct kernel_tasklet_view *view, const char **state)
 {
@@ -121,7 +136,7 @@ admin_tasklet_info(struct node *n, const struct kernel_tasklet_view *view, const
     bool timed = view->state != KERNEL_RUNNABLE && view->since_ns != 0 && view->since_ns <= n->now_ns;
     info->since_ms = timed ? (n->now_ns - view->since_ns) / 1000000 : 0;
     info->moves = view->moves;
-    info->movable = kernel_explain(n->kernel, view->id, NULL, NULL) == 0;
+    info->movable = admin_can_move(n, view->id);
     info->steps = view->steps;
 }
 
@@ -207,7 +222,7 @@ admin_tasklet_get(void *arg, uint32_t field, struct selector_value *out)
         text = v->file;
         break;
     case FIELD_MOVABLE:
-        text = kernel_explain(look->n->kernel, v->id, NULL, NULL) == 0 ? "true" : "false";
+        text = admin_can_move(look->n, v->id) ? "true" : "false";
         break;
     case FIELD_TAG: /* a tasklet without tags has an empty one of every name */
         break;

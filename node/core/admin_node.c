@@ -298,6 +298,13 @@ store_answered(struct node *n, uint64_t token, const stint_StoreReply *reply)
     }
 }
 
+void
+ask_store_silent(struct node *n, struct ask *ask)
+{
+    ask_end(n, ask, STINT_STORE_DOWN, "the store (node %s) does not answer; `%s` waits for it, all other work goes on",
+            node_name_of(n, n->view->authority), ask->verb->name);
+}
+
 /* At the authority: the balancer's switch, and revocations. */
 void
 admin_store_change(struct node *n, struct ask *ask)
@@ -367,6 +374,7 @@ admin_cordon(struct node *n, struct ask *ask)
         return;
     }
     node_log(n, NODE_LOG_INFO, "%s by %s: %s", ask->verb->name, ask->request.by, ask->request.reason);
+    ask->expired = ask_store_silent;
     control_set_state(n, wanted, store_answered, ask->serial);
 }
 

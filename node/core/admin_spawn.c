@@ -12,14 +12,19 @@
 #include "kernel/code.h"
 
 #define SPAWN_AT_ONCE 2048u /* then the node does something else for a moment */
+#define NAMING_NS (UINT64_C(2) * 1000000)
 
 struct spawning {
     const struct code *code;
     uint32_t count, made, settled; /* count: those that there will be */
     uint32_t failed, missing;      /* ended with an error; could not be made */
-    enum stint_status status; /* of the first that failed */
+    enum stint_status status;      /* of the first that failed */
     char detail[ADMIN_DETAIL_SIZE];
+    struct stint_id *naming; /* suspended, but only until the store has agreed to a name */
+    uint32_t naming_count, naming_capacity;
 };
+
+static ask_fn spawn_some, go_on;
 
 static void
 forget(struct node *n, struct ask *ask)
@@ -30,6 +35,9 @@ forget(struct node *n, struct ask *ask)
         if (table_find(&n->admin->first_turn, id) == ask) {
             (void)table_remove(&n->admin->first_turn, id);
         }
+    }
+    if (s->naming != NULL) {
+        mem_free(n->mem, s->naming, s->naming_capacity * sizeof *s->naming);
     }
 }
 
@@ -66,16 +74,85 @@ note_failure(struct spawning *s, struct stint_id id, enum stint_status status, c
     }
 }
 
+/* False: no memory; then it counts as settled. */
+static bool
+wait_for_name(struct node *n, struct spawning *s, struct stint_id id)
+{
+    if (s->naming_count == s->naming_capacity) {
+        uint32_t capacity = s->naming_capacity == 0 ? 16 : s->naming_capacity * 2;
+        struct stint_id *ids =
+            mem_resize(n->mem, s->naming, s->naming_capacity * sizeof *ids, capacity * sizeof *ids);
+        if (ids == NULL) {
+            return false;
+        }
+        s->naming = ids;
+        s->naming_capacity = capacity;
+    }
+    s->naming[s->naming_count++] = id;
+    return true;
+}
+
+static bool
+is_naming(const struct node *n, struct stint_id tasklet)
+{
+    struct kernel_tasklet_view view;
+    return kernel_look(n->kernel, tasklet, &view) == STINT_OK && view.state == KERNEL_NAMING;
+}
+
+/* Those that wait for a name: which have it by now? One that did not get it has ended or goes on without. */
+static void
+look_at_names(struct node *n, struct ask *ask)
+{
+    struct spawning *s = ask->state;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < s->naming_count; i++) {
+        struct stint_id id = s->naming[i];
+        if (table_find(&n->admin->first_turn, id) != ask) {
+            continue; /* it has ended */
+        }
+        if (is_naming(n, id)) {
+            s->naming[kept++] = id;
+        } else {
+            (void)table_remove(&n->admin->first_turn, id);
+            settled(n, ask, id);
+        }
+    }
+    s->naming_count = kept;
+    if (s->settled == s->count) {
+        finish(n, ask);
+    } else {
+        go_on(n, ask);
+    }
+}
+
+/* What is to be done next: make more, or look at names again. */
+static void
+go_on(struct node *n, struct ask *ask)
+{
+    const struct spawning *s = ask->state;
+    if (s->made < s->count) {
+        ask_wake(n, ask, 0, spawn_some);
+    } else if (s->naming_count > 0) {
+        ask_wake(n, ask, NAMING_NS, look_at_names);
+    }
+}
+
 void
 admin_tasklet_suspended(struct node *n, struct stint_id tasklet)
 {
-    struct ask *ask = table_remove(&n->admin->first_turn, tasklet);
-    if (ask != NULL) {
-        struct spawning *s = ask->state;
-        settled(n, ask, tasklet);
-        if (s->settled == s->count) {
-            finish(n, ask);
-        }
+    struct ask *ask = table_find(&n->admin->first_turn, tasklet);
+    if (ask == NULL) {
+        return;
+    }
+    struct spawning *s = ask->state;
+    if (is_naming(n, tasklet) && wait_for_name(n, s, tasklet)) {
+        go_on(n, ask);
+        return;
+    }
+    (void)table_remove(&n->admin->first_turn, tasklet);
+    settled(n, ask, tasklet);
+    if (s->settled == s->count) {
+        finish(n, ask);
     }
 }
 
@@ -162,10 +239,10 @@ spawn_some(struct node *n, struct ask *ask)
     if (ask->ended) {
         return;
     }
-    if (s->made < s->count) {
-        ask_wake(n, ask, 0, spawn_some);
-    } else if (s->settled == s->count) {
+    if (s->settled == s->count) {
         finish(n, ask);
+    } else {
+        go_on(n, ask);
     }
 }
 

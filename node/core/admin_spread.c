@@ -182,6 +182,7 @@ admin_drain(struct node *n, struct ask *ask)
     if (draining) {
         report_drain(n, ask);
     } else {
+        ask->expired = ask_store_silent;
         control_set_state(n, stint_MemberState_MEMBER_DRAINING, drain_allowed, ask->serial);
     }
 }

@@ -219,7 +219,8 @@ store_commit(struct world *w, int i, const struct store_commit *commit)
         size_t at = 0;
         while (at < s->row_count &&
                !(s->rows[at].kind == write->row.kind && s->rows[at].key_size == write->row.key.size &&
-                 memcmp(s->rows[at].key, write->row.key.data, write->row.key.size) == 0)) {
+                 (write->row.key.size == 0 ||
+                  memcmp(s->rows[at].key, write->row.key.data, write->row.key.size) == 0))) {
             at++;
         }
         if (write->remove) {
