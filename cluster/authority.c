@@ -368,9 +368,23 @@ authority_contact(struct authority *a, struct node_ref ref, uint64_t installed, 
     }
 }
 
+/*
+ * This node itself: it installs a view when it takes the effect, and what it had to say about
+ * names is in the queue.
+ */
+static void
+own_contact(struct authority *a, uint64_t now_ns)
+{
+    const struct authority_member *own = authority_table_member(&a->table, a->config.node);
+    if (own != NULL) {
+        authority_contact(a, own->member.ref, a->taken, now_ns);
+    }
+}
+
 void
 authority_tick(struct authority *a, uint64_t now_ns)
 {
+    own_contact(a, now_ns);
     if ((a->state == AUTHORITY_UNREADABLE || a->state == AUTHORITY_UNLOADED) && a->retry_ns != 0
         && now_ns >= a->retry_ns) {
         a->retry_ns = 0;
@@ -470,8 +484,10 @@ authority_next(struct authority *a, struct authority_effect *effect)
     case AUTHORITY_FENCED:
         effect->text = a->text;
         break;
-    case AUTHORITY_LOAD:
     case AUTHORITY_VIEW:
+        a->taken = a->table.view;
+        break;
+    case AUTHORITY_LOAD:
         break;
     }
     a->pending_first = (a->pending_first + 1) % AUTHORITY_PENDING_MAX;

@@ -34,7 +34,9 @@
  * writes nothing, so the host in the row may be out of date: when it leaves the view, its names
  * are dropped only after every living member has reported that view as installed. Before it
  * reports, a node says NAME_PUT again for every name of a channel that is here (or frozen, or
- * prepared, here) if it was put by a host that is gone, and waits for the replies.
+ * prepared, here) if it was put by a host that is gone, and waits for the replies. The
+ * authority's own node reports by taking AUTHORITY_VIEW: it installs the view at once, says its
+ * NAME_PUTs, and the next authority_tick counts it.
  */
 #ifndef STINT_CLUSTER_AUTHORITY_H
 #define STINT_CLUSTER_AUTHORITY_H

@@ -27,8 +27,8 @@ move_key_equal(struct move_key a, struct move_key b)
 }
 
 /*
- * The source and its incarnation in the first half, the count in the second, so that ids of one
- * node sort by age.
+ * A hash of all of it in the first half, so that moves differ from the first digit on (ids are
+ * given by prefix); the count in the second, so that two moves of one source never share an id.
  */
 struct stint_id
 move_key_id(struct move_key key)
@@ -37,6 +37,7 @@ move_key_id(struct move_key key)
     hash_init(&h);
     hash_add(&h, key.source.id.bytes, sizeof key.source.id.bytes);
     hash_add_u64(&h, key.source.inc);
+    hash_add_u64(&h, key.counter);
     struct stint_id id;
     le64_put(id.bytes, hash_final(&h));
     for (unsigned i = 0; i < 8; i++) {

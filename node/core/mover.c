@@ -549,6 +549,7 @@ finished(struct node *n, const struct move_record *record)
              record->outgoing ? "to" : "from", node_name_of(n, record->outgoing ? record->to.id : record->from.id),
              move_outcome_text(record->outcome), record->detail[0] != 0 ? ": " : "", record->detail);
     if (record->outgoing) {
+        n->report_due = drain_progress(n->drain).state != DRAIN_OFF ? n->now_ns : n->report_due;
         drain_finished(n->drain, record->tasklet, moved, record->status, record->detail, n->now_ns);
         if (!moved) {
             kernel_move_refused(n->kernel, record->tasklet, record->status, record->detail);

@@ -215,6 +215,21 @@ mover_balance(struct node *n, uint32_t limit, const char *by)
     return started;
 }
 
+static void
+measure(struct node *n)
+{
+    struct kernel_counters counters;
+    struct moves_counts moves = moves_counts(n->moves);
+    kernel_count(n->kernel, &counters);
+    load_rate_add(&n->steps, counters.steps, n->now_ns);
+    n->load.tasklets = counters.tasklets - counters.system;
+    n->load.runnable = counters.runnable;
+    n->load.steps = load_rate_value(&n->steps);
+    n->load.channels = counters.channels;
+    n->load.moves_in = moves.in_committed;
+    n->load.moves_out = moves.out_committed;
+}
+
 /* ---- drain ---- */
 
 void
@@ -267,24 +282,11 @@ drain_pass(struct node *n)
     struct kernel_counters counters;
     kernel_count(n->kernel, &counters);
     drain_end(n->drain, !more, counters.tasklets - counters.system, n->now_ns);
+    measure(n); /* who watches the drain sees it end */
+    n->report_due = n->now_ns;
 }
 
 /* ---- time ---- */
-
-static void
-measure(struct node *n)
-{
-    struct kernel_counters counters;
-    struct moves_counts moves = moves_counts(n->moves);
-    kernel_count(n->kernel, &counters);
-    load_rate_add(&n->steps, counters.steps, n->now_ns);
-    n->load.tasklets = counters.tasklets - counters.system;
-    n->load.runnable = counters.runnable;
-    n->load.steps = load_rate_value(&n->steps);
-    n->load.channels = counters.channels;
-    n->load.moves_in = moves.in_committed;
-    n->load.moves_out = moves.out_committed;
-}
 
 void
 mover_spread_tick(struct node *n)
