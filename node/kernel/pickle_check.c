@@ -182,7 +182,7 @@ check_call(const struct pickle_chain *below, const struct code *code, uint32_t i
     if (index == 0 || !below->known) {
         return true;
     }
-    if (false) {
+    if (below->point == NULL || below->point->callee != code->definition) {
         return pickle_refuse(why, STINT_INCOMPATIBLE,
             "%s is not what the frame below it has called here",
             pickle_frame_name(name, index, code));
