@@ -23,12 +23,13 @@ admin_init(struct node *n)
         return STINT_NO_MEMORY;
     }
     struct list *lists[] = { &m->asks,       &m->ended,      &m->parts_order, &m->answers_order,
-                             &m->ends_order, &m->links_order, &m->uploads };
+                             &m->ends_order, &m->links_order, &m->uploads,     &m->placements_order };
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         list_init(lists[i]);
     }
     struct table *tables[] = { &m->by_serial, &m->parts, &m->answers, &m->first_turn,
-                               &m->waits,     &m->ends,  &m->moves,   &m->links };
+                               &m->waits,     &m->ends,  &m->moves,   &m->links,
+                               &m->placements };
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         table_init(tables[i], n->mem, prng_next(&n->random));
     }
@@ -101,8 +102,10 @@ admin_fini(struct node *n)
     operation_fini(n);
     wait_fini(n);
     upload_fini(n);
+    place_fini(n);
     struct table *tables[] = { &m->by_serial, &m->parts, &m->answers, &m->first_turn,
-                               &m->waits,     &m->ends,  &m->moves,   &m->links };
+                               &m->waits,     &m->ends,  &m->moves,   &m->links,
+                               &m->placements };
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         table_fini(tables[i]);
     }
@@ -393,7 +396,8 @@ request_received(struct node *n, const struct arrival *a)
         refuse(n, a, STINT_INVALID, "malformed request: it is for the node that it comes to first");
         return;
     }
-    if (request.forwarded && verb->changes && retry_attach(n, a, &request)) {
+    bool registers = request.forwarded && verb->enter == admin_place_enter && request.dry_run;
+    if (request.forwarded && verb->changes && !registers && retry_attach(n, a, &request)) {
         return;
     }
     struct ask *ask = new_ask(n, a, &request, body);
@@ -401,7 +405,9 @@ request_received(struct node *n, const struct arrival *a)
         refuse(n, a, STINT_BUSY, "too many requests are under way at this node; try again");
         return;
     }
-    if (request.forwarded) {
+    if (registers) {
+        place_register(n, ask);
+    } else if (request.forwarded) {
         if (verb->changes) {
             retry_begin(n, ask);
         }
@@ -457,6 +463,7 @@ admin_tick(struct node *n)
     retry_tick(n);
     wait_tick(n);
     upload_tick(n);
+    place_tick(n);
     node_verbs_tick(n);
 }
 

@@ -178,6 +178,8 @@ struct admin {
     struct table moves; /* moves that asks wait for */
     struct table links; /* operations of clients on channels */
     struct list links_order;
+    struct table placements; /* by request id: which node does it */
+    struct list placements_order;
     struct list uploads;
     uint32_t upload_count;
     struct stint_id drain_only[DRAIN_TARGETS_MAX]; /* of the drain that was asked for last */
@@ -391,7 +393,7 @@ ask_fn admin_ping, admin_status_enter, admin_status, admin_node_list, admin_view
     admin_drain, admin_stop, admin_balance_enter, admin_balance, admin_balancer_enter, admin_store_change,
     admin_keys;
 ask_fn admin_modules, admin_schema_enter, admin_schema;
-ask_fn admin_spawn, admin_tasklet_list, admin_describe_enter, admin_describe, admin_stack,
+ask_fn admin_place_enter, admin_spawn, admin_tasklet_list, admin_describe_enter, admin_describe, admin_stack,
     admin_control_tasklet, admin_wait_enter, admin_wait;
 ask_fn admin_explain, admin_migrate_enter, admin_migrate, admin_move_list_enter, admin_move_list;
 ask_fn admin_channel_list, admin_channel_describe, admin_channel_create, admin_channel_close, admin_operation_enter,
@@ -407,6 +409,9 @@ void operation_fini(struct node *n);
 void spawn_ended(struct node *n, struct stint_id tasklet, enum stint_status status, const char *text);
 void wait_fini(struct node *n);
 void wait_tick(struct node *n);
+void place_register(struct node *n, struct ask *ask);
+void place_tick(struct node *n);
+void place_fini(struct node *n);
 void upload_tick(struct node *n);
 void upload_fini(struct node *n);
 /* A whole file that was uploaded for this request, or NULL with a reason. Valid until the next event. */

@@ -374,23 +374,6 @@ admin_resolve_enter(struct node *n, struct ask *ask)
     ask_find_channel(n, ask, ask->request.text, forward_found);
 }
 
-bool
-admin_place(struct node *n, struct ask *ask, struct node_ref *where)
-{
-    char detail[ADMIN_DETAIL_SIZE] = "";
-    enum stint_status status = admin_find_node(n, ask->request.on, where, detail, sizeof detail);
-    if (status != STINT_OK) {
-        ask_end(n, ask, status, "%s", detail);
-        return false;
-    }
-    const struct member *me = view_member(n->view, n->self);
-    if (ask->request.on[0] == 0 && (me == NULL || !member_is_target(me))) {
-        struct node_ref other = admin_least_loaded(n, n->self.id, NULL);
-        *where = node_ref_is_none(other) ? *where : other;
-    }
-    return true;
-}
-
 static void
 enter_node(struct node *n, struct ask *ask)
 {

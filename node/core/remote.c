@@ -310,6 +310,7 @@ carry_out(struct node *n, const struct kernel_effect *e)
         if (e->status != STINT_OK && e->status != STINT_KILLED) {
             node_log(n, NODE_LOG_WARN, "a tasklet ended with an error: %s", e->text != NULL ? e->text : "");
         }
+        route_ended(n, e->tid, stint_LocateKind_LOCATE_TASKLET);
         admin_tasklet_ended(n, e->tid, e->status, e->text, e->type != NULL ? e->type->name : "", e->value);
         break;
     case KERNEL_MIGRATE_SELF: {

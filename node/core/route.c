@@ -150,6 +150,18 @@ known_place(struct node *n, struct stint_id id, struct directory_place *place)
     return !id_equal(place->node.id, n->self.id) && view_has(n->view, place->node);
 }
 
+/* Hearsay helps who searches, but would keep alive for ever what nobody has: an answer to WHO is first-hand. */
+static bool
+knows_first_hand(struct node *n, struct stint_id id, struct directory_place *place)
+{
+    uint64_t epoch;
+    if (is_here(n, id, &epoch)) {
+        *place = (struct directory_place){ .id = id, .node = n->self, .epoch = epoch };
+        return true;
+    }
+    return directory_forwarder(n->directory, id, place, n->now_ns) && view_has(n->view, place->node);
+}
+
 /* ---- searching ---- */
 
 static void
@@ -356,16 +368,14 @@ route_send(struct node *n, stint_LocateKind kind, const struct envelope *envelop
     start_if_fresh(n, s, fresh);
 }
 
-void
-route_find(struct node *n, struct stint_id id, route_found_fn *found_fn, uint64_t token)
+static void
+find(struct node *n, struct stint_id id, bool first_hand, route_found_fn *found_fn, uint64_t token)
 {
-    struct directory_place place;
-    if (known_place(n, id, &place)) {
-        found_fn(n, token, id, place.ended ? NODE_REF_NONE : place.node);
-        return;
-    }
     bool fresh;
     struct search *s = get_search(n, id, stint_LocateKind_LOCATE_ANY, &fresh);
+    if (fresh && s != NULL) {
+        s->asked_home = first_hand;
+    }
     struct finder *f = s != NULL ? mem_alloc(n->mem, sizeof *f) : NULL;
     if (f == NULL) {
         found_fn(n, token, id, NODE_REF_NONE);
@@ -375,6 +385,28 @@ route_find(struct node *n, struct stint_id id, route_found_fn *found_fn, uint64_
     f->token = token;
     list_push_back(&s->finders, &f->link);
     start_if_fresh(n, s, fresh);
+}
+
+void
+route_find(struct node *n, struct stint_id id, route_found_fn *found_fn, uint64_t token)
+{
+    struct directory_place place;
+    if (known_place(n, id, &place)) {
+        found_fn(n, token, id, place.ended ? NODE_REF_NONE : place.node);
+        return;
+    }
+    find(n, id, false, found_fn, token);
+}
+
+void
+route_find_surely(struct node *n, struct stint_id id, route_found_fn *found_fn, uint64_t token)
+{
+    struct directory_place place;
+    if (knows_first_hand(n, id, &place)) {
+        found_fn(n, token, id, place.node);
+        return;
+    }
+    find(n, id, true, found_fn, token);
 }
 
 /* ---- messages ---- */
@@ -413,18 +445,6 @@ send_places(struct node *n, struct stint_id to, stint_LocateOp op, uint64_t numb
     size_t size = codec_write(stint_Locate_fields, &message, body, sizeof body);
     struct envelope envelope = { .kind = ENVELOPE_LOCATE };
     peers_send(n, to, &envelope, span_of(body, size));
-}
-
-/* Hearsay helps who searches, but would keep alive for ever what nobody has: an answer to WHO is first-hand. */
-static bool
-knows_first_hand(struct node *n, struct stint_id id, struct directory_place *place)
-{
-    uint64_t epoch;
-    if (is_here(n, id, &epoch)) {
-        *place = (struct directory_place){ .id = id, .node = n->self, .epoch = epoch };
-        return true;
-    }
-    return directory_forwarder(n->directory, id, place, n->now_ns) && view_has(n->view, place->node);
 }
 
 static void

@@ -126,7 +126,7 @@ enum kernel_effect_kind {
     KERNEL_CHANNEL_GONE, /* cid has ended; text is its name or NULL; tid its owner or zero */
     KERNEL_SUSPENDED,    /* tid, spawned with KERNEL_NOTIFY, gave up its first turn (or was born
                             paused) */
-    KERNEL_ENDED, /* tid, spawned with KERNEL_NOTIFY or ended by an error: status text; value:
+    KERNEL_ENDED, /* tid, spawned with KERNEL_NOTIFY, moved, or ended by an error: status text; value:
                      locals of the first frame, with KERNEL_NOTIFY */
     KERNEL_MIGRATE_SELF, /* tid asks to be moved to `place.node`; kernel_freeze() etc., or
                             kernel_move_refused() */

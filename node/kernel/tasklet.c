@@ -187,12 +187,13 @@ tasklet_free(struct kernel *k, struct tasklet *t)
     slab_free(&k->tasklets, t, t->slot);
 }
 
-/* Says how it ended: to whoever watches it, and of an error to everybody. */
+/* Says how it ended: to whoever watches it, of an error to everybody, and of one that came from elsewhere, because others know it. */
 static void
 tell_end(struct kernel *k, struct tasklet *t, enum stint_status status)
 {
     bool watched = (t->flags & TASKLET_NOTIFY) != 0;
-    if (!watched && (status == STINT_OK || status == STINT_KILLED)) {
+    bool moved = t->extra != NULL && t->extra->moves != 0;
+    if (!watched && !moved && (status == STINT_OK || status == STINT_KILLED)) {
         return;
     }
     struct stint_span value = { NULL, 0 };
