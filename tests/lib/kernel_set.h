@@ -264,7 +264,7 @@ world_spawn_of(
 }
 
 /* How that tasklet ended; its first frame's locals are decoded into `locals`. */
-static const struct ended *
+static inline const struct ended *
 world_result(struct stint_id tid, const struct stint_type *type, void *locals)
 {
     for (uint32_t i = 0; i < world.ended_count; i++) {
@@ -352,7 +352,7 @@ world_move_to(struct stint_id tid, int to)
 }
 
 /* The same, to the next kernel. */
-static void
+static inline void
 world_move(struct stint_id tid)
 {
     world_move_to(tid, (world_where(tid) + 1) % KERNELS);
