@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests come in here: read, authorised, made into asks; asks have deadlines, send replies, and end. */
+/* Requests come in here: read, authorised, made into asks; asks have deadlines, send replies, and
+ * end. */
 #include "core/admin.h"
 
 #include <string.h>
@@ -10,7 +11,8 @@
 #include "base/text.h"
 #include "core/codec.h"
 
-STINT_STATIC_ASSERT(2 + stint_Request_size + LIMIT_MESSAGE <= LIMIT_BODY, "a request with the largest value fits");
+STINT_STATIC_ASSERT(2 + stint_Request_size + LIMIT_MESSAGE <= LIMIT_BODY,
+                    "a request with the largest value fits");
 STINT_STATIC_ASSERT(2 + stint_Reply_size + stint_MoveInfo_size + LIMIT_MESSAGE <= LIMIT_BODY,
                     "a reply with the largest item and value fits");
 STINT_STATIC_ASSERT(ADMIN_PIECE_MAX <= LIMIT_MESSAGE, "a piece of a file fits");
@@ -22,14 +24,15 @@ admin_init(struct node *n)
     if (m == NULL) {
         return STINT_NO_MEMORY;
     }
-    struct list *lists[] = { &m->asks,       &m->ended,      &m->parts_order, &m->answers_order,
-                             &m->ends_order, &m->links_order, &m->uploads,     &m->placements_order };
+    struct list *lists[] = {
+        &m->asks,       &m->ended,       &m->parts_order, &m->answers_order,
+        &m->ends_order, &m->links_order, &m->uploads,     &m->placements_order
+    };
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         list_init(lists[i]);
     }
-    struct table *tables[] = { &m->by_serial, &m->parts, &m->answers, &m->first_turn,
-                               &m->waits,     &m->ends,  &m->moves,   &m->links,
-                               &m->placements };
+    struct table *tables[] = { &m->by_serial, &m->parts, &m->answers, &m->first_turn, &m->waits,
+                               &m->ends,      &m->moves, &m->links,   &m->placements };
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         table_init(tables[i], n->mem, prng_next(&n->random));
     }
@@ -57,7 +60,7 @@ free_ask(struct node *n, struct ask *ask)
 static void
 sweep(struct node *n)
 {
-    LIST_EACH (link, &n->admin->ended) {
+    LIST_EACH(link, &n->admin->ended) {
         free_ask(n, STINT_CONTAINER_OF(link, struct ask, link));
     }
 }
@@ -92,7 +95,7 @@ admin_fini(struct node *n)
     if (m == NULL) {
         return;
     }
-    LIST_EACH (link, &m->asks) {
+    LIST_EACH(link, &m->asks) {
         struct ask *ask = STINT_CONTAINER_OF(link, struct ask, link);
         ask->gone = true;
         retire(n, ask);
@@ -103,9 +106,8 @@ admin_fini(struct node *n)
     wait_fini(n);
     upload_fini(n);
     place_fini(n);
-    struct table *tables[] = { &m->by_serial, &m->parts, &m->answers, &m->first_turn,
-                               &m->waits,     &m->ends,  &m->moves,   &m->links,
-                               &m->placements };
+    struct table *tables[] = { &m->by_serial, &m->parts, &m->answers, &m->first_turn, &m->waits,
+                               &m->ends,      &m->moves, &m->links,   &m->placements };
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         table_fini(tables[i]);
     }
@@ -154,7 +156,8 @@ ask_wake(struct node *n, struct ask *ask, uint64_t delay_ns, ask_fn *again)
 {
     ask->again = again;
     heap_remove(&n->admin->wakes, &ask->wake);
-    if (heap_insert(&n->admin->wakes, &ask->wake, n->now_ns + delay_ns, n->admin->tie++) != STINT_OK) {
+    if (heap_insert(&n->admin->wakes, &ask->wake, n->now_ns + delay_ns, n->admin->tie++) !=
+        STINT_OK) {
         ask_end(n, ask, STINT_NO_MEMORY, "out of memory on node %s; try again", n->name);
     }
 }
@@ -185,8 +188,8 @@ send_reply(struct node *n, struct ask *ask, const stint_Reply *head, struct stin
     uint8_t bytes[stint_Reply_size];
     size_t size = codec_write(stint_Reply_fields, head, bytes, sizeof bytes);
     buf_reset(b);
-    if (!buf_put_u16(b, (uint16_t)size) || !buf_append(b, bytes, size) || !buf_append_span(b, item) ||
-        !buf_append_span(b, payload)) {
+    if (!buf_put_u16(b, (uint16_t)size) || !buf_append(b, bytes, size) ||
+        !buf_append_span(b, item) || !buf_append_span(b, payload)) {
         ask->gone = true; /* the answer has a hole: better none */
         return;
     }
@@ -194,13 +197,14 @@ send_reply(struct node *n, struct ask *ask, const stint_Reply *head, struct stin
 }
 
 void
-ask_item(struct node *n, struct ask *ask, stint_ItemKind kind, const pb_msgdesc_t *type, const void *item,
-         struct stint_span payload, const char *page)
+ask_item(struct node *n, struct ask *ask, stint_ItemKind kind, const pb_msgdesc_t *type,
+         const void *item, struct stint_span payload, const char *page)
 {
     uint8_t bytes[stint_MoveInfo_size];
-    STINT_STATIC_ASSERT(sizeof bytes >= stint_ModuleInfo_size && sizeof bytes >= stint_NodeInfo_size &&
-                            sizeof bytes >= stint_TaskletInfo_size && sizeof bytes >= stint_FrameInfo_size,
-                        "MoveInfo is the largest item");
+    STINT_STATIC_ASSERT(
+        sizeof bytes >= stint_ModuleInfo_size && sizeof bytes >= stint_NodeInfo_size &&
+            sizeof bytes >= stint_TaskletInfo_size && sizeof bytes >= stint_FrameInfo_size,
+        "MoveInfo is the largest item");
     stint_Reply head = stint_Reply_init_zero;
     head.kind = kind;
     if (item != NULL) {
@@ -224,8 +228,8 @@ ask_relay_item(struct node *n, struct ask *ask, const struct admin_reply *reply,
 }
 
 void
-ask_end_page(struct node *n, struct ask *ask, enum stint_status status, const char *detail, bool truncated,
-             const char *page)
+ask_end_page(struct node *n, struct ask *ask, enum stint_status status, const char *detail,
+             bool truncated, const char *page)
 {
     if (ask->ended) {
         return;
@@ -274,11 +278,16 @@ texts_are_printable(const stint_Request *r)
     const struct {
         const char *text;
         size_t size;
-    } texts[] = { { r->target, sizeof r->target }, { r->to, sizeof r->to },
-                  { r->on, sizeof r->on },         { r->text, sizeof r->text },
-                  { r->selector, sizeof r->selector }, { r->type, sizeof r->type },
-                  { r->reason, sizeof r->reason }, { r->sort, sizeof r->sort },
-                  { r->page, sizeof r->page },     { r->by, sizeof r->by } };
+    } texts[] = { { r->target, sizeof r->target },
+                  { r->to, sizeof r->to },
+                  { r->on, sizeof r->on },
+                  { r->text, sizeof r->text },
+                  { r->selector, sizeof r->selector },
+                  { r->type, sizeof r->type },
+                  { r->reason, sizeof r->reason },
+                  { r->sort, sizeof r->sort },
+                  { r->page, sizeof r->page },
+                  { r->by, sizeof r->by } };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         if (!text_is_printable(texts[i].text, texts[i].size - 1)) {
             return false;
@@ -293,7 +302,8 @@ read_request(const struct arrival *a, stint_Request *request, struct stint_span 
     struct reader reader;
     reader_init(&reader, a->body);
     struct stint_span head = reader_bytes(&reader, reader_u16(&reader));
-    if (reader.failed || !codec_read(head, stint_Request_fields, request) || !texts_are_printable(request)) {
+    if (reader.failed || !codec_read(head, stint_Request_fields, request) ||
+        !texts_are_printable(request)) {
         return false;
     }
     *body = reader.rest;
@@ -301,15 +311,16 @@ read_request(const struct arrival *a, stint_Request *request, struct stint_span 
 }
 
 /*
- * Who asks, and whether that may be asked. A node vouches for whom it passes a request on for; what a client says of itself does
- * not count. True: go on.
+ * Who asks, and whether that may be asked. A node vouches for whom it passes a request on for; what
+ * a client says of itself does not count. True: go on.
  */
 static bool
 authorise(struct node *n, const struct arrival *a, stint_Request *request)
 {
     if (a->role == ROLE_NODE) {
         if (!request->forwarded || request->role <= ROLE_NODE || request->role >= ROLE_END_) {
-            refuse(n, a, STINT_NOT_AUTHORISED, "a node may only pass on what a client or operator asks");
+            refuse(n, a, STINT_NOT_AUTHORISED,
+                   "a node may only pass on what a client or operator asks");
             return false;
         }
     } else {
@@ -320,13 +331,14 @@ authorise(struct node *n, const struct arrival *a, stint_Request *request)
     const struct admin_verb *verb = admin_verb_find(request->verb);
     char detail[ADMIN_DETAIL_SIZE];
     if (verb == NULL) {
-        text_format(detail, sizeof detail, "request %u is not known to node %s (version %s)", (unsigned)request->verb,
-                    n->name, n->version);
+        text_format(detail, sizeof detail, "request %u is not known to node %s (version %s)",
+                    (unsigned)request->verb, n->name, n->version);
         refuse(n, a, STINT_BAD_VERSION, detail);
         return false;
     }
     if (!admin_allows(request->verb, (enum cert_role)request->role)) {
-        text_format(detail, sizeof detail, "%s %s may not do `%s`; it takes an identity with another role",
+        text_format(detail, sizeof detail,
+                    "%s %s may not do `%s`; it takes an identity with another role",
                     cert_role_name((enum cert_role)request->role), request->by, verb->name);
         refuse(n, a, STINT_NOT_AUTHORISED, detail);
         return false;
@@ -335,7 +347,8 @@ authorise(struct node *n, const struct arrival *a, stint_Request *request)
 }
 
 static struct ask *
-new_ask(struct node *n, const struct arrival *a, const stint_Request *request, struct stint_span body)
+new_ask(struct node *n, const struct arrival *a, const stint_Request *request,
+        struct stint_span body)
 {
     struct admin *m = n->admin;
     struct ask *ask = m->ask_count < ADMIN_ASKS_MAX ? mem_zalloc(n->mem, sizeof *ask) : NULL;
@@ -437,12 +450,14 @@ expire(struct node *n, struct ask *ask)
         ask_fn *expired = ask->expired;
         ask->expired = NULL;
         expired(n, ask);
-        if (!ask->ended && ask->deadline <= n->now_ns) { /* it takes a little longer, but not for ever */
+        if (!ask->ended &&
+            ask->deadline <= n->now_ns) { /* it takes a little longer, but not for ever */
             ask_set_deadline(n, ask, n->now_ns + (uint64_t)ADMIN_GRACE_MS * 1000000);
         }
         return;
     }
-    ask_end(n, ask, STINT_TIMED_OUT, "`%s` did not come to an end in time on node %s", ask->verb->name, n->name);
+    ask_end(n, ask, STINT_TIMED_OUT, "`%s` did not come to an end in time on node %s",
+            ask->verb->name, n->name);
 }
 
 void
@@ -492,12 +507,13 @@ admin_view(struct node *n, const struct view *old, const struct view *next)
 void
 admin_conn_closed(struct node *n, uint64_t conn)
 {
-    LIST_EACH (link, &n->admin->asks) {
+    LIST_EACH(link, &n->admin->asks) {
         struct ask *ask = STINT_CONTAINER_OF(link, struct ask, link);
         if (ask->conn != conn) {
             continue;
         }
-        ask->gone = true; /* what changes something goes on, and is answered to whoever asks again */
+        /* What changes something goes on, and is answered to whoever asks again. */
+        ask->gone = true;
         if (!ask->verb->changes) {
             retire(n, ask);
         }

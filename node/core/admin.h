@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Requests of clients and operators (proto/schema/admin.proto). The node that a request comes to is its *entry*; the nodes
- * that do something for it are its *executors*, this one among them if need be. An entry authorises, finds out who the executors
- * are, sends each a *part* (the same request, `forwarded`), and relays or gathers what they answer. A part for this
- * node goes the same way, by the loop; so every executor sees the same thing, and nothing is done twice for a retry.
+ * Requests of clients and operators (proto/schema/admin.proto). The node that a request comes to is
+ * its *entry*; the nodes that do something for it are its *executors*, this one among them if need
+ * be. An entry authorises, finds out who the executors are, sends each a *part* (the same request,
+ * `forwarded`), and relays or gathers what they answer. A part for this node goes the same way, by
+ * the loop; so every executor sees the same thing, and nothing is done twice for a retry.
  *
  *   client --REQUEST--> entry --REQUEST (forwarded)--> executor
  *          <---REPLY---       <---------REPLY---------
  *
- * A request under way is an `ask`, at the entry and at each executor. An ask lives until ask_end(); after that the pointer stays
- * readable until the next event, so callers need not look, but nothing more is sent for it.
+ * A request under way is an `ask`, at the entry and at each executor. An ask lives until ask_end();
+ * after that the pointer stays readable until the next event, so callers need not look, but nothing
+ * more is sent for it.
  */
 #ifndef STINT_CORE_ADMIN_H
 #define STINT_CORE_ADMIN_H
@@ -25,13 +27,14 @@
 #define ADMIN_PARTS_MAX 65536u
 #define ADMIN_TIMEOUT_MS 5000u
 #define ADMIN_TIMEOUT_MAX_MS 600000u
-#define ADMIN_GRACE_MS 500u    /* an entry waits so much longer than the executor it asked */
+#define ADMIN_GRACE_MS 500u /* an entry waits so much longer than the executor it asked */
 #define ADMIN_LIST_DEFAULT 1000u
 #define ADMIN_LIST_MAX 10000u
 #define ADMIN_SPAWN_MAX 100000u /* tasklets of one request */
 #define ADMIN_MOVES_MAX 10000u  /* of one request */
 #define ADMIN_PIECE_MAX 32768u
-#define ADMIN_FILE_MAX ((size_t)12 << 20) /* what a client's window and backlog hold, with room to spare */
+#define ADMIN_FILE_MAX \
+    ((size_t)12 << 20) /* what a client's window and backlog hold, with room to spare */
 #define ADMIN_ANSWERS_MAX 4096u
 #define ADMIN_ANSWER_MAX ((size_t)64 << 10) /* a larger one is not kept for retries */
 #define ADMIN_ANSWERS_BYTES ((size_t)32 << 20)
@@ -39,16 +42,17 @@
 #define ADMIN_ENDS_MAX 4096u /* ends of tasklets that are remembered */
 #define ADMIN_LINKS_MAX 65536u
 #define ADMIN_UPLOADS_MAX 16u
-#define ADMIN_AGAIN_NS (UINT64_C(20) * 1000000) /* before something that was busy is tried again */
+#define ADMIN_AGAIN_NS (UINT64_C(20) * 1000000) /* before something that was busy is tried again \
+                                                 */
 #define ADMIN_DETAIL_SIZE sizeof(((stint_Reply *)0)->detail)
 #define ADMIN_PAGE_SIZE sizeof(((stint_Reply *)0)->page)
 
 /* ---- verbs (admin_table.c) ---- */
 
 enum admin_scope {
-    SCOPE_ENTRY,     /* the entry does it itself */
-    SCOPE_NODE,      /* the node that `target` names; empty: the entry */
-    SCOPE_ON,        /* the node that `on` names; empty: the entry, or another if that takes no tasklets */
+    SCOPE_ENTRY, /* the entry does it itself */
+    SCOPE_NODE,  /* the node that `target` names; empty: the entry */
+    SCOPE_ON, /* the node that `on` names; empty: the entry, or another if that takes no tasklets */
     SCOPE_TASKLET,   /* the node of the tasklet `target` */
     SCOPE_CHANNEL,   /* the host of the channel `target` */
     SCOPE_EVERY,     /* all members, or the one that `on` names; their items are gathered */
@@ -86,7 +90,7 @@ struct part {
     uint64_t serial;
     uint64_t ask;
     struct node_ref node;
-    bool plain; /* its end matters only if it failed */
+    bool plain;  /* its end matters only if it failed */
     bool doomed; /* its node is gone */
 };
 
@@ -98,10 +102,12 @@ struct admin_reply {
     struct stint_span payload;
 };
 
-typedef void ask_item_fn(struct node *n, struct ask *ask, const struct part *part, const struct admin_reply *reply);
-typedef void ask_part_fn(struct node *n, struct ask *ask, const struct part *part, enum stint_status status,
-                         const char *detail);
-typedef void ask_found_fn(struct node *n, struct ask *ask, struct stint_id id, struct node_ref where);
+typedef void ask_item_fn(struct node *n, struct ask *ask, const struct part *part,
+                         const struct admin_reply *reply);
+typedef void ask_part_fn(struct node *n, struct ask *ask, const struct part *part,
+                         enum stint_status status, const char *detail);
+typedef void
+ask_found_fn(struct node *n, struct ask *ask, struct stint_id id, struct node_ref where);
 
 struct ask {
     uint64_t serial;
@@ -125,7 +131,7 @@ struct ask {
     uint32_t sent;         /* items */
 
     uint64_t begun_ns, deadline;
-    bool extended; /* the deadline is later than that of the executor it waits for */
+    bool extended;   /* the deadline is later than that of the executor it waits for */
     ask_fn *expired; /* at the deadline; NULL: ends with TIMED_OUT */
     ask_fn *again;   /* when `wake` fires */
     ask_fn *fini;    /* frees what `state` refers to */
@@ -140,7 +146,7 @@ struct ask {
 
     /* finding */
     ask_found_fn *found;
-    ask_fn *lost; /* nobody has it; NULL: ends with NOT_FOUND */
+    ask_fn *lost;     /* nobody has it; NULL: ends with NOT_FOUND */
     const char *kind; /* "tasklet", "channel": what is looked for */
     bool id_only;     /* where it is does not matter */
     struct stint_id id;
@@ -185,7 +191,7 @@ struct admin {
     struct stint_id drain_only[DRAIN_TARGETS_MAX]; /* of the drain that was asked for last */
     uint32_t drain_only_count, drain_rate;
     bool drain_asked, leave_when_empty, stop_drains;
-    uint64_t stop_at; /* an operator stopped this node: when, so that the answer is on its way before */
+    uint64_t stop_at; /* an operator stopped this node: when, so that the answer goes before */
 };
 
 /* The ask of a token; NULL if it has ended. */
@@ -195,13 +201,14 @@ struct ask *ask_find(struct node *n, uint64_t serial);
 void *ask_state(struct node *n, struct ask *ask, size_t size);
 
 /* Sends an item. `item` may be NULL (then all is payload). `page`, if not NULL, goes with it. */
-void ask_item(struct node *n, struct ask *ask, stint_ItemKind kind, const pb_msgdesc_t *type, const void *item,
-              struct stint_span payload, const char *page);
+void ask_item(struct node *n, struct ask *ask, stint_ItemKind kind, const pb_msgdesc_t *type,
+              const void *item, struct stint_span payload, const char *page);
 
 /* The last reply. Nothing may be done with the ask after it. */
-void ask_end(struct node *n, struct ask *ask, enum stint_status status, const char *format, ...) STINT_PRINTF(4, 5);
-void ask_end_page(struct node *n, struct ask *ask, enum stint_status status, const char *detail, bool truncated,
-                  const char *page);
+void ask_end(struct node *n, struct ask *ask, enum stint_status status, const char *format, ...)
+    STINT_PRINTF(4, 5);
+void ask_end_page(struct node *n, struct ask *ask, enum stint_status status, const char *detail,
+                  bool truncated, const char *page);
 
 /* Calls `again` after `delay_ns`, once. */
 void ask_wake(struct node *n, struct ask *ask, uint64_t delay_ns, ask_fn *again);
@@ -211,7 +218,8 @@ uint32_t ask_left_ms(const struct node *n, const struct ask *ask);
 void ask_set_deadline(struct node *n, struct ask *ask, uint64_t deadline);
 
 /* Sends an item as it came from an executor. */
-void ask_relay_item(struct node *n, struct ask *ask, const struct admin_reply *reply, const char *page);
+void
+ask_relay_item(struct node *n, struct ask *ask, const struct admin_reply *reply, const char *page);
 
 /* ---- retries (admin_retry.c) ---- */
 
@@ -230,7 +238,8 @@ struct stint_id admin_derived_id(const struct node *n, const struct ask *ask, ui
 
 /* ---- parts (admin_part.c) ---- */
 
-/* Sends the request to one executor; its answers go to ask->on_item and on_part. False: no memory, the ask was ended. */
+/* Sends the request to one executor; its answers go to ask->on_item and on_part. False: no memory,
+ * the ask was ended. */
 bool part_send(struct node *n, struct ask *ask, struct node_ref to, const stint_Request *request,
                struct stint_span body, bool plain);
 void part_reply(struct node *n, const struct arrival *a);
@@ -241,8 +250,9 @@ void part_view(struct node *n, const struct view *next);
 void ask_forward(struct node *n, struct ask *ask, struct node_ref where);
 
 /*
- * Asks all members (or the one that request.on names) and gathers their items; then `gathered`, which NULL stands for: the
- * items in order, cut at the limit. Who does not answer makes it PARTIAL.
+ * Asks all members (or the one that request.on names) and gathers their items; then `gathered`,
+ * which NULL stands for: the items in order, cut at the limit. Who does not answer makes it
+ * PARTIAL.
  */
 void ask_gather(struct node *n, struct ask *ask, const stint_Request *request, ask_fn *gathered);
 
@@ -274,7 +284,8 @@ void rows_init(struct rows *r, struct mem *m, bool descending);
 void rows_fini(struct rows *r);
 
 /* Adds a row. False: no memory. */
-bool rows_add(struct rows *r, const char *token, struct stint_id id, const struct admin_reply *reply);
+bool
+rows_add(struct rows *r, const char *token, struct stint_id id, const struct admin_reply *reply);
 void rows_remove(struct rows *r, uint32_t index);
 void rows_sort(struct rows *r);
 /* Keeps the first `limit` rows; call now and then. True: some were cut. */
@@ -320,25 +331,32 @@ struct selector {
 };
 
 /* STINT_INVALID with a sentence that says what is wrong and what is known. */
-STINT_MUST_USE enum stint_status selector_parse(struct selector *s, const char *text, const struct selector_field *fields,
-                                                uint32_t field_count, char *error, size_t error_size);
+STINT_MUST_USE enum stint_status
+selector_parse(struct selector *s, const char *text, const struct selector_field *fields,
+               uint32_t field_count, char *error, size_t error_size);
 bool selector_matches(const struct selector *s, selector_get_fn *get, void *arg);
 /* The field of that name, or -1. */
-int selector_field_find(const struct selector_field *fields, uint32_t field_count, const char *name, size_t length);
+int selector_field_find(const struct selector_field *fields, uint32_t field_count, const char *name,
+                        size_t length);
 
 /* ---- finding (admin_find.c) ---- */
 
 /* A member by name, id or prefix of its id. `detail` says what is wrong. */
-STINT_MUST_USE enum stint_status admin_find_node(const struct node *n, const char *text, struct node_ref *out,
-                                                 char *detail, size_t detail_size);
+STINT_MUST_USE enum stint_status
+admin_find_node(const struct node *n, const char *text, struct node_ref *out, char *detail,
+                size_t detail_size);
 
-/* The living member that takes tasklets and has the least to do; `avoid` is not considered. NODE_REF_NONE: none. */
-struct node_ref admin_least_loaded(const struct node *n, struct stint_id avoid, const uint64_t *extra);
+/* The living member that takes tasklets and has the least to do; `avoid` is not considered.
+ * NODE_REF_NONE: none. */
+struct node_ref
+admin_least_loaded(const struct node *n, struct stint_id avoid, const uint64_t *extra);
 
-/* Where something new is to be: request.on, or here, or elsewhere if this node takes nothing. False: the ask was ended. */
+/* Where something new is to be: request.on, or here, or elsewhere if this node takes nothing.
+ * False: the ask was ended. */
 bool admin_place(struct node *n, struct ask *ask, struct node_ref *where);
 
-/* Finds a tasklet or a channel; calls `found` once, later or at once. `target` is request.target or request.text. */
+/* Finds a tasklet or a channel; calls `found` once, later or at once. `target` is request.target or
+ * request.text. */
 void ask_find_tasklet(struct node *n, struct ask *ask, const char *target, ask_found_fn *found);
 void ask_find_channel(struct node *n, struct ask *ask, const char *target, ask_found_fn *found);
 /* The same for a channel of which the id is known. */
@@ -356,19 +374,24 @@ void ask_enter_scope(struct node *n, struct ask *ask);
 /* ---- what is here (admin_look.c) ---- */
 
 /* Where a tasklet is in its life; false: it is not here, or only a copy on its way in or out. */
-bool admin_resident(struct node *n, struct stint_id tasklet, struct kernel_tasklet_view *view, const char **state);
+bool admin_resident(struct node *n, struct stint_id tasklet, struct kernel_tasklet_view *view,
+                    const char **state);
 /* The same for a view that is at hand. */
-bool admin_state_of(const struct node *n, const struct kernel_tasklet_view *view, const char **state);
+bool
+admin_state_of(const struct node *n, const struct kernel_tasklet_view *view, const char **state);
 /* Whether nothing keeps it from being frozen. */
 bool admin_can_move(const struct node *n, struct stint_id tasklet);
-/* The target of an executor's request: it must be a full id that is here. False: the ask was ended with NOT_HERE. */
-bool admin_target(struct node *n, struct ask *ask, struct kernel_tasklet_view *view, const char **state);
+/* The target of an executor's request: it must be a full id that is here. False: the ask was ended
+ * with NOT_HERE. */
+bool
+admin_target(struct node *n, struct ask *ask, struct kernel_tasklet_view *view, const char **state);
 void admin_tasklet_info(struct node *n, const struct kernel_tasklet_view *view, const char *state,
                         stint_TaskletInfo *info);
-void admin_channel_info(struct node *n, const struct kernel_channel_view *view, stint_ChannelInfo *info);
+void
+admin_channel_info(struct node *n, const struct kernel_channel_view *view, stint_ChannelInfo *info);
 void admin_move_info(struct node *n, const struct move_record *record, stint_MoveInfo *info);
-void admin_plan_item(struct node *n, struct ask *ask, const struct kernel_tasklet_view *view, const char *to,
-                     const char *reason);
+void admin_plan_item(struct node *n, struct ask *ask, const struct kernel_tasklet_view *view,
+                     const char *to, const char *reason);
 void admin_put_id(uint8_t *bytes, pb_size_t *size, struct stint_id id);
 #define ADMIN_PUT_ID(field, id) admin_put_id((field).bytes, &(field).size, (id))
 /* "3f9a12cd": enough to recognise. */
@@ -384,20 +407,21 @@ struct admin_tasklet_look {
 void admin_tasklet_get(void *arg, uint32_t field, struct selector_value *out);
 
 /* A code by "module/Code". `detail` says what is wrong and what there is. */
-STINT_MUST_USE enum stint_status admin_find_code(const struct node *n, const char *text, const struct code **code,
-                                                 char *detail, size_t detail_size);
+STINT_MUST_USE enum stint_status
+admin_find_code(const struct node *n, const char *text, const struct code **code, char *detail,
+                size_t detail_size);
 
 /* ---- verbs ---- */
 
-ask_fn admin_ping, admin_status_enter, admin_status, admin_node_list, admin_view_show, admin_cordon, admin_drain_enter,
-    admin_drain, admin_stop, admin_balance_enter, admin_balance, admin_balancer_enter, admin_store_change,
-    admin_keys;
+ask_fn admin_ping, admin_status_enter, admin_status, admin_node_list, admin_view_show, admin_cordon,
+    admin_drain_enter, admin_drain, admin_stop, admin_balance_enter, admin_balance,
+    admin_balancer_enter, admin_store_change, admin_keys;
 ask_fn admin_modules, admin_schema_enter, admin_schema;
-ask_fn admin_place_enter, admin_spawn, admin_tasklet_list, admin_describe_enter, admin_describe, admin_stack,
-    admin_control_tasklet, admin_wait_enter, admin_wait;
+ask_fn admin_place_enter, admin_spawn, admin_tasklet_list, admin_describe_enter, admin_describe,
+    admin_stack, admin_control_tasklet, admin_wait_enter, admin_wait;
 ask_fn admin_explain, admin_migrate_enter, admin_migrate, admin_move_list_enter, admin_move_list;
-ask_fn admin_channel_list, admin_channel_describe, admin_channel_create, admin_channel_close, admin_operation_enter,
-    admin_resolve_enter;
+ask_fn admin_channel_list, admin_channel_describe, admin_channel_create, admin_channel_close,
+    admin_operation_enter, admin_resolve_enter;
 ask_fn admin_export, admin_upload, admin_import_enter, admin_import;
 
 /* For `expired`: the store was asked and is silent. */
@@ -406,7 +430,8 @@ void ask_store_silent(struct node *n, struct ask *ask);
 /* Parts of tick, init and fini that belong to the verbs' files. */
 void operation_conn_closed(struct node *n, uint64_t conn);
 void operation_fini(struct node *n);
-void spawn_ended(struct node *n, struct stint_id tasklet, enum stint_status status, const char *text);
+void
+spawn_ended(struct node *n, struct stint_id tasklet, enum stint_status status, const char *text);
 void wait_fini(struct node *n);
 void wait_tick(struct node *n);
 void place_register(struct node *n, struct ask *ask);
@@ -414,8 +439,10 @@ void place_tick(struct node *n);
 void place_fini(struct node *n);
 void upload_tick(struct node *n);
 void upload_fini(struct node *n);
-/* A whole file that was uploaded for this request, or NULL with a reason. Valid until the next event. */
-const struct buf *upload_find(struct node *n, const stint_Request *request, char *detail, size_t detail_size);
+/* A whole file that was uploaded for this request, or NULL with a reason. Valid until the next
+ * event. */
+const struct buf *
+upload_find(struct node *n, const stint_Request *request, char *detail, size_t detail_size);
 void node_verbs_tick(struct node *n);
 uint64_t node_verbs_deadline(const struct node *n);
 

@@ -92,15 +92,18 @@ is_resident(struct node *n, const struct kernel_channel_view *view)
 {
     struct kernel_tasklet_view owner;
     const char *state;
-    return !view->frozen || id_is_zero(view->owner) || admin_resident(n, view->owner, &owner, &state);
+    return !view->frozen || id_is_zero(view->owner) ||
+           admin_resident(n, view->owner, &owner, &state);
 }
 
 static void
-emit_channel(struct node *n, struct ask *ask, const struct kernel_channel_view *view, const char *page)
+emit_channel(struct node *n, struct ask *ask, const struct kernel_channel_view *view,
+             const char *page)
 {
     stint_ChannelInfo info;
     admin_channel_info(n, view, &info);
-    ask_item(n, ask, stint_ItemKind_ITEM_CHANNEL, stint_ChannelInfo_fields, &info, span_of(NULL, 0), page);
+    ask_item(n, ask, stint_ItemKind_ITEM_CHANNEL, stint_ChannelInfo_fields, &info, span_of(NULL, 0),
+             page);
 }
 
 void
@@ -112,7 +115,8 @@ admin_channel_list(struct node *n, struct ask *ask)
     const stint_Request *r = &ask->request;
     uint64_t inc;
     uint32_t cursor = 0;
-    if (selector_parse(&selector, r->selector, fields, FIELD_COUNT_, detail, sizeof detail) != STINT_OK) {
+    if (selector_parse(&selector, r->selector, fields, FIELD_COUNT_, detail, sizeof detail) !=
+        STINT_OK) {
         ask_end_page(n, ask, STINT_INVALID, detail, false, "");
         return;
     }
@@ -154,7 +158,8 @@ target_channel(struct node *n, struct ask *ask, struct kernel_channel_view *view
         return false;
     }
     if (kernel_look_channel(n->kernel, ask->id, view) != STINT_OK || !is_resident(n, view)) {
-        ask_end(n, ask, STINT_NOT_HERE, "channel %s is not on node %s", ask->request.target, n->name);
+        ask_end(n, ask, STINT_NOT_HERE, "channel %s is not on node %s", ask->request.target,
+                n->name);
         return false;
     }
     return true;
@@ -165,7 +170,8 @@ admin_channel_describe(struct node *n, struct ask *ask)
 {
     struct kernel_channel_view view;
     if (target_channel(n, ask, &view)) {
-        ask->word = view.type != NULL ? type_hash(view.type) : 0; /* for an entry that offers for its client */
+        ask->word = view.type != NULL ? type_hash(view.type)
+                                      : 0; /* for an entry that offers for its client */
         emit_channel(n, ask, &view, NULL);
         ask_end_page(n, ask, STINT_OK, "", false, "");
     }
@@ -184,7 +190,8 @@ admin_channel_close(struct node *n, struct ask *ask)
     } else if (status == STINT_OK) {
         ask_end_page(n, ask, STINT_OK, "", false, "");
     } else {
-        ask_end(n, ask, status, "cannot close channel %s: %s", ask->request.target, stint_strerror(status));
+        ask_end(n, ask, status, "cannot close channel %s: %s", ask->request.target,
+                stint_strerror(status));
     }
 }
 
@@ -212,7 +219,8 @@ make_channel(struct node *n, struct ask *ask)
         route_arrived(n, ask->id, stint_LocateKind_LOCATE_CHANNEL, 1);
     }
     if ((status == STINT_OK || status == STINT_EXISTS) &&
-        kernel_look_channel(n->kernel, ask->id, &view) == STINT_OK) { /* EXISTS: by a retry, its id is the request's */
+        kernel_look_channel(n->kernel, ask->id, &view) ==
+            STINT_OK) { /* EXISTS: by a retry, its id is the request's */
         emit_channel(n, ask, &view, NULL);
         ask_end_page(n, ask, STINT_OK, "", false, "");
         return;
@@ -220,8 +228,8 @@ make_channel(struct node *n, struct ask *ask)
     if (name != NULL) {
         drop_name(n, name, ask->id);
     }
-    ask_end(n, ask, status, "cannot make a channel of %u %s on node %s: %s", r->capacity, r->type, n->name,
-            stint_strerror(status));
+    ask_end(n, ask, status, "cannot make a channel of %u %s on node %s: %s", r->capacity, r->type,
+            n->name, stint_strerror(status));
 }
 
 static void
@@ -232,8 +240,10 @@ name_taken(struct node *n, uint64_t token, const stint_StoreReply *reply)
         return;
     }
     if (reply->status != STINT_OK) {
-        ask_end(n, ask, (enum stint_status)reply->status, "cannot name a channel %s: %s", ask->request.text,
-                reply->detail[0] != 0 ? reply->detail : stint_strerror((enum stint_status)reply->status));
+        ask_end(n, ask, (enum stint_status)reply->status, "cannot name a channel %s: %s",
+                ask->request.text,
+                reply->detail[0] != 0 ? reply->detail
+                                      : stint_strerror((enum stint_status)reply->status));
         return;
     }
     make_channel(n, ask);
@@ -244,19 +254,23 @@ static enum stint_status
 check_wish(const struct node *n, const stint_Request *r, char *detail, size_t size)
 {
     if (r->text[0] != 0 && !text_is_name(r->text, LIMIT_NAME)) {
-        text_format(detail, size, "`%.70s` is no name: 1 to %d characters of A-Z a-z 0-9 . _ -", r->text, LIMIT_NAME);
+        text_format(detail, size, "`%.70s` is no name: 1 to %d characters of A-Z a-z 0-9 . _ -",
+                    r->text, LIMIT_NAME);
         return STINT_INVALID;
     }
     if (r->capacity > LIMIT_CAPACITY) {
-        text_format(detail, size, "a channel holds at most %d values, not %u", LIMIT_CAPACITY, r->capacity);
+        text_format(detail, size, "a channel holds at most %d values, not %u", LIMIT_CAPACITY,
+                    r->capacity);
         return STINT_LIMIT;
     }
     if (r->type[0] == 0) {
-        text_copy(detail, size, "a channel takes one message type: name it with --type, as in tally.Total");
+        text_copy(detail, size,
+                  "a channel takes one message type: name it with --type, as in tally.Total");
         return STINT_INVALID;
     }
     if (kernel_find_type(n->kernel, r->type) == NULL) {
-        text_format(detail, size, "node %s knows no message type %s; is its module loaded there?", n->name, r->type);
+        text_format(detail, size, "node %s knows no message type %s; is its module loaded there?",
+                    n->name, r->type);
         return STINT_NOT_FOUND;
     }
     if (r->id.size != sizeof(struct stint_id)) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Why a tasklet cannot move: its own reasons, told by the kernel it is in; and for each node that it could go to what that
- * says to its outline. Nothing is frozen for it.
+ * Why a tasklet cannot move: its own reasons, told by the kernel it is in; and for each node that
+ * it could go to what that says to its outline. Nothing is frozen for it.
  */
 #include <string.h>
 
@@ -23,11 +23,13 @@ static void
 emit(struct node *n, struct ask *ask, stint_ExplainInfo *info)
 {
     ADMIN_PUT_ID(info->id, ask->id);
-    ask_item(n, ask, stint_ItemKind_ITEM_EXPLAIN, stint_ExplainInfo_fields, info, span_of(NULL, 0), NULL);
+    ask_item(n, ask, stint_ItemKind_ITEM_EXPLAIN, stint_ExplainInfo_fields, info, span_of(NULL, 0),
+             NULL);
 }
 
 static void
-emit_target(struct node *n, struct ask *ask, const char *target, bool ok, enum stint_status reason, const char *text)
+emit_target(struct node *n, struct ask *ask, const char *target, bool ok, enum stint_status reason,
+            const char *text)
 {
     stint_ExplainInfo info = stint_ExplainInfo_init_zero;
     text_copy(info.target, sizeof info.target, target);
@@ -53,8 +55,10 @@ tell(void *arg, enum stint_status reason, const char *text, uint32_t frame)
         if (frame != UINT32_MAX) {
             text_format(info.frame, sizeof info.frame, "frame %u", frame);
         }
-    } else if (frame != UINT32_MAX && kernel_frame(e->n->kernel, e->ask->id, frame, &view) == STINT_OK) {
-        text_format(info.frame, sizeof info.frame, "%s (%s:%u)", view.code->name, view.file, view.line);
+    } else if (frame != UINT32_MAX &&
+               kernel_frame(e->n->kernel, e->ask->id, frame, &view) == STINT_OK) {
+        text_format(info.frame, sizeof info.frame, "%s (%s:%u)", view.code->name, view.file,
+                    view.line);
     }
     emit(e->n, e->ask, &info);
 }
@@ -70,14 +74,16 @@ finish_if_all(struct node *n, struct ask *ask)
 }
 
 static void
-target_item(struct node *n, struct ask *ask, const struct part *part, const struct admin_reply *reply)
+target_item(struct node *n, struct ask *ask, const struct part *part,
+            const struct admin_reply *reply)
 {
     (void)part;
     ask_relay_item(n, ask, reply, NULL);
 }
 
 static void
-target_end(struct node *n, struct ask *ask, const struct part *part, enum stint_status status, const char *detail)
+target_end(struct node *n, struct ask *ask, const struct part *part, enum stint_status status,
+           const char *detail)
 {
     if (status != STINT_OK) {
         emit_target(n, ask, node_name_of(n, part->node.id), false, status,
@@ -89,9 +95,10 @@ target_end(struct node *n, struct ask *ask, const struct part *part, enum stint_
 static void
 targets_expired(struct node *n, struct ask *ask)
 {
-    LIST_EACH (link, &ask->parts) {
+    LIST_EACH(link, &ask->parts) {
         struct part *part = STINT_CONTAINER_OF(link, struct part, link);
-        emit_target(n, ask, node_name_of(n, part->node.id), false, STINT_UNREACHABLE, "it did not answer in time");
+        emit_target(n, ask, node_name_of(n, part->node.id), false, STINT_UNREACHABLE,
+                    "it did not answer in time");
     }
     part_drop_all(n, ask);
     finish_if_all(n, ask);
@@ -105,13 +112,16 @@ ask_target(struct node *n, struct ask *ask, const struct member *m, struct stint
         emit_target(n, ask, m->name, true, STINT_OK, "it is there");
     } else if (!member_is_target(m)) {
         char text[128];
-        text_format(text, sizeof text, "node %s is %s and takes no tasklets", m->name, member_state_text(m->state));
+        text_format(text, sizeof text, "node %s is %s and takes no tasklets", m->name,
+                    member_state_text(m->state));
         emit_target(n, ask, m->name, false,
-                    m->state == stint_MemberState_MEMBER_DRAINING ? STINT_DRAINING : STINT_REFUSED, text);
+                    m->state == stint_MemberState_MEMBER_DRAINING ? STINT_DRAINING : STINT_REFUSED,
+                    text);
     } else if (!peers_is_connected(n, m->ref.id) || detector_suspects(&n->detector, m->ref)) {
         emit_target(n, ask, m->name, false, STINT_UNREACHABLE, "it does not answer");
     } else if (outline.size == 0 || outline.size > LIMIT_MESSAGE) {
-        emit_target(n, ask, m->name, false, STINT_LIMIT, "its outline is too large to be asked about");
+        emit_target(n, ask, m->name, false, STINT_LIMIT,
+                    "its outline is too large to be asked about");
     } else {
         stint_Request request = ask_part_request(n, ask);
         request.total = kernel_pickle_estimate(n->kernel, ask->id);
@@ -127,7 +137,8 @@ ask_targets(struct node *n, struct ask *ask, struct stint_span outline)
     struct node_ref only = NODE_REF_NONE;
     char detail[ADMIN_DETAIL_SIZE];
     if (ask->request.to[0] != 0) {
-        enum stint_status status = admin_find_node(n, ask->request.to, &only, detail, sizeof detail);
+        enum stint_status status = admin_find_node(n, ask->request.to, &only, detail,
+                                                   sizeof detail);
         if (status != STINT_OK) {
             ask_end_page(n, ask, status, detail, false, "");
             return;
@@ -135,7 +146,8 @@ ask_targets(struct node *n, struct ask *ask, struct stint_span outline)
     }
     for (uint32_t i = 0; i < n->view->member_count; i++) {
         const struct member *m = &n->view->members[i];
-        bool chosen = node_ref_is_none(only) ? !node_ref_equal(m->ref, n->self) : node_ref_equal(m->ref, only);
+        bool chosen = node_ref_is_none(only) ? !node_ref_equal(m->ref, n->self)
+                                             : node_ref_equal(m->ref, only);
         if (member_is_living(m) && chosen && !ask_target(n, ask, m, outline)) {
             return;
         }
@@ -159,7 +171,8 @@ explain_here(struct node *n, struct ask *ask)
     if (move != NULL) {
         stint_ExplainInfo info = stint_ExplainInfo_init_zero;
         text_copy(info.reason_code, sizeof info.reason_code, stint_status_name(STINT_BUSY));
-        text_format(info.text, sizeof info.text, "it is being moved to node %s now", node_name_of(n, move->to.id));
+        text_format(info.text, sizeof info.text, "it is being moved to node %s now",
+                    node_name_of(n, move->to.id));
         emit(n, ask, &info);
     }
     struct explaining e = { n, ask, NULL, 0 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tasklets in files (ExportFile in proto/schema/pickle.proto), signed by the node that wrote them. A copy is imported under new
- * ids, as often as one likes. A moved export lives in the file alone: it keeps its ids, and the store lets one import of it succeed.
+ * Tasklets in files (ExportFile in proto/schema/pickle.proto), signed by the node that wrote them.
+ * A copy is imported under new ids, as often as one likes. A moved export lives in the file alone:
+ * it keeps its ids, and the store lets one import of it succeed.
  */
 #include <string.h>
 
@@ -19,7 +20,8 @@
 #define FILE_PURPOSE "stint export"
 
 STINT_STATIC_ASSERT((int)PICKLE_FILE_SIGNATURE_SIZE == (int)SEAL_SIGNATURE_SIZE, "what is signed");
-STINT_STATIC_ASSERT((int)PICKLE_FILE_CERTIFICATE_MAX >= (int)LIMIT_CERTIFICATE, "a file holds any certificate");
+STINT_STATIC_ASSERT((int)PICKLE_FILE_CERTIFICATE_MAX >= (int)LIMIT_CERTIFICATE,
+                    "a file holds any certificate");
 
 /* ---- export ---- */
 
@@ -46,8 +48,9 @@ write_codes(struct node *n, const struct kernel_tasklet_view *view, struct buf *
             return STINT_LIMIT;
         }
         seen[count] = frame.code;
-        codes[count++] = (struct schema_code){ frame.code->module->definition->name, frame.code->name,
-                                               frame.code->fingerprint, frame.code->locals };
+        codes[count++] = (struct schema_code){ frame.code->module->definition->name,
+                                               frame.code->name, frame.code->fingerprint,
+                                               frame.code->locals };
     }
     return schema_write(out, NULL, codes, count);
 }
@@ -76,8 +79,8 @@ write_file(struct node *n, const struct kernel_tasklet_view *view, bool moved, s
     text_copy(file.info.node, sizeof file.info.node, n->name);
     file.info.wall_ms = n->wall_ms;
     file.info.moved = moved;
-    text_format(file.info.code, sizeof file.info.code, "%s/%s", view->code->module->definition->name,
-                view->code->name);
+    text_format(file.info.code, sizeof file.info.code, "%s/%s",
+                view->code->module->definition->name, view->code->name);
     enum stint_status status = write_codes(n, view, &schema);
     if (status == STINT_OK) {
         status = kernel_save(n->kernel, view->id, &pickle);
@@ -101,7 +104,8 @@ send_pieces(struct node *n, struct ask *ask, struct stint_span bytes)
 {
     for (size_t at = 0; at < bytes.size; at += ADMIN_PIECE_MAX) {
         size_t size = bytes.size - at < ADMIN_PIECE_MAX ? bytes.size - at : ADMIN_PIECE_MAX;
-        ask_item(n, ask, stint_ItemKind_ITEM_BYTES, NULL, NULL, span_of(bytes.data + at, size), NULL);
+        ask_item(n, ask, stint_ItemKind_ITEM_BYTES, NULL, NULL, span_of(bytes.data + at, size),
+                 NULL);
     }
 }
 
@@ -178,14 +182,17 @@ admin_export(struct node *n, struct ask *ask)
         (void)!kernel_thaw(n->kernel, tasklet, epoch);
     }
     node_log(n, NODE_LOG_INFO, "tasklet %s %s by %s: %s", ask->request.target,
-             status != STINT_OK ? "not exported" : move ? "moved to a file" : "copied to a file", ask->request.by,
-             ask->request.reason);
+             status != STINT_OK ? "not exported"
+             : move             ? "moved to a file"
+                                : "copied to a file",
+             ask->request.by, ask->request.reason);
     if (status == STINT_OK) {
         send_pieces(n, ask, buf_span(&file));
         ask_end_page(n, ask, STINT_OK, "", false, "");
     } else {
         ask_end(n, ask, status, "cannot export %s: %s", ask->request.target,
-                status == STINT_LIMIT ? "its file would be larger than is allowed" : stint_strerror(status));
+                status == STINT_LIMIT ? "its file would be larger than is allowed"
+                                      : stint_strerror(status));
     }
     buf_fini(&file);
 }
@@ -229,7 +236,8 @@ imported(struct node *n, struct ask *ask, struct stint_id tasklet, uint64_t epoc
     stint_SpawnInfo info = stint_SpawnInfo_init_zero;
     ADMIN_PUT_ID(info.id, tasklet);
     text_copy(info.node, sizeof info.node, n->name);
-    ask_item(n, ask, stint_ItemKind_ITEM_SPAWN, stint_SpawnInfo_fields, &info, span_of(NULL, 0), NULL);
+    ask_item(n, ask, stint_ItemKind_ITEM_SPAWN, stint_SpawnInfo_fields, &info, span_of(NULL, 0),
+             NULL);
     ask_end_page(n, ask, STINT_OK, "", false, "");
 }
 
@@ -245,14 +253,14 @@ claimed(struct node *n, uint64_t token, const stint_StoreReply *reply)
         i->frozen = false;
         imported(n, ask, i->tasklet, i->epoch + 1);
     } else if (reply->status == STINT_STORE_DOWN) {
-        ask_end(n, ask, STINT_OUTCOME_UNKNOWN, "the store did not say whether this import may be: %s", reply->detail);
+        ask_end(n, ask, STINT_OUTCOME_UNKNOWN,
+                "the store did not say whether this import may be: %s", reply->detail);
     } else {
         ask_end_page(n, ask, (enum stint_status)reply->status, reply->detail, false, "");
     }
 }
 
-static void
-ask_name_or_claim(struct node *n, struct ask *ask);
+static void ask_name_or_claim(struct node *n, struct ask *ask);
 
 static void
 name_granted(struct node *n, uint64_t token, const stint_StoreReply *reply)
@@ -262,8 +270,8 @@ name_granted(struct node *n, uint64_t token, const stint_StoreReply *reply)
         return;
     }
     if (reply->status != STINT_OK) {
-        ask_end(n, ask, (enum stint_status)reply->status, "a channel of the tasklet cannot have its name again: %s",
-                reply->detail);
+        ask_end(n, ask, (enum stint_status)reply->status,
+                "a channel of the tasklet cannot have its name again: %s", reply->detail);
     } else {
         ask_name_or_claim(n, ask);
     }
@@ -279,7 +287,8 @@ ask_name_or_claim(struct node *n, struct ask *ask)
     uint32_t count = kernel_owned(n->kernel, i->tasklet, owned, KERNEL_OWNED_MAX);
     stint_StoreRequest request = stint_StoreRequest_init_zero;
     while (i->next < count) {
-        if (kernel_look_channel(n->kernel, owned[i->next++], &view) == STINT_OK && view.name != NULL) {
+        if (kernel_look_channel(n->kernel, owned[i->next++], &view) == STINT_OK &&
+            view.name != NULL) {
             request.op = stint_StoreOp_STORE_NAME_PUT;
             text_copy(request.name, sizeof request.name, view.name);
             memcpy(request.channel, view.id.bytes, sizeof view.id.bytes);
@@ -301,29 +310,32 @@ is_revoked(void *arg, uint64_t serial)
     return view_is_revoked(n->view, serial);
 }
 
-/* Whether a node of this cluster wrote the file. The certificate must have been good when it did, and not be revoked. */
+/* Whether a node of this cluster wrote the file. The certificate must have been good when it did,
+ * and not be revoked. */
 static enum stint_status
 check_origin(struct node *n, const struct pickle_file *file, char *detail, size_t size)
 {
     struct certificate certificate;
     uint8_t digest[SEAL_DIGEST_SIZE];
-    struct cert_check check = {
-        .trust = &n->identity.trust, .wall_ms = file->info.wall_ms, .is_revoked = is_revoked, .arg = n
-    };
+    struct cert_check check = { .trust = &n->identity.trust,
+                                .wall_ms = file->info.wall_ms,
+                                .is_revoked = is_revoked,
+                                .arg = n };
     enum stint_status status = cert_verify(file->certificate, &check, &certificate, detail, size);
     if (status != STINT_OK) {
         return status;
     }
     if (certificate.role != ROLE_NODE || strcmp(certificate.name, file->info.node) != 0 ||
         memcmp(file->info.cluster, certificate.cluster.bytes, sizeof file->info.cluster) != 0) {
-        text_format(detail, size, "the file says it is of node %s, but its certificate is of %s %s", file->info.node,
-                    cert_role_name(certificate.role), certificate.name);
+        text_format(detail, size, "the file says it is of node %s, but its certificate is of %s %s",
+                    file->info.node, cert_role_name(certificate.role), certificate.name);
         return STINT_BAD_PICKLE;
     }
     seal_digest(digest, file->signed_bytes);
     if (file->signature.size != SEAL_SIGNATURE_SIZE ||
         !seal_verify(file->signature.data, certificate.sign_public, FILE_PURPOSE, digest)) {
-        text_copy(detail, size, "the file was changed after the node wrote it: its signature does not fit");
+        text_copy(detail, size,
+                  "the file was changed after the node wrote it: its signature does not fit");
         return STINT_BAD_PICKLE;
     }
     return STINT_OK;
@@ -345,8 +357,11 @@ load_copy(struct node *n, struct ask *ask, const struct pickle_file *file)
     struct stint_id tasklet;
     struct kernel_tasklet_view view;
     char detail[ADMIN_DETAIL_SIZE] = "";
-    struct pickle_options options = { .limit = n->pickle_max, .fresh = true, .paused = ask->request.paused };
-    enum stint_status status = kernel_load(n->kernel, file->pickle, &options, &tasklet, detail, sizeof detail);
+    struct pickle_options options = { .limit = n->pickle_max,
+                                      .fresh = true,
+                                      .paused = ask->request.paused };
+    enum stint_status status = kernel_load(n->kernel, file->pickle, &options, &tasklet, detail,
+                                           sizeof detail);
     if (status == STINT_OK) {
         status = kernel_look(n->kernel, tasklet, &view);
     }
@@ -372,7 +387,8 @@ load_moved(struct node *n, struct ask *ask, const struct pickle_file *file)
                                       .moved = true };
     i->claim = claim_of(file);
     i->epoch = file->info.epoch;
-    enum stint_status status = kernel_load(n->kernel, file->pickle, &options, &i->tasklet, detail, sizeof detail);
+    enum stint_status status = kernel_load(n->kernel, file->pickle, &options, &i->tasklet, detail,
+                                           sizeof detail);
     if (status != STINT_OK) {
         ask_end_page(n, ask, status, detail, false, "");
         return;
@@ -394,7 +410,8 @@ admin_import(struct node *n, struct ask *ask)
         return;
     }
     if (me == NULL || !member_is_target(me)) {
-        ask_end(n, ask, STINT_DRAINING, "node %s is %s and takes no tasklets; name another with --on", n->name,
+        ask_end(n, ask, STINT_DRAINING,
+                "node %s is %s and takes no tasklets; name another with --on", n->name,
                 me != NULL ? member_state_text(me->state) : "no member");
         return;
     }
@@ -406,8 +423,8 @@ admin_import(struct node *n, struct ask *ask)
         ask_end_page(n, ask, status, detail, false, "");
         return;
     }
-    node_log(n, NODE_LOG_INFO, "import of %s, exported by node %s, by %s: %s", file.info.code, file.info.node,
-             ask->request.by, ask->request.reason);
+    node_log(n, NODE_LOG_INFO, "import of %s, exported by node %s, by %s: %s", file.info.code,
+             file.info.node, ask->request.by, ask->request.reason);
     if (file.info.moved) {
         load_moved(n, ask, &file);
     } else {
@@ -417,7 +434,8 @@ admin_import(struct node *n, struct ask *ask)
 
 /* ---- import, at the entry ---- */
 
-/* The file goes along, piece by piece, before the request that uses it; what comes back first is about that one or a failure. */
+/* The file goes along, piece by piece, before the request that uses it; what comes back first is
+ * about that one or a failure. */
 static bool
 pass_on(struct node *n, struct ask *ask, struct node_ref where)
 {

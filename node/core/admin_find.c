@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From what people write to where it is: nodes by name or id, tasklets by id or prefix, channels by name, id or prefix. A
- * whole id is looked up by route.c; a prefix is asked of all members; a name of the authority, or of all members while
- * that is away.
+ * From what people write to where it is: nodes by name or id, tasklets by id or prefix, channels by
+ * name, id or prefix. A whole id is looked up by route.c; a prefix is asked of all members; a name
+ * of the authority, or of all members while that is away.
  */
 #include <string.h>
 
@@ -13,9 +13,11 @@
 #include "core/codec.h"
 
 #define NAME_TIMEOUT_MS 2000u
-#define FIND_HINTS_MAX 8u  /* after so many wrong ones all members are asked */
-#define FIND_MISSES_MAX 5u /* one on its way from node to node is nowhere for a moment, not for so many */
-#define FIND_TRIES_QUICK 50u /* it may be on its way: 1 ms is about a move; later it is asked for less often */
+#define FIND_HINTS_MAX 8u /* after so many wrong ones all members are asked */
+#define FIND_MISSES_MAX \
+    5u /* one on its way from node to node is nowhere for a moment, not for so many */
+#define FIND_TRIES_QUICK \
+    50u /* it may be on its way: 1 ms is about a move; later it is asked for less often */
 
 bool
 admin_is_hex(const char *text, bool *full)
@@ -35,7 +37,8 @@ say_no_node(const struct node *n, const char *text, char *detail, size_t size)
     for (uint32_t i = 0; i < n->view->member_count; i++) {
         const struct member *m = &n->view->members[i];
         if (strcmp(m->name, text) == 0) {
-            text_format(detail, size, "node %s is down: it %s", text, m->clean ? "has left" : "was declared dead");
+            text_format(detail, size, "node %s is down: it %s", text,
+                        m->clean ? "has left" : "was declared dead");
             return;
         }
     }
@@ -48,7 +51,8 @@ say_no_node(const struct node *n, const char *text, char *detail, size_t size)
 }
 
 enum stint_status
-admin_find_node(const struct node *n, const char *text, struct node_ref *out, char *detail, size_t detail_size)
+admin_find_node(const struct node *n, const char *text, struct node_ref *out, char *detail,
+                size_t detail_size)
 {
     const struct member *found = NULL;
     bool full;
@@ -62,11 +66,13 @@ admin_find_node(const struct node *n, const char *text, struct node_ref *out, ch
         for (uint32_t i = 0; i < n->view->member_count; i++) {
             const struct member *m = &n->view->members[i];
             char hex[STINT_ID_TEXT_SIZE];
-            if (!member_is_living(m) || strncmp(stint_id_text(m->ref.id, hex), text, strlen(text)) != 0) {
+            if (!member_is_living(m) ||
+                strncmp(stint_id_text(m->ref.id, hex), text, strlen(text)) != 0) {
                 continue;
             }
             if (found != NULL) {
-                text_format(detail, detail_size, "%s is the beginning of the ids of nodes %s and %s; give more of it",
+                text_format(detail, detail_size,
+                            "%s is the beginning of the ids of nodes %s and %s; give more of it",
                             text, found->name, m->name);
                 return STINT_AMBIGUOUS;
             }
@@ -89,7 +95,8 @@ admin_least_loaded(const struct node *n, struct stint_id avoid, const uint64_t *
     for (uint32_t i = 0; i < n->view->member_count; i++) {
         const struct member *m = &n->view->members[i];
         bool self = id_equal(m->ref.id, n->self.id);
-        if (!member_is_target(m) || id_equal(m->ref.id, avoid) || (!self && !peers_is_connected(n, m->ref.id))) {
+        if (!member_is_target(m) || id_equal(m->ref.id, avoid) ||
+            (!self && !peers_is_connected(n, m->ref.id))) {
             continue;
         }
         const struct load_entry *e = load_table_find(&n->loads, m->ref);
@@ -113,10 +120,11 @@ not_found(struct node *n, struct ask *ask, const char *what)
         ask->lost = NULL;
         lost(n, ask);
     } else if (ask->failed > 0) {
-        ask_end(n, ask, STINT_UNREACHABLE, "%s %s was not found, but not every node answered: %s", ask->kind, what,
-                ask->detail);
+        ask_end(n, ask, STINT_UNREACHABLE, "%s %s was not found, but not every node answered: %s",
+                ask->kind, what, ask->detail);
     } else {
-        ask_end(n, ask, STINT_NOT_FOUND, "there is no %s %s in this cluster; it may have ended", ask->kind, what);
+        ask_end(n, ask, STINT_NOT_FOUND, "there is no %s %s in this cluster; it may have ended",
+                ask->kind, what);
     }
 }
 
@@ -167,7 +175,8 @@ ask_find_again(struct node *n, struct ask *ask)
         ask->tries = 0; /* it was there for a good while */
     }
     ask->tries++; /* bounded by the request's deadline */
-    if (directory_lookup(n->directory, ask->id, &place, n->now_ns) && id_equal(place.node.id, ask->where.id)) {
+    if (directory_lookup(n->directory, ask->id, &place, n->now_ns) &&
+        id_equal(place.node.id, ask->where.id)) {
         route_wrong(n, ask->id, place.epoch);
     }
     ask_wake(n, ask, ask->tries < FIND_TRIES_QUICK ? ADMIN_AGAIN_NS / 20 : ADMIN_AGAIN_NS,
@@ -178,12 +187,14 @@ ask_find_again(struct node *n, struct ask *ask)
 
 /* Id and node of a row of a list of tasklets or channels. */
 static bool
-read_row(const struct ask *ask, const struct row *row, struct stint_id *id, char node[VIEW_NAME_SIZE])
+read_row(const struct ask *ask, const struct row *row, struct stint_id *id,
+         char node[VIEW_NAME_SIZE])
 {
     struct stint_span item = span_of(row->bytes, row->item_size);
     if (ask->kind[0] == 't') {
         stint_TaskletInfo info = stint_TaskletInfo_init_zero;
-        if (!codec_read(item, stint_TaskletInfo_fields, &info) || info.id.size != sizeof id->bytes) {
+        if (!codec_read(item, stint_TaskletInfo_fields, &info) ||
+            info.id.size != sizeof id->bytes) {
             return false;
         }
         *id = codec_id(info.id.bytes);
@@ -219,7 +230,8 @@ prefix_gathered(struct node *n, struct ask *ask)
         }
         if (!id_is_zero(first) && !id_equal(first, id)) {
             char a[STINT_ID_TEXT_SIZE], b[STINT_ID_TEXT_SIZE];
-            ask_end(n, ask, STINT_AMBIGUOUS, "%s is the beginning of %ss %s and %s at least; give more of it",
+            ask_end(n, ask, STINT_AMBIGUOUS,
+                    "%s is the beginning of %ss %s and %s at least; give more of it",
                     wanted_text(ask), ask->kind, stint_id_text(first, a), stint_id_text(id, b));
             return;
         }
@@ -247,12 +259,14 @@ prefix_gathered(struct node *n, struct ask *ask)
     }
 }
 
-/* All members are asked for what the selector says; on behalf of whoever asks, but it is this node that looks. */
+/* All members are asked for what the selector says; on behalf of whoever asks, but it is this node
+ * that looks. */
 static void
 find_by_selector(struct node *n, struct ask *ask, const char *field, const char *value)
 {
     stint_Request request = ask_part_request(n, ask);
-    request.verb = ask->kind[0] == 't' ? stint_Verb_VERB_TASKLET_LIST : stint_Verb_VERB_CHANNEL_LIST;
+    request.verb = ask->kind[0] == 't' ? stint_Verb_VERB_TASKLET_LIST
+                                       : stint_Verb_VERB_CHANNEL_LIST;
     request.role = ROLE_OBSERVER;
     request.id.size = 0;
     request.on[0] = request.page[0] = request.sort[0] = 0;
@@ -297,7 +311,8 @@ ask_find_tasklet(struct node *n, struct ask *ask, const char *target, ask_found_
     ask->kind = "tasklet";
     ask->found = found;
     if (!admin_is_hex(target, &full)) {
-        ask_end(n, ask, STINT_INVALID, "`%s` names no tasklet: it takes an id, or the beginning of one, in hex digits",
+        ask_end(n, ask, STINT_INVALID,
+                "`%s` names no tasklet: it takes an id, or the beginning of one, in hex digits",
                 target);
         return;
     }
@@ -337,14 +352,16 @@ ask_find_channel(struct node *n, struct ask *ask, const char *target, ask_found_
         return;
     }
     if (!text_is_name(target, LIMIT_NAME)) {
-        ask_end(n, ask, STINT_INVALID, "`%s` names no channel: it takes a name, an id, or the beginning of one", target);
+        ask_end(n, ask, STINT_INVALID,
+                "`%s` names no channel: it takes a name, an id, or the beginning of one", target);
         return;
     }
     stint_StoreRequest request = stint_StoreRequest_init_zero;
     request.op = stint_StoreOp_STORE_NAME_GET;
     text_copy(request.name, sizeof request.name, target);
     uint32_t left = ask_left_ms(n, ask) / 2;
-    control_store(n, &request, left < NAME_TIMEOUT_MS ? left : NAME_TIMEOUT_MS, name_answered, ask->serial);
+    control_store(n, &request, left < NAME_TIMEOUT_MS ? left : NAME_TIMEOUT_MS, name_answered,
+                  ask->serial);
 }
 
 void
@@ -379,7 +396,8 @@ enter_node(struct node *n, struct ask *ask)
 {
     struct node_ref where;
     char detail[ADMIN_DETAIL_SIZE];
-    enum stint_status status = admin_find_node(n, ask->request.target, &where, detail, sizeof detail);
+    enum stint_status status = admin_find_node(n, ask->request.target, &where, detail,
+                                               sizeof detail);
     if (status != STINT_OK) {
         ask_end(n, ask, status, "%s", detail);
     } else {
@@ -392,7 +410,8 @@ enter_authority(struct node *n, struct ask *ask)
 {
     const struct member *m = view_find(n->view, n->view->authority);
     if (m == NULL) {
-        ask_end(n, ask, STINT_STORE_DOWN, "the node with the store is down; start it again and repeat this");
+        ask_end(n, ask, STINT_STORE_DOWN,
+                "the node with the store is down; start it again and repeat this");
     } else {
         ask_forward(n, ask, m->ref);
     }

@@ -38,8 +38,9 @@ unsettled_move(const struct node *n, struct stint_id tasklet)
 }
 
 /*
- * Of a tasklet that is being moved both ends have a copy. The source shows it until COMMIT, the target from RUN on; in
- * between it is nobody's for a moment, and the source shows it again if that moment lasts: then it is in doubt.
+ * Of a tasklet that is being moved both ends have a copy. The source shows it until COMMIT, the
+ * target from RUN on; in between it is nobody's for a moment, and the source shows it again if that
+ * moment lasts: then it is in doubt.
  */
 static bool
 frozen_state(const struct node *n, struct stint_id tasklet, const char **state)
@@ -80,7 +81,8 @@ admin_state_of(const struct node *n, const struct kernel_tasklet_view *view, con
 }
 
 bool
-admin_resident(struct node *n, struct stint_id tasklet, struct kernel_tasklet_view *view, const char **state)
+admin_resident(struct node *n, struct stint_id tasklet, struct kernel_tasklet_view *view,
+               const char **state)
 {
     return kernel_look(n->kernel, tasklet, view) == STINT_OK && admin_state_of(n, view, state);
 }
@@ -108,7 +110,8 @@ admin_target(struct node *n, struct ask *ask, struct kernel_tasklet_view *view, 
         return false;
     }
     if (!admin_resident(n, ask->id, view, state)) {
-        ask_end(n, ask, STINT_NOT_HERE, "tasklet %s is not on node %s", ask->request.target, n->name);
+        ask_end(n, ask, STINT_NOT_HERE, "tasklet %s is not on node %s", ask->request.target,
+                n->name);
         return false;
     }
     return true;
@@ -133,7 +136,8 @@ admin_tasklet_info(struct node *n, const struct kernel_tasklet_view *view, const
     if (!id_is_zero(view->channel)) {
         ADMIN_PUT_ID(info->channel, view->channel);
     }
-    bool timed = view->state != KERNEL_RUNNABLE && view->since_ns != 0 && view->since_ns <= n->now_ns;
+    bool timed = view->state != KERNEL_RUNNABLE && view->since_ns != 0 &&
+                 view->since_ns <= n->now_ns;
     info->since_ms = timed ? (n->now_ns - view->since_ns) / 1000000 : 0;
     info->moves = view->moves;
     info->movable = admin_can_move(n, view->id);
@@ -291,7 +295,8 @@ wall_of(const struct node *n, uint64_t at_ns)
 }
 
 static void
-put_phases(const struct node *n, const struct move_record *record, uint64_t started, stint_MoveInfo *info)
+put_phases(const struct node *n, const struct move_record *record, uint64_t started,
+           stint_MoveInfo *info)
 {
     bool shown[MOVE_PHASE_COUNT_] = { false };
     size_t room = sizeof info->phases / sizeof info->phases[0];

@@ -28,7 +28,8 @@ static void
 say_codes(const struct node *n, const char *module, const char *name, char *detail, size_t size)
 {
     const struct code *code;
-    size_t at = text_format(detail, size, "module %s on node %s has no code %s; it has", module, n->name, name);
+    size_t at = text_format(detail, size, "module %s on node %s has no code %s; it has", module,
+                            n->name, name);
     for (uint32_t i = 0; (code = kernel_code_at(n->kernel, i)) != NULL && at + 1 < size; i++) {
         if (strcmp(code->module->definition->name, module) == 0) {
             at += text_format(detail + at, size - at, " %s", code->name);
@@ -37,12 +38,15 @@ say_codes(const struct node *n, const char *module, const char *name, char *deta
 }
 
 enum stint_status
-admin_find_code(const struct node *n, const char *text, const struct code **code, char *detail, size_t detail_size)
+admin_find_code(const struct node *n, const char *text, const struct code **code, char *detail,
+                size_t detail_size)
 {
     char module[LIMIT_NAME + 1];
     const char *slash = strchr(text, '/');
-    if (slash == NULL || slash == text || slash[1] == 0 || (size_t)(slash - text) >= sizeof module) {
-        text_format(detail, detail_size, "`%.100s` names no code: write MODULE/CODE, as in tally/Tally", text);
+    if (slash == NULL || slash == text || slash[1] == 0 ||
+        (size_t)(slash - text) >= sizeof module) {
+        text_format(detail, detail_size,
+                    "`%.100s` names no code: write MODULE/CODE, as in tally/Tally", text);
         return STINT_INVALID;
     }
     text_copy_span(module, sizeof module, span_of(text, (size_t)(slash - text)));
@@ -75,11 +79,13 @@ emit_module(struct node *n, struct ask *ask, const struct stint_module *module)
         hash_add_text(&hash, code->name);
         hash_add_u64(&hash, code->fingerprint);
         if (at + 1 < sizeof info.codes) {
-            at += text_format(info.codes + at, sizeof info.codes - at, "%s%s", at == 0 ? "" : ",", code->name);
+            at += text_format(info.codes + at, sizeof info.codes - at, "%s%s", at == 0 ? "" : ",",
+                              code->name);
         }
     }
     info.fingerprint = hash_final(&hash);
-    ask_item(n, ask, stint_ItemKind_ITEM_MODULE, stint_ModuleInfo_fields, &info, span_of(NULL, 0), NULL);
+    ask_item(n, ask, stint_ItemKind_ITEM_MODULE, stint_ModuleInfo_fields, &info, span_of(NULL, 0),
+             NULL);
 }
 
 void
@@ -101,7 +107,8 @@ write_schema(struct node *n, const char *text, struct buf *out, char *detail, si
     if (strchr(text, '/') == NULL) {
         const struct stint_type *type = kernel_find_type(n->kernel, text);
         if (type == NULL) {
-            text_format(detail, size, "node %s knows no message type %.100s; is its module loaded?", n->name, text);
+            text_format(detail, size, "node %s knows no message type %.100s; is its module loaded?",
+                        n->name, text);
             return STINT_NOT_FOUND;
         }
         return schema_write(out, type, NULL, 0);
@@ -111,7 +118,8 @@ write_schema(struct node *n, const char *text, struct buf *out, char *detail, si
     if (status != STINT_OK) {
         return status;
     }
-    struct schema_code named = { code->module->definition->name, code->name, code->fingerprint, code->locals };
+    struct schema_code named = { code->module->definition->name, code->name, code->fingerprint,
+                                 code->locals };
     return schema_write(out, code->locals, &named, 1);
 }
 
@@ -152,7 +160,8 @@ schema_gathered(struct node *n, struct ask *ask)
     const struct row *row = &ask->rows->list[0];
     struct admin_reply reply = { .head = row->head,
                                  .item = span_of(row->bytes, row->item_size),
-                                 .payload = span_of(row->bytes + row->item_size, row->size - row->item_size) };
+                                 .payload = span_of(row->bytes + row->item_size,
+                                                    row->size - row->item_size) };
     ask_relay_item(n, ask, &reply, NULL);
     ask_end_page(n, ask, STINT_OK, "", false, "");
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Moving tasklets by an operator's word: one, or all that a selector fits. Moves are begun as far as there is room for them and
- * the rest when others are over. Each has an item: what came of it, or why it was not begun.
+ * Moving tasklets by an operator's word: one, or all that a selector fits. Moves are begun as far
+ * as there is room for them and the rest when others are over. Each has an item: what came of it,
+ * or why it was not begun.
  */
 #include <string.h>
 
@@ -44,13 +45,14 @@ emit_move(struct node *n, struct ask *ask, const struct move_record *record)
 {
     stint_MoveInfo info;
     admin_move_info(n, record, &info);
-    ask_item(n, ask, stint_ItemKind_ITEM_MOVE, stint_MoveInfo_fields, &info, span_of(NULL, 0), NULL);
+    ask_item(n, ask, stint_ItemKind_ITEM_MOVE, stint_MoveInfo_fields, &info, span_of(NULL, 0),
+             NULL);
 }
 
 /* An item of a move that was never begun. */
 static void
-emit_unbegun(struct node *n, struct ask *ask, struct stint_id tasklet, struct node_ref to, const char *outcome,
-             enum stint_status status, const char *detail)
+emit_unbegun(struct node *n, struct ask *ask, struct stint_id tasklet, struct node_ref to,
+             const char *outcome, enum stint_status status, const char *detail)
 {
     stint_MoveInfo info = stint_MoveInfo_init_zero;
     ADMIN_PUT_ID(info.tasklet, tasklet);
@@ -63,11 +65,13 @@ emit_unbegun(struct node *n, struct ask *ask, struct stint_id tasklet, struct no
     info.started_ms = n->wall_ms;
     info.status = (uint32_t)status;
     text_copy(info.detail, sizeof info.detail, detail);
-    ask_item(n, ask, stint_ItemKind_ITEM_MOVE, stint_MoveInfo_fields, &info, span_of(NULL, 0), NULL);
+    ask_item(n, ask, stint_ItemKind_ITEM_MOVE, stint_MoveInfo_fields, &info, span_of(NULL, 0),
+             NULL);
 }
 
 static void
-note_failure(struct migration *g, struct stint_id tasklet, enum stint_status status, const char *why)
+note_failure(struct migration *g, struct stint_id tasklet, enum stint_status status,
+             const char *why)
 {
     char hex[STINT_ID_TEXT_SIZE];
     if (g->failed++ == 0) {
@@ -86,22 +90,24 @@ finish(struct node *n, struct ask *ask)
 }
 
 static void
-dry_run_one(struct node *n, struct ask *ask, struct migration *g, const struct kernel_tasklet_view *view,
-            struct node_ref to)
+dry_run_one(struct node *n, struct ask *ask, struct migration *g,
+            const struct kernel_tasklet_view *view, struct node_ref to)
 {
     char why[MOVE_DETAIL_SIZE] = "";
     if (mover_movable(n, view->id, why, sizeof why) != STINT_OK) {
         admin_plan_item(n, ask, view, "", why);
     } else {
         admin_plan_item(n, ask, view, node_ref_is_none(to) ? "" : node_name_of(n, to.id),
-                        node_ref_is_none(to) ? "no other node takes tasklets" : ask->request.reason);
+                        node_ref_is_none(to) ? "no other node takes tasklets"
+                                             : ask->request.reason);
     }
     g->moved++;
 }
 
 /* Begins the move of one. False: not now. */
 static bool
-start_one(struct node *n, struct ask *ask, struct migration *g, const struct kernel_tasklet_view *view)
+start_one(struct node *n, struct ask *ask, struct migration *g,
+          const struct kernel_tasklet_view *view)
 {
     struct stint_id tasklet = view->id, move;
     char detail[MOVE_DETAIL_SIZE] = "";
@@ -112,14 +118,16 @@ start_one(struct node *n, struct ask *ask, struct migration *g, const struct ker
     }
     if (node_ref_equal(to, n->self)) {
         g->moved++;
-        emit_unbegun(n, ask, tasklet, to, move_outcome_text(MOVE_OUTCOME_COMMITTED), STINT_OK, "it is there");
+        emit_unbegun(n, ask, tasklet, to, move_outcome_text(MOVE_OUTCOME_COMMITTED), STINT_OK,
+                     "it is there");
         return true;
     }
     enum stint_status status = STINT_REFUSED;
     if (node_ref_is_none(to)) {
         text_copy(detail, sizeof detail, "no other node takes tasklets");
     } else {
-        status = mover_start(n, tasklet, to.id, ask->request.reason, ask->request.by, &move, detail, sizeof detail);
+        status = mover_start(n, tasklet, to.id, ask->request.reason, ask->request.by, &move, detail,
+                             sizeof detail);
     }
     if (status == STINT_BUSY || status == STINT_EXISTS) {
         return false;
@@ -180,7 +188,8 @@ admin_move_finished(struct node *n, const struct move_record *record)
     if (record->outcome == MOVE_OUTCOME_COMMITTED) {
         g->moved++;
     } else {
-        note_failure(g, record->tasklet, record->outcome == MOVE_IN_DOUBT ? STINT_IN_DOUBT : record->status,
+        note_failure(g, record->tasklet,
+                     record->outcome == MOVE_IN_DOUBT ? STINT_IN_DOUBT : record->status,
                      record->detail);
     }
     start_some(n, ask);
@@ -206,10 +215,13 @@ migration_expired(struct node *n, struct ask *ask)
     if (g->pending > 0 || unbegun == 0) {
         enum stint_status status = doubt ? STINT_IN_DOUBT : STINT_OUTCOME_UNKNOWN;
         ask_end(n, ask, g->moved > 0 ? STINT_PARTIAL : status,
-                "%u moves go on and %u were not begun in time; look with `stint migration list`", g->pending, unbegun);
+                "%u moves go on and %u were not begun in time; look with `stint migration list`",
+                g->pending, unbegun);
     } else {
         ask_end(n, ask, g->moved > 0 ? STINT_PARTIAL : STINT_BUSY,
-                "%u moves could not be begun in time: too many are under way, or the tasklets are in one", unbegun);
+                "%u moves could not be begun in time: too many are under way, or the tasklets are "
+                "in one",
+                unbegun);
     }
 }
 
@@ -221,7 +233,8 @@ add_id(struct node *n, struct migration *g, struct stint_id id)
 {
     if (g->count == g->capacity) {
         uint32_t capacity = g->capacity == 0 ? 16 : g->capacity * 2;
-        struct stint_id *ids = mem_resize(n->mem, g->ids, g->capacity * sizeof *ids, capacity * sizeof *ids);
+        struct stint_id *ids = mem_resize(n->mem, g->ids, g->capacity * sizeof *ids,
+                                          capacity * sizeof *ids);
         if (ids == NULL) {
             return false;
         }
@@ -240,8 +253,8 @@ select_tasklets(struct node *n, struct ask *ask, struct migration *g)
     struct kernel_tasklet_view view;
     char detail[ADMIN_DETAIL_SIZE];
     uint32_t cursor = 0;
-    if (selector_parse(&selector, ask->request.selector, admin_tasklet_fields, admin_tasklet_field_count, detail,
-                       sizeof detail) != STINT_OK) {
+    if (selector_parse(&selector, ask->request.selector, admin_tasklet_fields,
+                       admin_tasklet_field_count, detail, sizeof detail) != STINT_OK) {
         ask_end_page(n, ask, STINT_INVALID, detail, false, "");
         return false;
     }
@@ -253,8 +266,8 @@ select_tasklets(struct node *n, struct ask *ask, struct migration *g)
         }
         if (g->count == ADMIN_MOVES_MAX) {
             ask->truncated = true;
-            text_format(g->detail, sizeof g->detail, "only the first %u are moved; repeat this for the rest",
-                        ADMIN_MOVES_MAX);
+            text_format(g->detail, sizeof g->detail,
+                        "only the first %u are moved; repeat this for the rest", ADMIN_MOVES_MAX);
             break;
         }
         if (!add_id(n, g, view.id)) {
@@ -278,7 +291,8 @@ admin_migrate(struct node *n, struct ask *ask)
     ask->fini = end_migration;
     ask->expired = migration_expired;
     if (strcmp(ask->request.to, "auto") != 0) {
-        enum stint_status status = admin_find_node(n, ask->request.to, &g->to, detail, sizeof detail);
+        enum stint_status status = admin_find_node(n, ask->request.to, &g->to, detail,
+                                                   sizeof detail);
         if (status != STINT_OK) {
             ask_end_page(n, ask, status, detail, false, "");
             return;
@@ -350,7 +364,8 @@ admin_move_list(struct node *n, struct ask *ask)
     const char *page = ask->request.page;
     rows_init(&rows, n->mem, true);
     bool ok = true;
-    for (uint32_t i = 0; ok && n->moves != NULL && (record = moves_list(n->moves, i)) != NULL; i++) {
+    for (uint32_t i = 0; ok && n->moves != NULL && (record = moves_list(n->moves, i)) != NULL;
+         i++) {
         stint_MoveInfo info;
         char token[ADMIN_PAGE_SIZE];
         if (one && !matches_id(ask->request.target, record->id)) {
@@ -368,8 +383,8 @@ admin_move_list(struct node *n, struct ask *ask)
         record = moves_find(n->moves, rows.list[i].id);
         if (record != NULL) {
             admin_move_info(n, record, &info);
-            ask_item(n, ask, stint_ItemKind_ITEM_MOVE, stint_MoveInfo_fields, &info, span_of(NULL, 0),
-                     rows.list[i].token);
+            ask_item(n, ask, stint_ItemKind_ITEM_MOVE, stint_MoveInfo_fields, &info,
+                     span_of(NULL, 0), rows.list[i].token);
         }
     }
     rows_fini(&rows);
@@ -425,8 +440,12 @@ moves_gathered(struct node *n, struct ask *ask)
     merge_ends(rows);
     if (one && rows->count != 1) {
         bool none = rows->count == 0;
-        ask_end(n, ask, none && ask->failed > 0 ? STINT_UNREACHABLE : none ? STINT_NOT_FOUND : STINT_AMBIGUOUS,
-                none ? "no node remembers a move %s" : "%s is the beginning of several moves' ids; give more of it",
+        ask_end(n, ask,
+                none && ask->failed > 0 ? STINT_UNREACHABLE
+                : none                  ? STINT_NOT_FOUND
+                                        : STINT_AMBIGUOUS,
+                none ? "no node remembers a move %s"
+                     : "%s is the beginning of several moves' ids; give more of it",
                 ask->request.target);
         return;
     }
@@ -446,8 +465,10 @@ void
 admin_move_list_enter(struct node *n, struct ask *ask)
 {
     bool full;
-    if (ask->verb->verb == stint_Verb_VERB_MIGRATION_DESCRIBE && !admin_is_hex(ask->request.target, &full)) {
-        ask_end(n, ask, STINT_INVALID, "`%s` names no move: it takes an id, or the beginning of one, in hex digits",
+    if (ask->verb->verb == stint_Verb_VERB_MIGRATION_DESCRIBE &&
+        !admin_is_hex(ask->request.target, &full)) {
+        ask_end(n, ask, STINT_INVALID,
+                "`%s` names no move: it takes an id, or the beginning of one, in hex digits",
                 ask->request.target);
         return;
     }

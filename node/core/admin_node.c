@@ -39,7 +39,8 @@ admin_keys(struct node *n, struct ask *ask)
 {
     for (uint32_t i = 0; i < n->view->revoked_count; i++) {
         stint_KeyInfo info = { .serial = n->view->revoked[i] };
-        ask_item(n, ask, stint_ItemKind_ITEM_KEY, stint_KeyInfo_fields, &info, span_of(NULL, 0), NULL);
+        ask_item(n, ask, stint_ItemKind_ITEM_KEY, stint_KeyInfo_fields, &info, span_of(NULL, 0),
+                 NULL);
     }
     ask_end(n, ask, STINT_OK, "%s", "");
 }
@@ -110,7 +111,8 @@ modules_of(struct node *n, const struct ask *ask, const struct member *m, char *
 static const char *
 state_of(const struct node *n, const struct member *m)
 {
-    bool suspect = member_is_living(m) && !node_ref_equal(m->ref, n->self) && detector_suspects(&n->detector, m->ref);
+    bool suspect = member_is_living(m) && !node_ref_equal(m->ref, n->self) &&
+                   detector_suspects(&n->detector, m->ref);
     return suspect ? "suspect" : member_state_text(m->state);
 }
 
@@ -125,7 +127,9 @@ emit_node(struct node *n, struct ask *ask, const struct member *m, const struct 
     text_copy(info.state, sizeof info.state, state_of(n, m));
     text_copy(info.endpoint, sizeof info.endpoint, m->endpoint);
     info.incarnation = m->ref.inc;
-    info.load_permille = load != NULL && loads->count > 0 ? load_score(load, loads->list, loads->count) : 0;
+    info.load_permille = load != NULL && loads->count > 0
+                             ? load_score(load, loads->list, loads->count)
+                             : 0;
     load = load != NULL ? load : &none;
     info.tasklets = load->tasklets;
     info.runnable = load->runnable;
@@ -138,7 +142,8 @@ emit_node(struct node *n, struct ask *ask, const struct member *m, const struct 
     text_copy(info.version, sizeof info.version, m->version);
     modules_of(n, ask, m, info.modules, sizeof info.modules);
     info.authority = id_equal(m->ref.id, n->view->authority);
-    ask_item(n, ask, stint_ItemKind_ITEM_NODE, stint_NodeInfo_fields, &info, span_of(NULL, 0), NULL);
+    ask_item(n, ask, stint_ItemKind_ITEM_NODE, stint_NodeInfo_fields, &info, span_of(NULL, 0),
+             NULL);
 }
 
 /* One of which the name is given, dead ones too. */
@@ -163,7 +168,8 @@ list_nodes(struct node *n, struct ask *ask)
     if (ask->request.target[0] != 0) {
         enum stint_status status = STINT_NOT_FOUND;
         char detail[ADMIN_DETAIL_SIZE] = "";
-        const struct member *m = wanted_node(n, ask->request.target, &status, detail, sizeof detail);
+        const struct member *m = wanted_node(n, ask->request.target, &status, detail,
+                                             sizeof detail);
         if (m == NULL) {
             ask_end_page(n, ask, status, detail, false, "");
             return;
@@ -177,7 +183,8 @@ list_nodes(struct node *n, struct ask *ask)
     ask_end_page(n, ask, STINT_OK, "", false, "");
 }
 
-/* The view and the loads answer at once, whoever is down; only nodes with other modules than this one are asked for those. */
+/* The view and the loads answer at once, whoever is down; only nodes with other modules than this
+ * one are asked for those. */
 void
 admin_node_list(struct node *n, struct ask *ask)
 {
@@ -215,7 +222,8 @@ admin_status(struct node *n, struct ask *ask)
         info.in_doubt = moves.in_doubt;
         info.moves_done = moves.out_committed;
     }
-    ask_item(n, ask, stint_ItemKind_ITEM_STATUS, stint_StatusInfo_fields, &info, span_of(NULL, 0), NULL);
+    ask_item(n, ask, stint_ItemKind_ITEM_STATUS, stint_StatusInfo_fields, &info, span_of(NULL, 0),
+             NULL);
     ask_end(n, ask, STINT_OK, "%s", "");
 }
 
@@ -244,7 +252,8 @@ status_gathered(struct node *n, struct ask *ask)
         sum.balancer = strcmp(ask->request.text, "on") == 0; /* the view may not be here yet */
     }
     text_copy(sum.authority, sizeof sum.authority, node_name_of(n, n->view->authority));
-    ask_item(n, ask, stint_ItemKind_ITEM_STATUS, stint_StatusInfo_fields, &sum, span_of(NULL, 0), NULL);
+    ask_item(n, ask, stint_ItemKind_ITEM_STATUS, stint_StatusInfo_fields, &sum, span_of(NULL, 0),
+             NULL);
     ask_end_gathered(n, ask, "");
 }
 
@@ -258,8 +267,8 @@ admin_status_enter(struct node *n, struct ask *ask)
 }
 
 static void
-balancer_switched(struct node *n, struct ask *ask, const struct part *part, enum stint_status status,
-                  const char *detail)
+balancer_switched(struct node *n, struct ask *ask, const struct part *part,
+                  enum stint_status status, const char *detail)
 {
     (void)part;
     if (status != STINT_OK) {
@@ -277,9 +286,11 @@ admin_balancer_enter(struct node *n, struct ask *ask)
     if (text[0] == 0 || strcmp(text, "status") == 0) {
         admin_status_enter(n, ask);
     } else if (strcmp(text, "on") != 0 && strcmp(text, "off") != 0) {
-        ask_end(n, ask, STINT_INVALID, "the balancer can be `on`, `off`, or asked for its `status`, not `%s`", text);
+        ask_end(n, ask, STINT_INVALID,
+                "the balancer can be `on`, `off`, or asked for its `status`, not `%s`", text);
     } else if (authority == NULL) {
-        ask_end(n, ask, STINT_STORE_DOWN, "the node with the store is down; start it again and repeat this");
+        ask_end(n, ask, STINT_STORE_DOWN,
+                "the node with the store is down; start it again and repeat this");
     } else {
         stint_Request request = ask_part_request(n, ask);
         ask->on_part = balancer_switched;
@@ -301,7 +312,8 @@ store_answered(struct node *n, uint64_t token, const stint_StoreReply *reply)
 void
 ask_store_silent(struct node *n, struct ask *ask)
 {
-    ask_end(n, ask, STINT_STORE_DOWN, "the store (node %s) does not answer; `%s` waits for it, all other work goes on",
+    ask_end(n, ask, STINT_STORE_DOWN,
+            "the store (node %s) does not answer; `%s` waits for it, all other work goes on",
             node_name_of(n, n->view->authority), ask->verb->name);
 }
 
@@ -318,18 +330,21 @@ admin_store_change(struct node *n, struct ask *ask)
         request.op = stint_StoreOp_STORE_REVOKE;
         request.serial = ask->request.serial;
         if (request.serial == 0) {
-            ask_end(n, ask, STINT_INVALID, "no certificate has the serial 0; `stint keys list` shows serials");
+            ask_end(n, ask, STINT_INVALID,
+                    "no certificate has the serial 0; `stint keys list` shows serials");
             return;
         }
         if (view_is_revoked(n->view, request.serial)) {
-            ask_end(n, ask, STINT_EXISTS, "certificate %llu was revoked before", (unsigned long long)request.serial);
+            ask_end(n, ask, STINT_EXISTS, "certificate %llu was revoked before",
+                    (unsigned long long)request.serial);
             return;
         }
     } else {
         request.op = stint_StoreOp_STORE_BALANCER;
         request.off = strcmp(ask->request.text, "off") == 0;
     }
-    node_log(n, NODE_LOG_INFO, "%s by %s: %s", ask->verb->name, ask->request.by, ask->request.reason);
+    node_log(n, NODE_LOG_INFO, "%s by %s: %s", ask->verb->name, ask->request.by,
+             ask->request.reason);
     control_store(n, &request, ask_left_ms(n, ask), store_answered, ask->serial);
 }
 
@@ -356,13 +371,15 @@ admin_cordon(struct node *n, struct ask *ask)
 {
     stint_MemberState state;
     bool cordon = ask->verb->verb == stint_Verb_VERB_NODE_CORDON;
-    stint_MemberState wanted = cordon ? stint_MemberState_MEMBER_CORDONED : stint_MemberState_MEMBER_ACTIVE;
+    stint_MemberState wanted = cordon ? stint_MemberState_MEMBER_CORDONED
+                                      : stint_MemberState_MEMBER_ACTIVE;
     if (own_state(n, &state) != STINT_OK || n->stop_requested || n->phase != PHASE_MEMBER) {
         ask_end(n, ask, STINT_REFUSED, "node %s is being stopped", n->name);
         return;
     }
     if (cordon && state == stint_MemberState_MEMBER_DRAINING) {
-        ask_end(n, ask, STINT_REFUSED, "node %s is draining, which is more than cordoned; uncordon it to stop that",
+        ask_end(n, ask, STINT_REFUSED,
+                "node %s is draining, which is more than cordoned; uncordon it to stop that",
                 n->name);
         return;
     }
@@ -373,7 +390,8 @@ admin_cordon(struct node *n, struct ask *ask)
         ask_end(n, ask, STINT_OK, "node %s is %s already", n->name, member_state_text(state));
         return;
     }
-    node_log(n, NODE_LOG_INFO, "%s by %s: %s", ask->verb->name, ask->request.by, ask->request.reason);
+    node_log(n, NODE_LOG_INFO, "%s by %s: %s", ask->verb->name, ask->request.by,
+             ask->request.reason);
     ask->expired = ask_store_silent;
     control_set_state(n, wanted, store_answered, ask->serial);
 }
@@ -389,7 +407,8 @@ admin_stop(struct node *n, struct ask *ask)
         m->stop_drains = ask->request.leave;
     }
     node_log(n, NODE_LOG_INFO, "stopped by %s: %s", ask->request.by, ask->request.reason);
-    ask_end(n, ask, STINT_OK, "node %s %s", n->name, ask->request.leave ? "drains, then stops" : "stops");
+    ask_end(n, ask, STINT_OK, "node %s %s", n->name,
+            ask->request.leave ? "drains, then stops" : "stops");
 }
 
 void

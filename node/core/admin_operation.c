@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Send and receive for clients (protocol C, tasklet side). A client is a participant like a tasklet: its operations on a channel are
- * numbered, it offers them through whichever node it is connected to, and a retry with the same number is the same
- * operation. The node remembers for each (participant, channel) that its clients use what is outstanding, and ends the relation (FIN)
- * when the connection is given up.
+ * Send and receive for clients (protocol C, tasklet side). A client is a participant like a
+ * tasklet: its operations on a channel are numbered, it offers them through whichever node it is
+ * connected to, and a retry with the same number is the same operation. The node remembers for each
+ * (participant, channel) that its clients use what is outstanding, and ends the relation (FIN) when
+ * the connection is given up.
  *
  *   FINDING --type known--> OFFERED --DONE--> answered
- *                              |--deadline--> CANCELLING --CANCELLED--> timed out: nothing has happened
+ *                              |--deadline--> CANCELLING --CANCELLED--> timed out: nothing has
+ * happened
  *                                                 |--DONE--> answered after all
  *                                                 `--nothing--> outcome unknown
  */
@@ -94,7 +96,7 @@ free_if_given_up(struct node *n, struct dealing *d)
 static void
 drop_idle(struct node *n)
 {
-    LIST_EACH (link, &n->admin->links_order) {
+    LIST_EACH(link, &n->admin->links_order) {
         struct dealing *d = STINT_CONTAINER_OF(link, struct dealing, link);
         if (list_is_empty(&d->operations)) {
             send_fin(n, d);
@@ -135,14 +137,14 @@ need_dealing(struct node *n, struct stint_id participant, struct stint_id cid)
 void
 operation_fini(struct node *n)
 {
-    LIST_EACH (link, &n->admin->links_order) {
+    LIST_EACH(link, &n->admin->links_order) {
         free_dealing(n, STINT_CONTAINER_OF(link, struct dealing, link));
     }
 }
 
 /*
- * A participant's id on the wire: bound to the certificate, so that nobody operates as another client, or as a tasklet, by
- * knowing its id. The same through every node.
+ * A participant's id on the wire: bound to the certificate, so that nobody operates as another
+ * client, or as a tasklet, by knowing its id. The same through every node.
  */
 static struct stint_id
 participant_of(const struct ask *ask)
@@ -193,11 +195,12 @@ cancel(struct node *n, struct operation *o)
     offer(n, o, true);
 }
 
-/* The first operation after `after` that is offered (and not being cancelled, if so wanted), or NULL. */
+/* The first operation after `after` that is offered (and not being cancelled, if so wanted), or
+ * NULL. */
 static struct operation *
 next_operation(struct dealing *d, uint64_t after, bool uncancelled)
 {
-    LIST_EACH (link, &d->operations) {
+    LIST_EACH(link, &d->operations) {
         struct operation *o = STINT_CONTAINER_OF(link, struct operation, link);
         if (o->number > after && o->offered && !(uncancelled && o->cancelling)) {
             return o;
@@ -206,13 +209,15 @@ next_operation(struct dealing *d, uint64_t after, bool uncancelled)
     return NULL;
 }
 
-/* An offer may turn out to be in vain at once, which ends what was offered: so all is looked up again each time. */
+/* An offer may turn out to be in vain at once, which ends what was offered: so all is looked up
+ * again each time. */
 static void
 offer_all(struct node *n, struct stint_id participant, struct stint_id cid, uint64_t after)
 {
     struct dealing *d;
     struct operation *o;
-    while ((d = find_dealing(n, participant, cid)) != NULL && (o = next_operation(d, after, false)) != NULL) {
+    while ((d = find_dealing(n, participant, cid)) != NULL &&
+           (o = next_operation(d, after, false)) != NULL) {
         after = o->number;
         offer(n, o, o->cancelling);
     }
@@ -224,7 +229,8 @@ cancel_all(struct node *n, struct stint_id participant, struct stint_id cid)
     struct dealing *d;
     struct operation *o;
     uint64_t after = 0;
-    while ((d = find_dealing(n, participant, cid)) != NULL && (o = next_operation(d, after, true)) != NULL) {
+    while ((d = find_dealing(n, participant, cid)) != NULL &&
+           (o = next_operation(d, after, true)) != NULL) {
         after = o->number;
         cancel(n, o);
     }
@@ -250,22 +256,25 @@ operation_expired(struct node *n, struct ask *ask)
 {
     struct operation *o = ask->state;
     if (!o->offered) {
-        ask_end(n, ask, STINT_TIMED_OUT, "channel %s could not be reached in time; nothing has happened",
+        ask_end(n, ask, STINT_TIMED_OUT,
+                "channel %s could not be reached in time; nothing has happened",
                 ask->request.target);
     } else if (!o->cancelling) {
         ask->expired = operation_expired;
         cancel(n, o);
     } else {
-        ask_end(n, ask, STINT_OUTCOME_UNKNOWN, "the host of channel %s does not answer", ask->request.target);
+        ask_end(n, ask, STINT_OUTCOME_UNKNOWN, "the host of channel %s does not answer",
+                ask->request.target);
     }
 }
 
-/* Puts an operation into its place; one of the same number is a try of it over a connection that is gone. */
+/* Puts an operation into its place; one of the same number is a try of it over a connection that is
+ * gone. */
 static void
 enter_dealing(struct node *n, struct operation *o, struct dealing *d)
 {
     struct list *place = &d->operations;
-    LIST_EACH (link, &d->operations) {
+    LIST_EACH(link, &d->operations) {
         struct operation *other = STINT_CONTAINER_OF(link, struct operation, link);
         if (other->number == o->number) {
             other->ask->gone = true;
@@ -294,8 +303,8 @@ begin_offering(struct node *n, struct ask *ask)
         return;
     }
     if (o->op == KERNEL_SEND && wanted[0] != 0 && strcmp(wanted, o->dealing->type) != 0) {
-        ask_end(n, ask, STINT_TYPE_MISMATCH, "channel %s takes %s, not %s", ask->request.target, o->dealing->type,
-                wanted);
+        ask_end(n, ask, STINT_TYPE_MISMATCH, "channel %s takes %s, not %s", ask->request.target,
+                o->dealing->type, wanted);
         return;
     }
     offer(n, o, false);
@@ -318,12 +327,14 @@ type_item(struct node *n, struct ask *ask, const struct part *part, const struct
 }
 
 static void
-type_end(struct node *n, struct ask *ask, const struct part *part, enum stint_status status, const char *detail)
+type_end(struct node *n, struct ask *ask, const struct part *part, enum stint_status status,
+         const char *detail)
 {
     const struct operation *o = ask->state;
     if (status == STINT_OK && o->dealing->typed) {
         begin_offering(n, ask);
-    } else if (status == STINT_NOT_HERE || (status == STINT_UNREACHABLE && !view_has(n->view, part->node))) {
+    } else if (status == STINT_NOT_HERE ||
+               (status == STINT_UNREACHABLE && !view_has(n->view, part->node))) {
         ask_find_again(n, ask);
     } else {
         ask_end_page(n, ask, status == STINT_OK ? STINT_BAD_FRAME : status, detail, false, "");
@@ -359,7 +370,8 @@ channel_found(struct node *n, struct ask *ask, struct stint_id cid, struct node_
     }
     struct dealing *d = need_dealing(n, participant_of(ask), cid);
     if (d == NULL) {
-        ask_end(n, ask, STINT_LIMIT, "too many clients use channels through node %s; try another node", n->name);
+        ask_end(n, ask, STINT_LIMIT,
+                "too many clients use channels through node %s; try another node", n->name);
         return;
     }
     enter_dealing(n, o, d);
@@ -377,7 +389,8 @@ admin_operation_enter(struct node *n, struct ask *ask)
     bool send = ask->verb->verb == stint_Verb_VERB_CHANNEL_SEND;
     bool given = r->participant.size == sizeof(struct stint_id);
     if (ask->body_size > LIMIT_MESSAGE) {
-        ask_end(n, ask, STINT_LIMIT, "a value has at most %d bytes, not %zu", LIMIT_MESSAGE, ask->body_size);
+        ask_end(n, ask, STINT_LIMIT, "a value has at most %d bytes, not %zu", LIMIT_MESSAGE,
+                ask->body_size);
         return;
     }
     if ((given && r->number == 0) || (!given && r->id.size != sizeof(struct stint_id))) {
@@ -403,7 +416,7 @@ admin_operation_enter(struct node *n, struct ask *ask)
 static struct operation *
 find_operation(struct dealing *d, uint64_t number)
 {
-    LIST_EACH (link, &d->operations) {
+    LIST_EACH(link, &d->operations) {
         struct operation *o = STINT_CONTAINER_OF(link, struct operation, link);
         if (o->number == number) {
             return o;
@@ -420,7 +433,8 @@ say_cancelled(struct node *n, struct operation *o)
     ask_end(n, o->ask, STINT_TIMED_OUT,
             send ? "nobody took the value from channel %s in time, and nobody will; %s"
                  : "nothing came from channel %s in time, and nothing is lost; %s",
-            target, o->cancelling ? "try again" : "an earlier connection of this client gave it up");
+            target,
+            o->cancelling ? "try again" : "an earlier connection of this client gave it up");
 }
 
 bool
@@ -444,7 +458,8 @@ admin_operation_done(struct node *n, const struct kernel_done *done)
             stint_ValueInfo info = stint_ValueInfo_init_zero;
             ADMIN_PUT_ID(info.channel, d->cid);
             text_copy(info.type, sizeof info.type, d->type);
-            ask_item(n, ask, stint_ItemKind_ITEM_VALUE, stint_ValueInfo_fields, &info, done->value, NULL);
+            ask_item(n, ask, stint_ItemKind_ITEM_VALUE, stint_ValueInfo_fields, &info, done->value,
+                     NULL);
         }
         ask_end_page(n, ask, STINT_OK, "", false, "");
         break;
@@ -455,23 +470,27 @@ admin_operation_done(struct node *n, const struct kernel_done *done)
         ask_end(n, ask, STINT_INVALID, "the value is no %s", d->type);
         break;
     default:
-        ask_end(n, ask, done->status, "cannot %s channel %s: %s", o->op == KERNEL_SEND ? "send to" : "receive from",
-                target, stint_strerror(done->status));
+        ask_end(n, ask, done->status, "cannot %s channel %s: %s",
+                o->op == KERNEL_SEND ? "send to" : "receive from", target,
+                stint_strerror(done->status));
         break;
     }
     return true;
 }
 
 bool
-admin_operation_refused(struct node *n, struct stint_id participant, struct stint_id cid, uint64_t last)
+admin_operation_refused(struct node *n, struct stint_id participant, struct stint_id cid,
+                        uint64_t last)
 {
     struct dealing *d = find_dealing(n, participant, cid);
     if (d == NULL) {
         return false;
     }
     for (;;) { /* ending one may be the end of the dealing */
-        struct list *first = find_dealing(n, participant, cid) == d ? list_first(&d->operations) : NULL;
-        struct operation *o = first != NULL ? STINT_CONTAINER_OF(first, struct operation, link) : NULL;
+        struct list *first = find_dealing(n, participant, cid) == d ? list_first(&d->operations)
+                                                                    : NULL;
+        struct operation *o = first != NULL ? STINT_CONTAINER_OF(first, struct operation, link)
+                                            : NULL;
         if (o == NULL) {
             return true;
         }
@@ -479,7 +498,8 @@ admin_operation_refused(struct node *n, struct stint_id participant, struct stin
             break;
         }
         ask_end(n, o->ask, STINT_OUTCOME_UNKNOWN,
-                "a later operation of this client on channel %s is done, so the outcome of this one is no longer known",
+                "a later operation of this client on channel %s is done, so the outcome of this "
+                "one is no longer known",
                 o->ask->request.target);
     }
     offer_all(n, participant, cid, last);
@@ -495,8 +515,10 @@ admin_operation_lost(struct node *n, struct stint_id participant, struct stint_i
     }
     d->typed = false; /* should it be found again, it is looked at again */
     while (find_dealing(n, participant, cid) == d && !list_is_empty(&d->operations)) {
-        struct operation *o = STINT_CONTAINER_OF(list_first(&d->operations), struct operation, link);
-        ask_end(n, o->ask, STINT_CHANNEL_LOST, "there is no channel %s any more: it was closed, or lost with its host",
+        struct operation *o = STINT_CONTAINER_OF(list_first(&d->operations), struct operation,
+                                                 link);
+        ask_end(n, o->ask, STINT_CHANNEL_LOST,
+                "there is no channel %s any more: it was closed, or lost with its host",
                 o->ask->request.target);
     }
     return true;
@@ -507,7 +529,7 @@ admin_operation_lost(struct node *n, struct stint_id participant, struct stint_i
 void
 admin_reoffer(struct node *n, struct stint_id participant)
 {
-    LIST_EACH (link, &n->admin->links_order) {
+    LIST_EACH(link, &n->admin->links_order) {
         struct dealing *d = STINT_CONTAINER_OF(link, struct dealing, link);
         if (id_equal(d->participant, participant) || id_equal(d->cid, participant)) {
             offer_all(n, d->participant, d->cid, 0);
@@ -518,7 +540,7 @@ admin_reoffer(struct node *n, struct stint_id participant)
 void
 admin_reoffer_all(struct node *n)
 {
-    LIST_EACH (link, &n->admin->links_order) {
+    LIST_EACH(link, &n->admin->links_order) {
         struct dealing *d = STINT_CONTAINER_OF(link, struct dealing, link);
         offer_all(n, d->participant, d->cid, 0);
     }
@@ -527,11 +549,12 @@ admin_reoffer_all(struct node *n)
 void
 operation_conn_closed(struct node *n, uint64_t conn)
 {
-    LIST_EACH (link, &n->admin->links_order) {
+    LIST_EACH(link, &n->admin->links_order) {
         struct dealing *d = STINT_CONTAINER_OF(link, struct dealing, link);
         if (d->conn == conn) {
             d->conn = 0;
-            cancel_all(n, d->participant, d->cid); /* nobody is there any more to take what they would bring */
+            cancel_all(n, d->participant,
+                       d->cid); /* nobody is there any more to take what they would bring */
         }
     }
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Parts: what an entry asks of executors. One executor whose answer is relayed, or all of them, whose items are gathered. */
+/* Parts: what an entry asks of executors. One executor whose answer is relayed, or all of them,
+ * whose items are gathered. */
 #include <string.h>
 
 #include "base/ids.h"
@@ -33,7 +34,7 @@ free_part(struct node *n, struct ask *ask, struct part *part)
 void
 part_drop_all(struct node *n, struct ask *ask)
 {
-    LIST_EACH (link, &ask->parts) {
+    LIST_EACH(link, &ask->parts) {
         free_part(n, ask, STINT_CONTAINER_OF(link, struct part, link));
     }
 }
@@ -42,7 +43,8 @@ static struct part *
 new_part(struct node *n, struct ask *ask, struct node_ref to, bool plain)
 {
     struct admin *m = n->admin;
-    struct part *part = table_count(&m->parts) < ADMIN_PARTS_MAX ? mem_zalloc(n->mem, sizeof *part) : NULL;
+    struct part *part = table_count(&m->parts) < ADMIN_PARTS_MAX ? mem_zalloc(n->mem, sizeof *part)
+                                                                 : NULL;
     if (part == NULL) {
         return NULL;
     }
@@ -84,7 +86,8 @@ part_send(struct node *n, struct ask *ask, struct node_ref to, const stint_Reque
 /* ---- receiving ---- */
 
 static void
-part_ended(struct node *n, struct ask *ask, struct part *part, enum stint_status status, const char *detail)
+part_ended(struct node *n, struct ask *ask, struct part *part, enum stint_status status,
+           const char *detail)
 {
     struct part copy = *part;
     free_part(n, ask, part);
@@ -137,7 +140,7 @@ void
 part_view(struct node *n, const struct view *next)
 {
     struct admin *m = n->admin;
-    LIST_EACH (link, &m->parts_order) {
+    LIST_EACH(link, &m->parts_order) {
         struct part *part = STINT_CONTAINER_OF(link, struct part, all);
         if (!view_has(next, part->node)) {
             part->doomed = true; /* ending one may free others: marked first */
@@ -146,10 +149,11 @@ part_view(struct node *n, const struct view *next)
     bool any = true;
     while (any) {
         any = false;
-        LIST_EACH (link, &m->parts_order) {
+        LIST_EACH(link, &m->parts_order) {
             struct part *part = STINT_CONTAINER_OF(link, struct part, all);
             if (part->doomed) {
-                part_ended(n, ask_find(n, part->ask), part, STINT_UNREACHABLE, "it went down meanwhile");
+                part_ended(n, ask_find(n, part->ask), part, STINT_UNREACHABLE,
+                           "it went down meanwhile");
                 any = true;
                 break;
             }
@@ -160,21 +164,24 @@ part_view(struct node *n, const struct view *next)
 /* ---- one executor ---- */
 
 static void
-relay_item(struct node *n, struct ask *ask, const struct part *part, const struct admin_reply *reply)
+relay_item(struct node *n, struct ask *ask, const struct part *part,
+           const struct admin_reply *reply)
 {
     (void)part;
     ask_relay_item(n, ask, reply, NULL);
 }
 
 static void
-relay_end(struct node *n, struct ask *ask, const struct part *part, enum stint_status status, const char *detail)
+relay_end(struct node *n, struct ask *ask, const struct part *part, enum stint_status status,
+          const char *detail)
 {
     bool placed = ask->verb->scope == SCOPE_TASKLET || ask->verb->scope == SCOPE_CHANNEL;
     if (placed && ask->sent == 0 && status == STINT_NOT_HERE) {
         ask_find_again(n, ask);
     } else if (status == STINT_UNREACHABLE && !view_has(n->view, part->node)) {
         ask_end(n, ask, ask->verb->changes ? STINT_OUTCOME_UNKNOWN : STINT_UNREACHABLE,
-                "node %s went down while it was doing `%s`", node_name_of(n, part->node.id), ask->verb->name);
+                "node %s went down while it was doing `%s`", node_name_of(n, part->node.id),
+                ask->verb->name);
     } else {
         ask_end_page(n, ask, status, detail, ask->truncated, "");
     }
@@ -210,7 +217,8 @@ ask_forward(struct node *n, struct ask *ask, struct node_ref where)
 /* ---- all of them ---- */
 
 static void
-note_failure(struct node *n, struct ask *ask, struct node_ref node, enum stint_status status, const char *detail)
+note_failure(struct node *n, struct ask *ask, struct node_ref node, enum stint_status status,
+             const char *detail)
 {
     (void)n;
     ask->failed++;
@@ -219,8 +227,9 @@ note_failure(struct node *n, struct ask *ask, struct node_ref node, enum stint_s
     }
     size_t at = strlen(ask->detail);
     if (at + 1 < sizeof ask->detail) {
-        (void)text_format(ask->detail + at, sizeof ask->detail - at, "%snode %s: %s", at == 0 ? "" : "; ",
-                          node_name_of(n, node.id), detail[0] != 0 ? detail : stint_strerror(status));
+        (void)text_format(ask->detail + at, sizeof ask->detail - at, "%snode %s: %s",
+                          at == 0 ? "" : "; ", node_name_of(n, node.id),
+                          detail[0] != 0 ? detail : stint_strerror(status));
     }
 }
 
@@ -246,7 +255,8 @@ emit_rows(struct node *n, struct ask *ask)
         const struct row *row = &rows->list[i];
         struct admin_reply reply = { .head = row->head,
                                      .item = span_of(row->bytes, row->item_size),
-                                     .payload = span_of(row->bytes + row->item_size, row->size - row->item_size) };
+                                     .payload = span_of(row->bytes + row->item_size,
+                                                        row->size - row->item_size) };
         ask_relay_item(n, ask, &reply, NULL);
     }
     if (ask->truncated && rows->count > 0) {
@@ -266,7 +276,8 @@ finish_gathering(struct node *n, struct ask *ask)
 }
 
 static void
-gather_item(struct node *n, struct ask *ask, const struct part *part, const struct admin_reply *reply)
+gather_item(struct node *n, struct ask *ask, const struct part *part,
+            const struct admin_reply *reply)
 {
     struct rows *rows = ask->rows;
     char token[ADMIN_PAGE_SIZE];
@@ -275,7 +286,8 @@ gather_item(struct node *n, struct ask *ask, const struct part *part, const stru
         rows_place_token(token, part->node.inc, rows->count);
     }
     if (!rows_add(rows, token, STINT_ID_NONE, reply)) {
-        ask_end(n, ask, STINT_NO_MEMORY, "out of memory on node %s; ask for fewer with --limit", n->name);
+        ask_end(n, ask, STINT_NO_MEMORY, "out of memory on node %s; ask for fewer with --limit",
+                n->name);
         return;
     }
     if (ask->rows_keep != 0 && rows->count >= 2 * ask->rows_keep + 64) {
@@ -284,7 +296,8 @@ gather_item(struct node *n, struct ask *ask, const struct part *part, const stru
 }
 
 static void
-gather_end(struct node *n, struct ask *ask, const struct part *part, enum stint_status status, const char *detail)
+gather_end(struct node *n, struct ask *ask, const struct part *part, enum stint_status status,
+           const char *detail)
 {
     if (status == STINT_OK) {
         ask->answered++;
@@ -299,7 +312,7 @@ gather_end(struct node *n, struct ask *ask, const struct part *part, enum stint_
 static void
 gather_expired(struct node *n, struct ask *ask)
 {
-    LIST_EACH (link, &ask->parts) {
+    LIST_EACH(link, &ask->parts) {
         struct part *part = STINT_CONTAINER_OF(link, struct part, link);
         note_failure(n, ask, part->node, STINT_UNREACHABLE, "did not answer in time");
     }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where something new is to be. A request that names no node is done by the one it comes to first; a retry may come to another. So
- * that it takes effect once all the same, the home of the request's id (as of any id) keeps for a while which node does it:
- * the entry proposes itself, and is told who was first. Should the home fail, the entry goes ahead.
+ * Where something new is to be. A request that names no node is done by the one it comes to first;
+ * a retry may come to another. So that it takes effect once all the same, the home of the request's
+ * id (as of any id) keeps for a while which node does it: the entry proposes itself, and is told
+ * who was first. Should the home fail, the entry goes ahead.
  */
 #include <string.h>
 
@@ -34,7 +35,7 @@ free_placement(struct node *n, struct placement *p)
 void
 place_tick(struct node *n)
 {
-    LIST_EACH (link, &n->admin->placements_order) {
+    LIST_EACH(link, &n->admin->placements_order) {
         struct placement *p = STINT_CONTAINER_OF(link, struct placement, link);
         if (p->expires > n->now_ns) {
             break;
@@ -46,12 +47,13 @@ place_tick(struct node *n)
 void
 place_fini(struct node *n)
 {
-    LIST_EACH (link, &n->admin->placements_order) {
+    LIST_EACH(link, &n->admin->placements_order) {
         free_placement(n, STINT_CONTAINER_OF(link, struct placement, link));
     }
 }
 
-/* Who does it: whoever was named first and is still there. Without memory for it: the one that is proposed. */
+/* Who does it: whoever was named first and is still there. Without memory for it: the one that is
+ * proposed. */
 static struct node_ref
 first_of(struct node *n, struct stint_id request, struct node_ref proposed)
 {
@@ -63,7 +65,8 @@ first_of(struct node *n, struct stint_id request, struct node_ref proposed)
     if (p != NULL) {
         free_placement(n, p);
     } else if (table_count(&m->placements) >= PLACEMENTS_MAX) {
-        free_placement(n, STINT_CONTAINER_OF(list_first(&m->placements_order), struct placement, link));
+        free_placement(
+            n, STINT_CONTAINER_OF(list_first(&m->placements_order), struct placement, link));
     }
     p = mem_zalloc(n->mem, sizeof *p);
     if (p == NULL) {
@@ -80,7 +83,8 @@ first_of(struct node *n, struct stint_id request, struct node_ref proposed)
     return proposed;
 }
 
-/* At the home: `dry_run` of a request that makes something asks who does it; `to` is who is proposed. */
+/* At the home: `dry_run` of a request that makes something asks who does it; `to` is who is
+ * proposed. */
 void
 place_register(struct node *n, struct ask *ask)
 {
@@ -92,7 +96,8 @@ place_register(struct node *n, struct ask *ask)
     }
     struct node_ref first = first_of(n, codec_id(ask->request.id.bytes), proposed->ref);
     text_copy(info.node, sizeof info.node, node_name_of(n, first.id));
-    ask_item(n, ask, stint_ItemKind_ITEM_SPAWN, stint_SpawnInfo_fields, &info, span_of(NULL, 0), NULL);
+    ask_item(n, ask, stint_ItemKind_ITEM_SPAWN, stint_SpawnInfo_fields, &info, span_of(NULL, 0),
+             NULL);
     ask_end_page(n, ask, STINT_OK, "", false, "");
 }
 
@@ -135,7 +140,8 @@ home_item(struct node *n, struct ask *ask, const struct part *part, const struct
 }
 
 static void
-home_end(struct node *n, struct ask *ask, const struct part *part, enum stint_status status, const char *detail)
+home_end(struct node *n, struct ask *ask, const struct part *part, enum stint_status status,
+         const char *detail)
 {
     (void)part;
     (void)status;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Retries. What an executor answered to a request that changes something is kept for a minute under the request's id; a
- * retry gets the same answer, and one of a request that is still being done is attached to it. An answer that is too large to be
- * kept leaves its status.
+ * Retries. What an executor answered to a request that changes something is kept for a minute under
+ * the request's id; a retry gets the same answer, and one of a request that is still being done is
+ * attached to it. An answer that is too large to be kept leaves its status.
  */
 #include <string.h>
 
@@ -14,7 +14,7 @@
 #include "core/codec.h"
 
 struct answer {
-    struct list link; /* of admin.answers_order: in order of their ends, those that are running last */
+    struct list link; /* of answers_order: by their ends, those that are running last */
     struct stint_id id;
     stint_Verb verb;
     uint32_t role;
@@ -75,7 +75,7 @@ free_answer(struct node *n, struct answer *answer)
 void
 retry_fini(struct node *n)
 {
-    LIST_EACH (link, &n->admin->answers_order) {
+    LIST_EACH(link, &n->admin->answers_order) {
         free_answer(n, STINT_CONTAINER_OF(link, struct answer, link));
     }
 }
@@ -86,8 +86,8 @@ make_room(struct node *n)
 {
     struct admin *m = n->admin;
     struct list *first = list_first(&m->answers_order);
-    while (first != NULL &&
-           (table_count(&m->answers) >= ADMIN_ANSWERS_MAX || m->answer_bytes > ADMIN_ANSWERS_BYTES)) {
+    while (first != NULL && (table_count(&m->answers) >= ADMIN_ANSWERS_MAX ||
+                             m->answer_bytes > ADMIN_ANSWERS_BYTES)) {
         struct answer *oldest = STINT_CONTAINER_OF(first, struct answer, link);
         if (oldest->ask != 0) {
             break;
@@ -215,15 +215,18 @@ retry_attach(struct node *n, const struct arrival *a, const stint_Request *reque
     if (answer == NULL) {
         return false;
     }
-    if (answer->verb != request->verb || answer->role != request->role || strcmp(answer->by, request->by) != 0) {
+    if (answer->verb != request->verb || answer->role != request->role ||
+        strcmp(answer->by, request->by) != 0) {
         say(n, a, STINT_CONFLICT, "this request id was used for another request");
         return true;
     }
     if (answer->too_large) {
         if (answer->ask == 0) {
-            say(n, a, STINT_OUTCOME_UNKNOWN, "this was done before; its answer was too large to be kept");
+            say(n, a, STINT_OUTCOME_UNKNOWN,
+                "this was done before; its answer was too large to be kept");
         } else {
-            say(n, a, STINT_BUSY, "this is being done already; its answer is too large to be given again");
+            say(n, a, STINT_BUSY,
+                "this is being done already; its answer is too large to be given again");
         }
         return true;
     }
@@ -241,7 +244,7 @@ retry_attach(struct node *n, const struct arrival *a, const stint_Request *reque
 void
 retry_tick(struct node *n)
 {
-    LIST_EACH (link, &n->admin->answers_order) {
+    LIST_EACH(link, &n->admin->answers_order) {
         struct answer *answer = STINT_CONTAINER_OF(link, struct answer, link);
         if (answer->expires > n->now_ns) {
             break;
@@ -254,5 +257,6 @@ uint64_t
 retry_deadline(const struct node *n)
 {
     const struct list *first = list_first(&n->admin->answers_order);
-    return first == NULL ? UINT64_MAX : STINT_CONTAINER_OF(first, const struct answer, link)->expires;
+    return first == NULL ? UINT64_MAX
+                         : STINT_CONTAINER_OF(first, const struct answer, link)->expires;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Items in order. Each carries a token, a text of which byte order is the order of the list; the token of the last item shown is the
- * page token by which the list goes on. Two kinds: `n`, node and place there (the nodes' own order), and `s`, sort key padded
- * to a fixed width and id.
+ * Items in order. Each carries a token, a text of which byte order is the order of the list; the
+ * token of the last item shown is the page token by which the list goes on. Two kinds: `n`, node
+ * and place there (the nodes' own order), and `s`, sort key padded to a fixed width and id.
  */
 #include <string.h>
 
@@ -45,8 +45,8 @@ rows_add(struct rows *r, const char *token, struct stint_id id, const struct adm
 {
     if (r->count == r->capacity) {
         uint32_t capacity = r->capacity == 0 ? 64 : r->capacity * 2;
-        struct row *list =
-            mem_resize(r->mem, r->list, r->capacity * sizeof *list, capacity * sizeof *list);
+        struct row *list = mem_resize(r->mem, r->list, r->capacity * sizeof *list,
+                                      capacity * sizeof *list);
         if (list == NULL) {
             return false;
         }
@@ -148,7 +148,8 @@ void
 rows_text_token(char token[ADMIN_PAGE_SIZE], const char *key, struct stint_id id)
 {
     char hex[STINT_ID_TEXT_SIZE];
-    text_format(token, ADMIN_PAGE_SIZE, "s%-*.*s%s", KEY_WIDTH, KEY_WIDTH, key, stint_id_text(id, hex));
+    text_format(token, ADMIN_PAGE_SIZE, "s%-*.*s%s", KEY_WIDTH, KEY_WIDTH, key,
+                stint_id_text(id, hex));
 }
 
 void

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Selectors: `code=Counter and node=n1 and state!=paused and moves<3`. Terms over documented fields, joined by `and`;
- * a value with spaces stands in quotes. Evaluated by each node over what it has.
+ * Selectors: `code=Counter and node=n1 and state!=paused and moves<3`. Terms over documented
+ * fields, joined by `and`; a value with spaces stands in quotes. Evaluated by each node over what
+ * it has.
  */
 #include <string.h>
 
@@ -11,7 +12,8 @@
 static bool
 is_word(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '.';
 }
 
 static const char *
@@ -24,12 +26,14 @@ skip_spaces(const char *at)
 }
 
 int
-selector_field_find(const struct selector_field *fields, uint32_t field_count, const char *name, size_t length)
+selector_field_find(const struct selector_field *fields, uint32_t field_count, const char *name,
+                    size_t length)
 {
     for (uint32_t i = 0; i < field_count; i++) {
         size_t known = strlen(fields[i].name);
         bool family = known > 0 && fields[i].name[known - 1] == '.'; /* "tag.": whatever follows */
-        if ((family ? length > known : length == known) && strncmp(fields[i].name, name, known) == 0) {
+        if ((family ? length > known : length == known) &&
+            strncmp(fields[i].name, name, known) == 0) {
             return (int)i;
         }
     }
@@ -37,9 +41,11 @@ selector_field_find(const struct selector_field *fields, uint32_t field_count, c
 }
 
 static void
-say_unknown(const struct selector *s, uint32_t count, const char *name, size_t length, char *error, size_t error_size)
+say_unknown(const struct selector *s, uint32_t count, const char *name, size_t length, char *error,
+            size_t error_size)
 {
-    size_t at = text_format(error, error_size, "selector: there is no field `%.*s`; there are", (int)length, name);
+    size_t at = text_format(error, error_size, "selector: there is no field `%.*s`; there are",
+                            (int)length, name);
     for (uint32_t i = 0; i < count && at + 1 < error_size; i++) {
         at += text_format(error + at, error_size - at, " %s", s->fields[i].name);
     }
@@ -103,17 +109,20 @@ parse_term(struct selector *s, const char *at, uint32_t field_count, char *error
     term->field = (uint32_t)field;
     at = parse_op(skip_spaces(at), &term->op);
     if (at == NULL) {
-        text_format(error, error_size, "selector: one of = != < <= > >= is expected after `%.*s`", (int)length, name);
+        text_format(error, error_size, "selector: one of = != < <= > >= is expected after `%.*s`",
+                    (int)length, name);
         return NULL;
     }
     at = parse_value(skip_spaces(at), term->text, sizeof term->text);
     if (at == NULL) {
-        text_format(error, error_size, "selector: a value is expected for `%.*s`", (int)length, name);
+        text_format(error, error_size, "selector: a value is expected for `%.*s`", (int)length,
+                    name);
         return NULL;
     }
     const struct selector_field *f = &s->fields[field];
     if (f->number && !text_parse_u64(term->text, &term->number)) {
-        text_format(error, error_size, "selector: `%s` is a number, not `%.40s`", f->name, term->text);
+        text_format(error, error_size, "selector: `%s` is a number, not `%.40s`", f->name,
+                    term->text);
         return NULL;
     }
     if (!f->number && term->op != SELECTOR_EQ && term->op != SELECTOR_NE) {
@@ -125,8 +134,8 @@ parse_term(struct selector *s, const char *at, uint32_t field_count, char *error
 }
 
 enum stint_status
-selector_parse(struct selector *s, const char *text, const struct selector_field *fields, uint32_t field_count,
-               char *error, size_t error_size)
+selector_parse(struct selector *s, const char *text, const struct selector_field *fields,
+               uint32_t field_count, char *error, size_t error_size)
 {
     *s = (struct selector){ .fields = fields };
     const char *at = skip_spaces(text);

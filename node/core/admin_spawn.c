@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Spawning. The answer comes when each tasklet was first suspended or has ended, so its names exist (DECISIONS 26). Ids are
- * derived from the request's, so a retry finds what is there.
+ * Spawning. The answer comes when each tasklet was first suspended or has ended, so its names exist
+ * (DECISIONS 26). Ids are derived from the request's, so a retry finds what is there.
  */
 #include <string.h>
 
@@ -59,7 +59,8 @@ settled(struct node *n, struct ask *ask, struct stint_id id)
     stint_SpawnInfo info = stint_SpawnInfo_init_zero;
     ADMIN_PUT_ID(info.id, id);
     text_copy(info.node, sizeof info.node, n->name);
-    ask_item(n, ask, stint_ItemKind_ITEM_SPAWN, stint_SpawnInfo_fields, &info, span_of(NULL, 0), NULL);
+    ask_item(n, ask, stint_ItemKind_ITEM_SPAWN, stint_SpawnInfo_fields, &info, span_of(NULL, 0),
+             NULL);
     s->settled++;
 }
 
@@ -69,7 +70,8 @@ note_failure(struct spawning *s, struct stint_id id, enum stint_status status, c
     char hex[STINT_ID_TEXT_SIZE];
     if (s->failed++ == 0) {
         s->status = status;
-        text_format(s->detail, sizeof s->detail, "tasklet %s ended at once: %s", stint_id_text(id, hex),
+        text_format(s->detail, sizeof s->detail, "tasklet %s ended at once: %s",
+                    stint_id_text(id, hex),
                     text != NULL && text[0] != 0 ? text : stint_strerror(status));
     }
 }
@@ -80,8 +82,8 @@ wait_for_name(struct node *n, struct spawning *s, struct stint_id id)
 {
     if (s->naming_count == s->naming_capacity) {
         uint32_t capacity = s->naming_capacity == 0 ? 16 : s->naming_capacity * 2;
-        struct stint_id *ids =
-            mem_resize(n->mem, s->naming, s->naming_capacity * sizeof *ids, capacity * sizeof *ids);
+        struct stint_id *ids = mem_resize(n->mem, s->naming, s->naming_capacity * sizeof *ids,
+                                          capacity * sizeof *ids);
         if (ids == NULL) {
             return false;
         }
@@ -99,7 +101,8 @@ is_naming(const struct node *n, struct stint_id tasklet)
     return kernel_look(n->kernel, tasklet, &view) == STINT_OK && view.state == KERNEL_NAMING;
 }
 
-/* Those that wait for a name: which have it by now? One that did not get it has ended or goes on without. */
+/* Those that wait for a name: which have it by now? One that did not get it has ended or goes on
+ * without. */
 static void
 look_at_names(struct node *n, struct ask *ask)
 {
@@ -187,7 +190,8 @@ refuse_args(struct node *n, struct ask *ask, const struct spawning *s, enum stin
         ask_end(n, ask, status, "the arguments are no %s%s%s", type_name(s->code->locals, name),
                 why != NULL ? ": " : "", why != NULL ? why : "");
     } else {
-        ask_end(n, ask, status, "node %s cannot take another tasklet: %s", n->name, stint_strerror(status));
+        ask_end(n, ask, status, "node %s cannot take another tasklet: %s", n->name,
+                stint_strerror(status));
     }
 }
 
@@ -204,7 +208,8 @@ spawn_one(struct node *n, struct ask *ask, struct spawning *s)
         }
         return false;
     }
-    enum stint_status status = kernel_spawn(n->kernel, s->code, span_of(ask->body, ask->body_size), flags, &id);
+    enum stint_status status = kernel_spawn(n->kernel, s->code, span_of(ask->body, ask->body_size),
+                                            flags, &id);
     if (status == STINT_OK) {
         s->made++;
         return true;
@@ -221,8 +226,8 @@ spawn_one(struct node *n, struct ask *ask, struct spawning *s)
     }
     s->missing = s->count - s->made;
     s->status = status;
-    text_format(s->detail, sizeof s->detail, "%u of %u were spawned on node %s: %s", s->made, s->count, n->name,
-                stint_strerror(status));
+    text_format(s->detail, sizeof s->detail, "%u of %u were spawned on node %s: %s", s->made,
+                s->count, n->name, stint_strerror(status));
     s->count = s->made; /* what is there settles */
     return false;
 }
@@ -251,8 +256,9 @@ spawn_expired(struct node *n, struct ask *ask)
 {
     const struct spawning *s = ask->state;
     ask_end(n, ask, STINT_PARTIAL,
-            "%u of %u tasklets were spawned on node %s, of which %u had their first turn in time; it is busy", s->made,
-            s->count, n->name, s->settled);
+            "%u of %u tasklets were spawned on node %s, of which %u had their first turn in time; "
+            "it is busy",
+            s->made, s->count, n->name, s->settled);
 }
 
 void
@@ -267,12 +273,14 @@ admin_spawn(struct node *n, struct ask *ask)
         return;
     }
     if (me == NULL || !member_is_target(me)) {
-        ask_end(n, ask, STINT_DRAINING, "node %s is %s and takes no tasklets; name another with --on", n->name,
+        ask_end(n, ask, STINT_DRAINING,
+                "node %s is %s and takes no tasklets; name another with --on", n->name,
                 me != NULL ? member_state_text(me->state) : "no member");
         return;
     }
     if (ask->request.count > ADMIN_SPAWN_MAX) {
-        ask_end(n, ask, STINT_LIMIT, "at most %u tasklets are spawned by one request", ADMIN_SPAWN_MAX);
+        ask_end(n, ask, STINT_LIMIT, "at most %u tasklets are spawned by one request",
+                ADMIN_SPAWN_MAX);
         return;
     }
     if (ask->request.id.size != sizeof(struct stint_id)) {

@@ -22,8 +22,9 @@ parse_targets(struct node *n, struct ask *ask, struct stint_id *only, uint32_t *
         struct node_ref ref;
         size_t length = strcspn(at, ",");
         if (*count == DRAIN_TARGETS_MAX || length == 0 || length >= sizeof name) {
-            ask_end(n, ask, STINT_INVALID, "`%.80s` is no list of at most %d nodes, separated by commas",
-                    ask->request.to, DRAIN_TARGETS_MAX);
+            ask_end(n, ask, STINT_INVALID,
+                    "`%.80s` is no list of at most %d nodes, separated by commas", ask->request.to,
+                    DRAIN_TARGETS_MAX);
             return false;
         }
         text_copy_span(name, sizeof name, span_of(at, length));
@@ -53,15 +54,18 @@ report_drain(struct node *n, struct ask *ask)
     info.moved = p.moved;
     info.remaining = p.remaining;
     info.done = p.state == DRAIN_EMPTY;
-    ask_item(n, ask, stint_ItemKind_ITEM_DRAIN, stint_DrainInfo_fields, &info, span_of(NULL, 0), NULL);
+    ask_item(n, ask, stint_ItemKind_ITEM_DRAIN, stint_DrainInfo_fields, &info, span_of(NULL, 0),
+             NULL);
     if (p.stuck > 0) {
         ADMIN_PUT_ID(info.stuck, p.example);
         text_copy(info.why, sizeof info.why, p.why);
-        ask_item(n, ask, stint_ItemKind_ITEM_DRAIN, stint_DrainInfo_fields, &info, span_of(NULL, 0), NULL);
+        ask_item(n, ask, stint_ItemKind_ITEM_DRAIN, stint_DrainInfo_fields, &info, span_of(NULL, 0),
+                 NULL);
     }
     if (p.state == DRAIN_STUCK && p.in_flight == 0) {
         char hex[STINT_ID_TEXT_SIZE];
-        ask_end(n, ask, STINT_PARTIAL, "%llu of node %s cannot be moved now, for one %s: %s; they are tried again",
+        ask_end(n, ask, STINT_PARTIAL,
+                "%llu of node %s cannot be moved now, for one %s: %s; they are tried again",
                 (unsigned long long)p.stuck, n->name, stint_id_text(p.example, hex), p.why);
     } else {
         ask_end_page(n, ask, STINT_OK, "", false, "");
@@ -69,8 +73,8 @@ report_drain(struct node *n, struct ask *ask)
 }
 
 void
-admin_plan_item(struct node *n, struct ask *ask, const struct kernel_tasklet_view *view, const char *to,
-                const char *reason)
+admin_plan_item(struct node *n, struct ask *ask, const struct kernel_tasklet_view *view,
+                const char *to, const char *reason)
 {
     stint_PlanInfo info = stint_PlanInfo_init_zero;
     ADMIN_PUT_ID(info.tasklet, view->id);
@@ -78,7 +82,8 @@ admin_plan_item(struct node *n, struct ask *ask, const struct kernel_tasklet_vie
     text_copy(info.to, sizeof info.to, to);
     text_copy(info.reason, sizeof info.reason, reason);
     text_copy(info.code, sizeof info.code, view->code->name);
-    ask_item(n, ask, stint_ItemKind_ITEM_PLAN, stint_PlanInfo_fields, &info, span_of(NULL, 0), NULL);
+    ask_item(n, ask, stint_ItemKind_ITEM_PLAN, stint_PlanInfo_fields, &info, span_of(NULL, 0),
+             NULL);
 }
 
 /* Where each would go: the same rule as a drain's, the emptiest of the nodes that may be used. */
@@ -170,7 +175,8 @@ admin_drain(struct node *n, struct ask *ask)
         return;
     }
     bool draining = me->state == stint_MemberState_MEMBER_DRAINING;
-    if (!draining || drain_progress(n->drain).state == DRAIN_OFF || !same_drain(m, only, count, ask->request.rate)) {
+    if (!draining || drain_progress(n->drain).state == DRAIN_OFF ||
+        !same_drain(m, only, count, ask->request.rate)) {
         memcpy(m->drain_only, only, count * sizeof *only);
         m->drain_only_count = count;
         m->drain_rate = ask->request.rate;
@@ -198,7 +204,8 @@ admin_drain_enter(struct node *n, struct ask *ask)
             stint_DrainInfo info = stint_DrainInfo_init_zero;
             text_copy(info.node, sizeof info.node, m->name);
             info.done = true;
-            ask_item(n, ask, stint_ItemKind_ITEM_DRAIN, stint_DrainInfo_fields, &info, span_of(NULL, 0), NULL);
+            ask_item(n, ask, stint_ItemKind_ITEM_DRAIN, stint_DrainInfo_fields, &info,
+                     span_of(NULL, 0), NULL);
             ask_end(n, ask, STINT_OK, "node %s has left", m->name);
             return;
         }
@@ -216,8 +223,9 @@ void
 admin_balance(struct node *n, struct ask *ask)
 {
     struct balance_move plan[BALANCE_MOVES_MAX];
-    uint32_t limit = ask->request.count == 0 || ask->request.count > BALANCE_MOVES_MAX ? BALANCE_MOVES_MAX
-                                                                                      : ask->request.count;
+    uint32_t limit = ask->request.count == 0 || ask->request.count > BALANCE_MOVES_MAX
+                         ? BALANCE_MOVES_MAX
+                         : ask->request.count;
     uint32_t count = mover_plan(n, limit, plan);
     uint32_t started = 0;
     for (uint32_t i = 0; i < count; i++) {
@@ -227,8 +235,9 @@ admin_balance(struct node *n, struct ask *ask)
             continue;
         }
         if (!ask->request.dry_run) {
-            enum stint_status status = mover_start(n, plan[i].tasklet, plan[i].to.id, plan[i].reason, ask->request.by,
-                                                   NULL, detail, sizeof detail);
+            enum stint_status status = mover_start(n, plan[i].tasklet, plan[i].to.id,
+                                                   plan[i].reason, ask->request.by, NULL, detail,
+                                                   sizeof detail);
             if (status != STINT_OK) {
                 continue;
             }
@@ -242,7 +251,8 @@ admin_balance(struct node *n, struct ask *ask)
     ask_end_page(n, ask, STINT_OK, "", false, "");
 }
 
-/* The members are asked one after the other, the fullest first, so that the bound holds for all together. */
+/* The members are asked one after the other, the fullest first, so that the bound holds for all
+ * together. */
 struct balance_walk {
     struct node_ref order[VIEW_MEMBERS_MAX];
     uint32_t count, next;
@@ -269,14 +279,16 @@ ask_next_to_balance(struct node *n, struct ask *ask)
 }
 
 static void
-balance_item(struct node *n, struct ask *ask, const struct part *part, const struct admin_reply *reply)
+balance_item(struct node *n, struct ask *ask, const struct part *part,
+             const struct admin_reply *reply)
 {
     (void)part;
     ask_relay_item(n, ask, reply, NULL);
 }
 
 static void
-balance_part(struct node *n, struct ask *ask, const struct part *part, enum stint_status status, const char *detail)
+balance_part(struct node *n, struct ask *ask, const struct part *part, enum stint_status status,
+             const char *detail)
 {
     if (status != STINT_OK) {
         ask->failed++;
@@ -290,7 +302,8 @@ static void
 balance_expired(struct node *n, struct ask *ask)
 {
     struct balance_walk *walk = ask->state;
-    ask_end(n, ask, ask->sent > 0 ? STINT_PARTIAL : STINT_UNREACHABLE, "node %s did not answer in time",
+    ask_end(n, ask, ask->sent > 0 ? STINT_PARTIAL : STINT_UNREACHABLE,
+            "node %s did not answer in time",
             walk->next > 0 ? node_name_of(n, walk->order[walk->next - 1].id) : n->name);
 }
 

@@ -26,8 +26,8 @@ begin_listing(struct node *n, struct ask *ask, struct listing *l)
     char detail[ADMIN_DETAIL_SIZE];
     const stint_Request *r = &ask->request;
     *l = (struct listing){ .sort = -1, .page = r->page, .limit = admin_limit(r), .all = r->all };
-    if (selector_parse(&l->selector, r->selector, admin_tasklet_fields, admin_tasklet_field_count, detail,
-                       sizeof detail) != STINT_OK) {
+    if (selector_parse(&l->selector, r->selector, admin_tasklet_fields, admin_tasklet_field_count,
+                       detail, sizeof detail) != STINT_OK) {
         ask_end_page(n, ask, STINT_INVALID, detail, false, "");
         return false;
     }
@@ -35,9 +35,11 @@ begin_listing(struct node *n, struct ask *ask, struct listing *l)
     if (sort[0] != 0) {
         l->descending = sort[0] == '-';
         sort += l->descending ? 1 : 0;
-        l->sort = selector_field_find(admin_tasklet_fields, admin_tasklet_field_count, sort, strlen(sort));
+        l->sort = selector_field_find(admin_tasklet_fields, admin_tasklet_field_count, sort,
+                                      strlen(sort));
         if (l->sort < 0) {
-            ask_end(n, ask, STINT_INVALID, "tasklets cannot be sorted by `%s`; name one of their fields", sort);
+            ask_end(n, ask, STINT_INVALID,
+                    "tasklets cannot be sorted by `%s`; name one of their fields", sort);
             return false;
         }
     }
@@ -49,7 +51,8 @@ begin_listing(struct node *n, struct ask *ask, struct listing *l)
 }
 
 static bool
-wanted(struct node *n, const struct listing *l, const struct kernel_tasklet_view *view, const char **state)
+wanted(struct node *n, const struct listing *l, const struct kernel_tasklet_view *view,
+       const char **state)
 {
     if (((view->flags & KERNEL_SYSTEM) != 0 && !l->all) || !admin_state_of(n, view, state)) {
         return false;
@@ -59,12 +62,13 @@ wanted(struct node *n, const struct listing *l, const struct kernel_tasklet_view
 }
 
 static void
-emit_tasklet(struct node *n, struct ask *ask, const struct kernel_tasklet_view *view, const char *state,
-             const char *page)
+emit_tasklet(struct node *n, struct ask *ask, const struct kernel_tasklet_view *view,
+             const char *state, const char *page)
 {
     stint_TaskletInfo info;
     admin_tasklet_info(n, view, state, &info);
-    ask_item(n, ask, stint_ItemKind_ITEM_TASKLET, stint_TaskletInfo_fields, &info, span_of(NULL, 0), page);
+    ask_item(n, ask, stint_ItemKind_ITEM_TASKLET, stint_TaskletInfo_fields, &info, span_of(NULL, 0),
+             page);
 }
 
 /* In the kernel's order, from where the page ended: as far as the limit goes. */
@@ -98,8 +102,8 @@ list_in_order(struct node *n, struct ask *ask, const struct listing *l)
 }
 
 static void
-sort_token(struct node *n, const struct listing *l, const struct kernel_tasklet_view *view, const char *state,
-           char token[ADMIN_PAGE_SIZE])
+sort_token(struct node *n, const struct listing *l, const struct kernel_tasklet_view *view,
+           const char *state, char token[ADMIN_PAGE_SIZE])
 {
     struct admin_tasklet_look look = { n, view, state };
     struct selector_value value = { 0 };
@@ -167,7 +171,8 @@ admin_describe_enter(struct node *n, struct ask *ask)
 {
     bool full;
     if (ask->role == ROLE_CLIENT && (!admin_is_hex(ask->request.target, &full) || !full)) {
-        ask_end(n, ask, STINT_NOT_AUTHORISED, "a client describes only tasklets of which it knows the whole id");
+        ask_end(n, ask, STINT_NOT_AUTHORISED,
+                "a client describes only tasklets of which it knows the whole id");
         return;
     }
     ask_enter_scope(n, ask);
@@ -186,7 +191,8 @@ admin_describe(struct node *n, struct ask *ask)
 
 /* False: the locals do not fit into a reply. */
 static bool
-emit_frame(struct node *n, struct ask *ask, struct stint_id tasklet, const struct kernel_frame_view *frame)
+emit_frame(struct node *n, struct ask *ask, struct stint_id tasklet,
+           const struct kernel_frame_view *frame)
 {
     char type[TYPE_NAME_SIZE];
     struct buf locals;
@@ -201,9 +207,11 @@ emit_frame(struct node *n, struct ask *ask, struct stint_id tasklet, const struc
     bool shown = ask->role == ROLE_OPERATOR;
     text_copy(info.type, sizeof info.type, shown ? type_name(frame->code->locals, type) : "");
     buf_init(&locals, n->mem, LIMIT_MESSAGE);
-    enum stint_status status = shown ? type_encode(frame->code->locals, frame->locals, &locals) : STINT_OK;
+    enum stint_status status = shown ? type_encode(frame->code->locals, frame->locals, &locals)
+                                     : STINT_OK;
     if (status == STINT_OK) {
-        ask_item(n, ask, stint_ItemKind_ITEM_FRAME, stint_FrameInfo_fields, &info, buf_span(&locals), NULL);
+        ask_item(n, ask, stint_ItemKind_ITEM_FRAME, stint_FrameInfo_fields, &info,
+                 buf_span(&locals), NULL);
     }
     buf_fini(&locals);
     return status == STINT_OK;
@@ -224,12 +232,14 @@ admin_stack(struct node *n, struct ask *ask)
             continue;
         }
         if (!emit_frame(n, ask, tasklet, &frame)) {
-            ask_end(n, ask, STINT_LIMIT, "the locals of frame %u (%s) of tasklet %s do not fit into an answer", i - 1,
+            ask_end(n, ask, STINT_LIMIT,
+                    "the locals of frame %u (%s) of tasklet %s do not fit into an answer", i - 1,
                     frame.code->name, ask->request.target);
             return;
         }
     }
-    ask_end_page(n, ask, STINT_OK, ask->role == ROLE_OPERATOR ? "" : "values of locals are shown to operators only",
+    ask_end_page(n, ask, STINT_OK,
+                 ask->role == ROLE_OPERATOR ? "" : "values of locals are shown to operators only",
                  false, "");
 }
 
@@ -266,12 +276,12 @@ admin_control_tasklet(struct node *n, struct ask *ask)
         ask_wake(n, ask, ADMIN_AGAIN_NS, admin_control_tasklet);
         return;
     }
-    node_log(n, NODE_LOG_INFO, "%s %s by %s: %s", ask->verb->name, ask->request.target, ask->request.by,
-             ask->request.reason);
+    node_log(n, NODE_LOG_INFO, "%s %s by %s: %s", ask->verb->name, ask->request.target,
+             ask->request.by, ask->request.reason);
     if (status == STINT_OK) {
         ask_end_page(n, ask, STINT_OK, "", false, "");
     } else {
-        ask_end(n, ask, status, "cannot %s %s on node %s: %s", ask->verb->name, ask->request.target, n->name,
-                stint_strerror(status));
+        ask_end(n, ask, status, "cannot %s %s on node %s: %s", ask->verb->name, ask->request.target,
+                n->name, stint_strerror(status));
     }
 }

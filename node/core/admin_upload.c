@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files that come in pieces, in order, for a request that will use them. Few at a time, and none for long. */
+/* Files that come in pieces, in order, for a request that will use them. Few at a time, and none
+ * for long. */
 #include <string.h>
 
 #include "base/ids.h"
@@ -31,7 +32,7 @@ free_upload(struct node *n, struct upload *u)
 void
 upload_fini(struct node *n)
 {
-    LIST_EACH (link, &n->admin->uploads) {
+    LIST_EACH(link, &n->admin->uploads) {
         free_upload(n, STINT_CONTAINER_OF(link, struct upload, link));
     }
 }
@@ -39,7 +40,7 @@ upload_fini(struct node *n)
 void
 upload_tick(struct node *n)
 {
-    LIST_EACH (link, &n->admin->uploads) {
+    LIST_EACH(link, &n->admin->uploads) {
         struct upload *u = STINT_CONTAINER_OF(link, struct upload, link);
         if (u->expires <= n->now_ns) {
             free_upload(n, u);
@@ -50,9 +51,10 @@ upload_tick(struct node *n)
 static struct upload *
 find(struct node *n, const stint_Request *request)
 {
-    LIST_EACH (link, &n->admin->uploads) {
+    LIST_EACH(link, &n->admin->uploads) {
         struct upload *u = STINT_CONTAINER_OF(link, struct upload, link);
-        if (memcmp(u->id.bytes, request->id.bytes, sizeof u->id.bytes) == 0 && strcmp(u->by, request->by) == 0) {
+        if (memcmp(u->id.bytes, request->id.bytes, sizeof u->id.bytes) == 0 &&
+            strcmp(u->by, request->by) == 0) {
             return u;
         }
     }
@@ -64,11 +66,13 @@ upload_find(struct node *n, const stint_Request *request, char *detail, size_t d
 {
     struct upload *u = request->id.size == sizeof u->id.bytes ? find(n, request) : NULL;
     if (u == NULL) {
-        text_copy(detail, detail_size, "no file was uploaded for this request, or too long ago; upload it again");
+        text_copy(detail, detail_size,
+                  "no file was uploaded for this request, or too long ago; upload it again");
         return NULL;
     }
     if (u->bytes.size != u->total) {
-        text_format(detail, detail_size, "of the file only %zu of %llu bytes have arrived; upload it again",
+        text_format(detail, detail_size,
+                    "of the file only %zu of %llu bytes have arrived; upload it again",
                     u->bytes.size, (unsigned long long)u->total);
         return NULL;
     }
@@ -113,12 +117,15 @@ admin_upload(struct node *n, struct ask *ask)
     if (u == NULL && r->offset == 0) {
         u = begin(n, r);
         if (u == NULL) {
-            ask_end(n, ask, STINT_BUSY, "too many files are being uploaded to node %s; try again", n->name);
+            ask_end(n, ask, STINT_BUSY, "too many files are being uploaded to node %s; try again",
+                    n->name);
             return;
         }
     }
-    if (u == NULL || u->total != r->total || r->offset > u->bytes.size || r->offset + ask->body_size > r->total) {
-        ask_end(n, ask, STINT_INVALID, "a piece of the file is missing before this one; upload it from the beginning");
+    if (u == NULL || u->total != r->total || r->offset > u->bytes.size ||
+        r->offset + ask->body_size > r->total) {
+        ask_end(n, ask, STINT_INVALID,
+                "a piece of the file is missing before this one; upload it from the beginning");
         return;
     }
     u->expires = n->now_ns + UPLOAD_NS;

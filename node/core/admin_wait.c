@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Waiting for tasklets: until one has ended, moved or blocked. Ends are remembered for a minute, with their results, so that
- * whoever asks a little late is answered. A wait follows its tasklet: when that leaves, the entry looks where to.
+ * Waiting for tasklets: until one has ended, moved or blocked. Ends are remembered for a minute,
+ * with their results, so that whoever asks a little late is answered. A wait follows its tasklet:
+ * when that leaves, the entry looks where to.
  */
 #include <string.h>
 
@@ -55,7 +56,7 @@ free_end(struct node *n, struct end *e)
 void
 wait_tick(struct node *n)
 {
-    LIST_EACH (link, &n->admin->ends_order) {
+    LIST_EACH(link, &n->admin->ends_order) {
         struct end *e = STINT_CONTAINER_OF(link, struct end, link);
         if (e->expires > n->now_ns) {
             break;
@@ -67,22 +68,22 @@ wait_tick(struct node *n)
 void
 wait_fini(struct node *n)
 {
-    LIST_EACH (link, &n->admin->ends_order) {
+    LIST_EACH(link, &n->admin->ends_order) {
         free_end(n, STINT_CONTAINER_OF(link, struct end, link));
     }
 }
 
 static struct end *
-remember_end(struct node *n, struct stint_id tasklet, enum stint_status status, const char *text, const char *type,
-             struct stint_span result)
+remember_end(struct node *n, struct stint_id tasklet, enum stint_status status, const char *text,
+             const char *type, struct stint_span result)
 {
     struct admin *m = n->admin;
     struct end *old = table_find(&m->ends, tasklet);
     if (old != NULL) {
         free_end(n, old);
     }
-    while (!list_is_empty(&m->ends_order) &&
-           (table_count(&m->ends) >= ADMIN_ENDS_MAX || m->end_bytes + result.size > END_BYTES_MAX)) {
+    while (!list_is_empty(&m->ends_order) && (table_count(&m->ends) >= ADMIN_ENDS_MAX ||
+                                              m->end_bytes + result.size > END_BYTES_MAX)) {
         free_end(n, STINT_CONTAINER_OF(list_first(&m->ends_order), struct end, link));
     }
     struct end *e = mem_zalloc(n->mem, sizeof *e + result.size);
@@ -115,7 +116,7 @@ find_end(struct node *n, const char *target)
     if (stint_id_parse(target, &id) == STINT_OK) {
         return table_find(&n->admin->ends, id);
     }
-    LIST_EACH (link, &n->admin->ends_order) {
+    LIST_EACH(link, &n->admin->ends_order) {
         struct end *e = STINT_CONTAINER_OF(link, struct end, link);
         char hex[STINT_ID_TEXT_SIZE];
         if (strncmp(stint_id_text(e->tasklet, hex), target, strlen(target)) == 0) {
@@ -126,8 +127,8 @@ find_end(struct node *n, const char *target)
 }
 
 static void
-answer_end(struct node *n, struct ask *ask, struct stint_id tasklet, enum stint_status status, const char *text,
-           const char *type, struct stint_span result)
+answer_end(struct node *n, struct ask *ask, struct stint_id tasklet, enum stint_status status,
+           const char *text, const char *type, struct stint_span result)
 {
     stint_EndInfo info = stint_EndInfo_init_zero;
     ADMIN_PUT_ID(info.id, tasklet);
@@ -192,8 +193,8 @@ next_wait(struct node *n, struct stint_id tasklet)
 }
 
 void
-admin_tasklet_ended(struct node *n, struct stint_id tasklet, enum stint_status status, const char *text,
-                    const char *type, struct stint_span result)
+admin_tasklet_ended(struct node *n, struct stint_id tasklet, enum stint_status status,
+                    const char *text, const char *type, struct stint_span result)
 {
     char shown[TYPE_NAME_SIZE] = "";
     struct wait *w;
@@ -219,7 +220,8 @@ admin_tasklet_left(struct node *n, struct stint_id tasklet, struct node_ref to)
         text_copy(w->info.node, sizeof w->info.node, node_name_of(n, to.id));
         w->info.moves++;
         w->info.epoch++;
-        ask_item(n, w->ask, stint_ItemKind_ITEM_TASKLET, stint_TaskletInfo_fields, &w->info, span_of(NULL, 0), NULL);
+        ask_item(n, w->ask, stint_ItemKind_ITEM_TASKLET, stint_TaskletInfo_fields, &w->info,
+                 span_of(NULL, 0), NULL);
         ask_end_page(n, w->ask, STINT_OK, "", false, "");
     }
 }
@@ -229,11 +231,12 @@ wait_expired(struct node *n, struct ask *ask)
 {
     const struct wait *w = ask->state;
     static const char *const what[] = { "ended", "moved", "blocked" };
-    ask_end(n, ask, STINT_TIMED_OUT, "tasklet %s on node %s has not %s within %u ms", ask->request.target, n->name,
-            what[w->what], ask->request.timeout_ms);
+    ask_end(n, ask, STINT_TIMED_OUT, "tasklet %s on node %s has not %s within %u ms",
+            ask->request.target, n->name, what[w->what], ask->request.timeout_ms);
 }
 
-/* Looks at the tasklet: it is as wanted, or the ask waits for an event, or looks again in a moment. */
+/* Looks at the tasklet: it is as wanted, or the ask waits for an event, or looks again in a moment.
+ */
 static void
 look(struct node *n, struct ask *ask)
 {
@@ -245,11 +248,13 @@ look(struct node *n, struct ask *ask)
     }
     if (w->what == WAIT_BLOCKED && strcmp(state, "blocked") == 0) {
         admin_tasklet_info(n, &view, state, &w->info);
-        ask_item(n, ask, stint_ItemKind_ITEM_TASKLET, stint_TaskletInfo_fields, &w->info, span_of(NULL, 0), NULL);
+        ask_item(n, ask, stint_ItemKind_ITEM_TASKLET, stint_TaskletInfo_fields, &w->info,
+                 span_of(NULL, 0), NULL);
         ask_end_page(n, ask, STINT_OK, "", false, "");
         return;
     }
-    if (view.state != KERNEL_FROZEN && w->watch == NULL) { /* a frozen one's pickle would not know that it is watched */
+    if (view.state != KERNEL_FROZEN &&
+        w->watch == NULL) { /* a frozen one's pickle would not know that it is watched */
         admin_tasklet_info(n, &view, state, &w->info);
         if (kernel_watch(n->kernel, ask->id) != STINT_OK || !join_watch(n, ask)) {
             ask_end(n, ask, STINT_NO_MEMORY, "out of memory on node %s; try again", n->name);
@@ -281,7 +286,8 @@ admin_wait(struct node *n, struct ask *ask)
     } else if (strcmp(text, "blocked") == 0) {
         w->what = WAIT_BLOCKED;
     } else {
-        ask_end(n, ask, STINT_INVALID, "a wait is for `ended`, `moved` or `blocked`, not `%s`", text);
+        ask_end(n, ask, STINT_INVALID, "a wait is for `ended`, `moved` or `blocked`, not `%s`",
+                text);
         return;
     }
     if (e != NULL && !kernel_has_tasklet(n->kernel, e->tasklet)) {
@@ -297,14 +303,16 @@ static void
 ends_gathered(struct node *n, struct ask *ask)
 {
     if (ask->rows->count == 0) {
-        ask_end(n, ask, STINT_NOT_FOUND, "there is no tasklet %s, and none that ended within the last minute",
+        ask_end(n, ask, STINT_NOT_FOUND,
+                "there is no tasklet %s, and none that ended within the last minute",
                 ask->request.target);
         return;
     }
     const struct row *row = &ask->rows->list[0];
     struct admin_reply reply = { .head = row->head,
                                  .item = span_of(row->bytes, row->item_size),
-                                 .payload = span_of(row->bytes + row->item_size, row->size - row->item_size) };
+                                 .payload = span_of(row->bytes + row->item_size,
+                                                    row->size - row->item_size) };
     ask_relay_item(n, ask, &reply, NULL);
     ask_end_page(n, ask, STINT_OK, "", false, "");
 }

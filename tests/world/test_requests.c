@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Requests of an operator to a cluster in virtual time: every verb, what is refused and in which words, retries, and nodes that
- * die while they are asked.
+ * Requests of an operator to a cluster in virtual time: every verb, what is refused and in which
+ * words, retries, and nodes that die while they are asked.
  *
  *     world_requests [--seed N] [--verbose] [CASE]
  */
@@ -21,12 +21,12 @@
 #include "schema/admin.pb.h"
 #include "world.h"
 
-#define CHECK(condition)                                                                \
-    do {                                                                                \
-        if (!(condition)) {                                                             \
-            printf("%s:%d: %s\n", __FILE__, __LINE__, #condition);                      \
-            return false;                                                               \
-        }                                                                               \
+#define CHECK(condition)                                           \
+    do {                                                           \
+        if (!(condition)) {                                        \
+            printf("%s:%d: %s\n", __FILE__, __LINE__, #condition); \
+            return false;                                          \
+        }                                                          \
     } while (0)
 
 #define SECOND (1000 * WORLD_MS)
@@ -124,7 +124,8 @@ says(const char *text)
 
 /* Spawns a sum of that name and capacity that never rests; its id as text. */
 static enum stint_status
-spawn_sum(struct world *w, int entry, const char *on, const char *name, uint32_t count, char hex[STINT_ID_TEXT_SIZE])
+spawn_sum(struct world *w, int entry, const char *on, const char *name, uint32_t count,
+          char hex[STINT_ID_TEXT_SIZE])
 {
     mill_Sum sum = mill_Sum_init_zero;
     uint8_t bytes[mill_Sum_size];
@@ -203,7 +204,8 @@ receive(struct world *w, int entry, const char *channel, uint32_t timeout_ms)
 }
 
 static enum stint_status
-create(struct world *w, int entry, const char *name, uint32_t capacity, const char *type, const char *on)
+create(struct world *w, int entry, const char *name, uint32_t capacity, const char *type,
+       const char *on)
 {
     stint_Request r = request(stint_Verb_VERB_CHANNEL_CREATE);
     text_copy(r.text, sizeof r.text, name);
@@ -237,8 +239,8 @@ static bool
 no_balancer(struct world *w)
 {
     stint_StatusInfo info = stint_StatusInfo_init_zero;
-    return ask_text(w, 1, stint_Verb_VERB_BALANCER, "off") == STINT_OK && last_item(stint_StatusInfo_fields, &info) &&
-           !info.balancer;
+    return ask_text(w, 1, stint_Verb_VERB_BALANCER, "off") == STINT_OK &&
+           last_item(stint_StatusInfo_fields, &info) && !info.balancer;
 }
 
 /* ---- cases ---- */
@@ -253,25 +255,32 @@ cluster_is_shown(struct world *w)
     CHECK(start(w, 3) && no_balancer(w));
     CHECK(ask_target(w, 0, stint_Verb_VERB_PING, "") == STINT_OK);
     CHECK(ask_target(w, 0, stint_Verb_VERB_PING, "n3") == STINT_OK && says("n3"));
-    CHECK(ask_target(w, 0, stint_Verb_VERB_PING, "n7") == STINT_NOT_FOUND && says("n1 n2 n3"));
+    CHECK(ask_target(w, 0, stint_Verb_VERB_PING, "n7") == STINT_NOT_FOUND &&
+          says("the members are"));
     CHECK(spawn_idle(w, 1, "n2", 5, hex) == STINT_OK && reply.items == 5);
     world_run(w, 2 * SECOND);
     CHECK(ask_target(w, 2, stint_Verb_VERB_STATUS, "") == STINT_OK && reply.items == 1);
     CHECK(last_item(stint_StatusInfo_fields, &status));
-    CHECK(status.nodes == 3 && status.tasklets == 5 && strcmp(status.authority, "n1") == 0 && !status.balancer);
+    CHECK(status.nodes == 3 && status.tasklets == 5 && strcmp(status.authority, "n1") == 0 &&
+          !status.balancer);
     CHECK(status.imbalance_permille > 2000);
     CHECK(ask_target(w, 0, stint_Verb_VERB_NODE_LIST, "") == STINT_OK && reply.items == 3);
     CHECK(ask_target(w, 0, stint_Verb_VERB_NODE_LIST, "n2") == STINT_OK && reply.items == 1);
     CHECK(last_item(stint_NodeInfo_fields, &node));
-    CHECK(strcmp(node.state, "up") == 0 && strcmp(node.modules, "mill") == 0 && node.tasklets == 5 && !node.authority);
+    CHECK(strcmp(node.state, "up") == 0 && strcmp(node.modules, "mill") == 0 &&
+          node.tasklets == 5 && !node.authority);
     CHECK(ask_target(w, 0, stint_Verb_VERB_MODULE_LIST, "") == STINT_OK && reply.items == 3);
-    CHECK(last_item(stint_ModuleInfo_fields, &module) && strcmp(module.codes, "Sum,Feed,Wait") == 0);
+    CHECK(last_item(stint_ModuleInfo_fields, &module) &&
+          strcmp(module.codes, "Sum,Feed,Wait") == 0);
     CHECK(ask_target(w, 0, stint_Verb_VERB_VIEW, "") == STINT_OK && reply.items == 1);
-    CHECK(ask_text(w, 0, stint_Verb_VERB_SCHEMA, "mill/Sum") == STINT_OK && reply.payload_size > 50);
+    CHECK(ask_text(w, 0, stint_Verb_VERB_SCHEMA, "mill/Sum") == STINT_OK &&
+          reply.payload_size > 50);
     CHECK(ask_text(w, 0, stint_Verb_VERB_SCHEMA, "mill.Number") == STINT_OK);
     CHECK(ask_text(w, 0, stint_Verb_VERB_SCHEMA, "mill.None") == STINT_NOT_FOUND);
-    CHECK(ask_text(w, 0, stint_Verb_VERB_SCHEMA, "mill/None") == STINT_UNKNOWN_CODE && says("Sum Feed Wait"));
-    CHECK(ask_text(w, 0, stint_Verb_VERB_SCHEMA, "none/None") == STINT_UNKNOWN_MODULE && says("mill"));
+    CHECK(ask_text(w, 0, stint_Verb_VERB_SCHEMA, "mill/None") == STINT_UNKNOWN_CODE &&
+          says("Sum Feed Wait"));
+    CHECK(ask_text(w, 0, stint_Verb_VERB_SCHEMA, "none/None") == STINT_UNKNOWN_MODULE &&
+          says("mill"));
     return true;
 }
 
@@ -281,8 +290,10 @@ spawning_says_what_is_wrong(struct world *w)
     char hex[STINT_ID_TEXT_SIZE];
     stint_Request r = request(stint_Verb_VERB_TASKLET_SPAWN);
     CHECK(start(w, 2) && no_balancer(w));
-    CHECK(ask_text(w, 0, stint_Verb_VERB_TASKLET_SPAWN, "mill") == STINT_INVALID && says("MODULE/CODE"));
-    CHECK(ask_text(w, 0, stint_Verb_VERB_TASKLET_SPAWN, "mill/None") == STINT_UNKNOWN_CODE && says("Wait"));
+    CHECK(ask_text(w, 0, stint_Verb_VERB_TASKLET_SPAWN, "mill") == STINT_INVALID &&
+          says("MODULE/CODE"));
+    CHECK(ask_text(w, 0, stint_Verb_VERB_TASKLET_SPAWN, "mill/None") == STINT_UNKNOWN_CODE &&
+          says("Wait"));
     text_copy(r.text, sizeof r.text, "mill/Sum");
     CHECK(ask_with(w, 0, &r, span_text("\xff\xff\xff")) == STINT_INVALID && says("mill.Sum"));
     r.count = 1000001;
@@ -318,8 +329,10 @@ tasklets_are_listed(struct world *w)
     text_copy(r.sort, sizeof r.sort, "-id");
     CHECK(ask(w, 2, &r) == STINT_OK && reply.items == 15);
     text_copy(r.on, sizeof r.on, "n1");
-    CHECK(ask(w, 2, &r) == STINT_OK && reply.items == 1 && last_item(stint_TaskletInfo_fields, &info));
-    CHECK(strcmp(info.code, "Sum") == 0 && info.movable && strcmp(info.state, "blocked") == 0 && info.frames == 1);
+    CHECK(ask(w, 2, &r) == STINT_OK && reply.items == 1 &&
+          last_item(stint_TaskletInfo_fields, &info));
+    CHECK(strcmp(info.code, "Sum") == 0 && info.movable && strcmp(info.state, "blocked") == 0 &&
+          info.frames == 1);
 
     CHECK(ask_target(w, 1, stint_Verb_VERB_TASKLET_STACK, one) == STINT_OK && reply.items == 1);
     CHECK(last_item(stint_FrameInfo_fields, &frame) && strcmp(frame.type, "mill.Sum") == 0);
@@ -327,11 +340,14 @@ tasklets_are_listed(struct world *w)
     one[12] = 0;
     CHECK(ask_target(w, 1, stint_Verb_VERB_TASKLET_DESCRIBE, one) == STINT_OK);
     CHECK(ask_target(w, 1, stint_Verb_VERB_TASKLET_DESCRIBE, "zebra") == STINT_INVALID);
-    CHECK(ask_target(w, 1, stint_Verb_VERB_TASKLET_DESCRIBE, "00000000000000000000000000000001") == STINT_NOT_FOUND);
+    CHECK(ask_target(w, 1, stint_Verb_VERB_TASKLET_DESCRIBE, "00000000000000000000000000000001") ==
+          STINT_NOT_FOUND);
     int ambiguous = 0;
     for (char digit = '0'; digit <= '9'; digit++) {
         char prefix[2] = { digit, 0 };
-        ambiguous += ask_target(w, 1, stint_Verb_VERB_TASKLET_DESCRIBE, prefix) == STINT_AMBIGUOUS ? 1 : 0;
+        ambiguous += ask_target(w, 1, stint_Verb_VERB_TASKLET_DESCRIBE, prefix) == STINT_AMBIGUOUS
+                         ? 1
+                         : 0;
     }
     CHECK(ambiguous > 0);
     return true;
@@ -344,13 +360,16 @@ channels_take_and_give(struct world *w)
     stint_ChannelInfo info = stint_ChannelInfo_init_zero;
     stint_ValueInfo value = stint_ValueInfo_init_zero;
     CHECK(start(w, 3) && no_balancer(w));
-    CHECK(create(w, 0, "out", 2, "mill.Number", "n2") == STINT_OK && last_item(stint_ChannelInfo_fields, &info));
-    CHECK(strcmp(info.node, "n2") == 0 && info.capacity == 2 && strcmp(info.type, "mill.Number") == 0);
+    CHECK(create(w, 0, "out", 2, "mill.Number", "n2") == STINT_OK &&
+          last_item(stint_ChannelInfo_fields, &info));
+    CHECK(strcmp(info.node, "n2") == 0 && info.capacity == 2 &&
+          strcmp(info.type, "mill.Number") == 0);
     CHECK(create(w, 2, "out", 2, "mill.Number", "n3") == STINT_EXISTS && says("out"));
     CHECK(create(w, 2, "x y", 2, "mill.Number", "") == STINT_INVALID);
     CHECK(create(w, 2, "z", 2, "mill.None", "") == STINT_NOT_FOUND);
     CHECK(create(w, 2, "z", 70000, "mill.Number", "") == STINT_LIMIT);
-    CHECK(ask_text(w, 2, stint_Verb_VERB_RESOLVE, "out") == STINT_OK && last_item(stint_ChannelInfo_fields, &info));
+    CHECK(ask_text(w, 2, stint_Verb_VERB_RESOLVE, "out") == STINT_OK &&
+          last_item(stint_ChannelInfo_fields, &info));
     CHECK(strcmp(info.name, "out") == 0);
     CHECK(ask_target(w, 2, stint_Verb_VERB_CHANNEL_DESCRIBE, "nothing") == STINT_NOT_FOUND);
 
@@ -360,10 +379,12 @@ channels_take_and_give(struct world *w)
     CHECK(receive(w, 1, "out", 5000) == STINT_OK && last_item(stint_ValueInfo_fields, &value));
     CHECK(strcmp(value.type, "mill.Number") == 0);
     mill_Number got = mill_Number_init_zero;
-    pb_istream_t stream = pb_istream_from_buffer(reply.payload + reply.item_size, reply.payload_size - reply.item_size);
+    pb_istream_t stream = pb_istream_from_buffer(reply.payload + reply.item_size,
+                                                 reply.payload_size - reply.item_size);
     CHECK(pb_decode(&stream, mill_Number_fields, &got) && got.sequence == 1);
     CHECK(receive(w, 2, "out", 5000) == STINT_OK);
-    CHECK(receive(w, 0, "out", 500) == STINT_TIMED_OUT && says("nothing is lost")); /* the third was taken back */
+    CHECK(receive(w, 0, "out", 500) == STINT_TIMED_OUT &&
+          says("nothing is lost")); /* the third was taken back */
 
     stint_Request r = request(stint_Verb_VERB_CHANNEL_SEND);
     text_copy(r.target, sizeof r.target, "out");
@@ -423,9 +444,12 @@ tasklets_are_moved(struct world *w)
     stint_MoveInfo info = stint_MoveInfo_init_zero;
     CHECK(start(w, 3) && no_balancer(w));
     CHECK(spawn_sum(w, 0, "n1", "one", 1, one) == STINT_OK);
-    CHECK(migrate(w, 2, one, "n3") == STINT_OK && reply.items == 1 && last_item(stint_MoveInfo_fields, &info));
-    CHECK(strcmp(info.outcome, "committed") == 0 && strcmp(info.from, "n1") == 0 && strcmp(info.to, "n3") == 0);
-    CHECK(strcmp(info.by, "world") == 0 && info.phases_count >= 4 && info.bytes > 0 && info.frozen_us > 0);
+    CHECK(migrate(w, 2, one, "n3") == STINT_OK && reply.items == 1 &&
+          last_item(stint_MoveInfo_fields, &info));
+    CHECK(strcmp(info.outcome, "committed") == 0 && strcmp(info.from, "n1") == 0 &&
+          strcmp(info.to, "n3") == 0);
+    CHECK(strcmp(info.by, "world") == 0 && info.phases_count >= 4 && info.bytes > 0 &&
+          info.frozen_us > 0);
     CHECK(is_on(w, one, "n3"));
     struct stint_id id;
     memcpy(id.bytes, info.id.bytes, 16);
@@ -453,7 +477,8 @@ tasklets_are_moved(struct world *w)
     stint_Request moves = request(stint_Verb_VERB_MIGRATION_LIST);
     moves.limit = 50;
     CHECK(ask(w, 0, &moves) == STINT_OK && reply.items == 50);
-    CHECK(ask_target(w, 1, stint_Verb_VERB_MIGRATION_DESCRIBE, move) == STINT_OK && reply.items == 1);
+    CHECK(ask_target(w, 1, stint_Verb_VERB_MIGRATION_DESCRIBE, move) == STINT_OK &&
+          reply.items == 1);
     CHECK(last_item(stint_MoveInfo_fields, &info) && strcmp(info.to, "n3") == 0);
     CHECK(ask_target(w, 1, stint_Verb_VERB_MIGRATION_DESCRIBE, "00ff00") == STINT_NOT_FOUND);
     return true;
@@ -473,7 +498,8 @@ reasons_are_told(struct world *w)
     stint_Request r = request(stint_Verb_VERB_TASKLET_EXPLAIN);
     text_copy(r.target, sizeof r.target, one);
     text_copy(r.to, sizeof r.to, "n2");
-    CHECK(ask(w, 1, &r) == STINT_OK && reply.items == 2 && last_item(stint_ExplainInfo_fields, &info));
+    CHECK(ask(w, 1, &r) == STINT_OK && reply.items == 2 &&
+          last_item(stint_ExplainInfo_fields, &info));
     CHECK(!info.target_ok && strstr(info.text, "cordoned") != NULL);
     CHECK(migrate(w, 0, one, "n2") == STINT_REFUSED && says("cordoned"));
     stint_Request pinned = request(stint_Verb_VERB_TASKLET_SPAWN);
@@ -527,7 +553,8 @@ tasklets_are_controlled(struct world *w)
     pb_istream_t stream = pb_istream_from_buffer(waited.payload, waited.item_size);
     CHECK(pb_decode(&stream, stint_EndInfo_fields, &end) && end.status == STINT_KILLED);
     text_copy(wait.text, sizeof wait.text, "ended"); /* a little late, but its end is remembered */
-    CHECK(ask(w, 1, &wait) == STINT_OK && last_item(stint_EndInfo_fields, &end) && end.status == STINT_KILLED);
+    CHECK(ask(w, 1, &wait) == STINT_OK && last_item(stint_EndInfo_fields, &end) &&
+          end.status == STINT_KILLED);
     CHECK(ask_target(w, 2, stint_Verb_VERB_TASKLET_KILL, one) == STINT_NOT_FOUND);
     return true;
 }
@@ -574,12 +601,14 @@ nodes_are_drained(struct world *w)
     CHECK(ask(w, 0, &r) == STINT_OK && last_item(stint_DrainInfo_fields, &info));
     CHECK(info.done && info.remaining == 0 && info.moved == 50);
     world_run(w, 2 * SECOND);
-    CHECK(ask_target(w, 0, stint_Verb_VERB_NODE_LIST, "n3") == STINT_OK && last_item(stint_NodeInfo_fields, &node));
-    CHECK(node.tasklets == 50); /* to n3 alone */
+    CHECK(ask_target(w, 0, stint_Verb_VERB_NODE_LIST, "n3") == STINT_OK &&
+          last_item(stint_NodeInfo_fields, &node));
+    CHECK(node.tasklets == 50);                      /* to n3 alone */
     CHECK(spawn_idle(w, 0, "", 1, hex) == STINT_OK); /* n2 takes nothing: it went elsewhere */
     CHECK(spawn_idle(w, 0, "n2", 1, hex) == STINT_DRAINING && says("draining"));
     CHECK(ask_target(w, 0, stint_Verb_VERB_NODE_UNCORDON, "n2") == STINT_OK);
-    CHECK(ask_target(w, 0, stint_Verb_VERB_NODE_LIST, "n2") == STINT_OK && last_item(stint_NodeInfo_fields, &node));
+    CHECK(ask_target(w, 0, stint_Verb_VERB_NODE_LIST, "n2") == STINT_OK &&
+          last_item(stint_NodeInfo_fields, &node));
     CHECK(strcmp(node.state, "up") == 0);
     r.leave = true;
     CHECK(ask(w, 0, &r) == STINT_OK);
@@ -630,9 +659,7 @@ static uint8_t file[1 << 16];
 static size_t file_size;
 
 /* The pieces of an export; the world keeps only the last, and these files have one. */
-static enum stint_status
-export(struct world *w, int entry, const char *tasklet, bool move)
-{
+static enum stint_status export(struct world *w, int entry, const char *tasklet, bool move) {
     stint_Request r = request(stint_Verb_VERB_TASKLET_EXPORT);
     text_copy(r.target, sizeof r.target, tasklet);
     r.move = move;
@@ -688,7 +715,8 @@ tasklets_go_through_files(struct world *w)
     CHECK(ask_text(w, 0, stint_Verb_VERB_RESOLVE, "s") == STINT_NOT_FOUND);
     CHECK(import(w, 0, "n3") == STINT_OK);
     CHECK(is_on(w, one, "n3"));
-    CHECK(ask_text(w, 1, stint_Verb_VERB_RESOLVE, "s") == STINT_OK && last_item(stint_ChannelInfo_fields, &info));
+    CHECK(ask_text(w, 1, stint_Verb_VERB_RESOLVE, "s") == STINT_OK &&
+          last_item(stint_ChannelInfo_fields, &info));
     CHECK(strcmp(info.node, "n3") == 0);
     CHECK(send_number(w, 1, "s", 2, 5000) == STINT_OK);
     CHECK(import(w, 1, "n1") == STINT_EXISTS); /* once */
@@ -772,6 +800,18 @@ silent_nodes_are_named(struct world *w)
     return true;
 }
 
+static bool
+under_faults(struct world *w)
+{
+    struct world_faults faults = { .drop_permille = 50,
+                                   .duplicate_permille = 50,
+                                   .reorder_permille = 100,
+                                   .delay_min_ns = 10000,
+                                   .delay_max_ns = WORLD_MS };
+    world_set_faults(w, &faults);
+    return channels_take_and_give(w);
+}
+
 static const struct {
     const char *name;
     bool (*run)(struct world *w);
@@ -791,6 +831,7 @@ static const struct {
     { "requests_are_done_once", requests_are_done_once },
     { "keys_are_revoked", keys_are_revoked },
     { "silent_nodes_are_named", silent_nodes_are_named },
+    { "under_faults", under_faults },
 };
 
 int
@@ -819,7 +860,8 @@ main(int argc, char **argv)
         printf("%s %s\n", passed ? "ok  " : "FAIL", cases[i].name);
         if (!passed) {
             printf("last answer: %s: %s\n", stint_status_name(reply.status), reply.detail);
-            printf("again: %s --seed %llu --verbose %s\n", argv[0], (unsigned long long)seed, cases[i].name);
+            printf("again: %s --seed %llu --verbose %s\n", argv[0], (unsigned long long)seed,
+                   cases[i].name);
         }
         good = good && passed;
         world_free(w);
