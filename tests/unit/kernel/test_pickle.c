@@ -419,6 +419,7 @@ test_orphans_go_along(void **state)
     assert_int_equal(kernel_thaw(other, tid, 2), STINT_OK);
     assert_int_equal(kernel_look_channel(other, own, &view), STINT_OK);
     assert_int_equal(view.relations, 1);
+    assert_int_equal(view.senders, 0); /* it keeps its place and is not served */
     kernel_set_time(other, (world.now_ms + 39000) * 1000000, world.now_ms + 39000);
     kernel_run(other, 1);
     assert_int_equal(kernel_look_channel(other, own, &view), STINT_OK);

@@ -317,6 +317,39 @@ test_versions_are_told_apart(void **state)
     buf_fini(&pickle);
 }
 
+/* The head is the first record: 0a LENGTH body, and the body begins with the version, 08 01. */
+static void
+expect_other_form_refused(
+    const struct buf *pickle, size_t cut, const char *bytes, size_t size, size_t at)
+{
+    uint8_t copy[4096];
+    assert_true(pickle->data[1] + size < 0x80 && at + cut <= pickle->size);
+    memcpy(copy, pickle->data, at);
+    memcpy(copy + at, bytes, size);
+    memcpy(copy + at + size, pickle->data + at + cut, pickle->size - at - cut);
+    copy[1] = (uint8_t)(copy[1] + size - cut);
+    mend_check(copy, pickle->size + size - cut);
+    assert_false(try_load(span_of(copy, pickle->size + size - cut)));
+}
+
+/* What a reader does not know may be state that would be lost: nothing is skipped, and one tasklet
+ * has one pickle. */
+static void
+test_other_forms_of_the_same_are_refused(void **state)
+{
+    (void)state;
+    struct buf pickle;
+    (void)make_faulty(&pickle);
+    size_t end = 2 + (size_t)pickle.data[1];
+    expect_other_form_refused(&pickle, 0, "\xa0\x06\x01", 3, end); /* an unknown field, 100 */
+    expect_other_form_refused(&pickle, 0, "\x0a\x00", 2, end);     /* and one of another form */
+    expect_other_form_refused(&pickle, 0, "\x08\x01", 2, end);     /* the version once more */
+    expect_other_form_refused(&pickle, 2, "\x08\x81\x00", 3, 2);   /* in a longer form */
+    expect_other_form_refused(&pickle, 2, "\x88\x00\x01", 3, 2);   /* its key in a longer form */
+    expect_other_form_refused(&pickle, 0, "\x20\x00", 2, end);     /* a default spelt out */
+    buf_fini(&pickle);
+}
+
 /* What is not a pickle at all. */
 static void
 test_foreign_bytes_are_refused(void **state)
@@ -348,6 +381,7 @@ main(void)
         TEST(test_short_memory_leaves_nothing_behind),
         TEST(test_saving_survives_short_memory),
         TEST(test_versions_are_told_apart),
+        TEST(test_other_forms_of_the_same_are_refused),
         TEST(test_foreign_bytes_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
