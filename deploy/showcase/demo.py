@@ -21,6 +21,7 @@ REFRESH = 0.5
 SHARE = 0.15  # of all tasklets that each node must hold for the work to count as spread
 SPREAD_WITHIN, DRAIN_WITHIN, SETTLE_WITHIN, COUNT_WITHIN = 90, 60, 30, 60
 SETTLE_AT_LEAST = 3.0
+EMPTY_WITHIN = 10
 
 
 class Feeder:
@@ -144,8 +145,9 @@ class Demo:
         _, error = self.drain.communicate()
         if self.drain.returncode != 0:
             raise Failed(f"`stint node drain {self.drained}` ended with exit code {self.drain.returncode}: {error.strip()}")
-        self.look()
-        self.screen.say(f"{self.drained} holds {self.node(self.drained)['tasklets']} tasklets")
+        # The others hear a node's numbers from it now and then.
+        self.watch("draining", lambda: self.node(self.drained)["tasklets"] == 0, EMPTY_WITHIN, f"{self.drained} is empty")
+        self.screen.say(f"{self.drained} is empty; the work goes on")
 
     def settle(self):
         """Work goes on without the drained node; what came from it has reached the others."""

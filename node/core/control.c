@@ -17,7 +17,7 @@
 #include "core/codec.h"
 #include "kernel/code.h"
 
-#define CALLS_MAX 8192
+#define CALLS_MAX (AUTHORITY_NAMES_MAX + 4096) /* all names are put again when their hosts are gone */
 #define CALL_REPEAT_NS (UINT64_C(500) * 1000000)
 #define JOIN_TIMEOUT_MS 10000
 #define VIEW_ASK_NS (UINT64_C(300) * 1000000)
@@ -48,6 +48,8 @@ struct control {
     uint64_t activate_at;
     bool activating;
     bool leaving;
+    uint32_t names_pending; /* names put again and not confirmed: until then the view is not reported as installed */
+    uint64_t reported_view;
     uint64_t heard_view; /* newest number heard of */
     struct stint_id heard_from;
 };
@@ -272,6 +274,10 @@ consider_view(struct node *n)
 {
     uint64_t generation = n->view->number != 0 ? n->view->generation : n->last_generation;
     uint64_t number = n->view->number;
+    if (number == 0 && n->next->generation == n->last_generation && n->next->number < n->last_view) {
+        node_fence(n, "the store shows an older view than this node has seen: it was rolled back");
+        return;
+    }
     switch (view_judge(generation, number, n->next, n->self)) {
     case VIEW_NEWER:
         if (n->phase == PHASE_LINKING || n->phase == PHASE_MEMBER || n->phase == PHASE_LEAVING) {
@@ -341,6 +347,17 @@ see_gone(void *arg, enum view_change change, const struct member *m)
 }
 
 static void
+name_put(struct node *n, uint64_t token, const stint_StoreReply *reply)
+{
+    (void)token;
+    (void)reply;
+    struct control *c = n->control;
+    if (--c->names_pending == 0) {
+        n->report_due = n->now_ns;
+    }
+}
+
+static void
 put_names_again(struct node *n)
 {
     uint32_t cursor = 0;
@@ -354,7 +371,8 @@ put_names_again(struct node *n)
         text_copy(request.name, sizeof request.name, channel.name);
         memcpy(request.channel, channel.id.bytes, 16);
         memcpy(request.owner, channel.owner.bytes, 16);
-        control_store(n, &request, 30000, NULL, 0);
+        n->control->names_pending++;
+        control_store(n, &request, 30000, name_put, 0);
     }
 }
 
@@ -577,7 +595,10 @@ send_probe(struct node *n, struct stint_id to, bool reply, uint64_t sent_ns)
     probe.sent_ns = sent_ns;
     probe.generation = n->view->generation;
     probe.view = n->control->heard_view > n->view->number ? n->control->heard_view : n->view->number;
-    probe.installed = n->view->number;
+    if (n->control->names_pending == 0) {
+        n->control->reported_view = n->view->number;
+    }
+    probe.installed = n->control->reported_view;
     probe.lhm = detector_health(&n->detector);
     uint8_t body[stint_Probe_size];
     size_t size = codec_write(stint_Probe_fields, &probe, body, sizeof body);

@@ -321,6 +321,23 @@ cmd_tasklet_export(struct cli *cli)
     return EXIT_DONE;
 }
 
+/* What is said of the file's code or signature, not of who imports it. */
+static bool
+is_of_the_file(enum stint_status status)
+{
+    switch (status) {
+    case STINT_UNKNOWN_MODULE:
+    case STINT_UNKNOWN_CODE:
+    case STINT_BAD_CERTIFICATE:
+    case STINT_WRONG_CLUSTER:
+    case STINT_EXPIRED:
+    case STINT_REVOKED:
+        return true;
+    default:
+        return false;
+    }
+}
+
 int
 cmd_tasklet_import(struct cli *cli)
 {
@@ -333,8 +350,8 @@ cmd_tasklet_import(struct cli *cli)
     enum stint_status status = stint_admin_import(cli->client, path, args_text(cli->args, "on"), args_on(cli->args, "paused"),
                                                   cli->args->reason, cli_left(cli), &list);
     if (list == NULL) {
-        bool code = status == STINT_UNKNOWN_MODULE || status == STINT_UNKNOWN_CODE;
-        return code ? cli_fail_exit(EXIT_REFUSED, "import", path, stint_client_error(cli->client)) : cli_fail(cli, status, "import", path);
+        return is_of_the_file(status) ? cli_fail_exit(EXIT_REFUSED, "import", path, stint_client_error(cli->client))
+                                      : cli_fail(cli, status, "import", path);
     }
     const struct stint_spawn_item *s = stint_list_spawn(list);
     if (s != NULL) {

@@ -328,6 +328,16 @@ encode_content(struct reading *r, const stint_FieldDef *def, json_t *value, stru
     }
 }
 
+static bool
+is_zero(const struct buf *bytes)
+{
+    size_t at = 0;
+    while (at < bytes->size && bytes->data[at] == 0) {
+        at++;
+    }
+    return at == bytes->size;
+}
+
 /* One field with a tag; `always`: also when it is the default. */
 static enum stint_status
 encode_single(struct reading *r, const stint_FieldDef *def, json_t *value, bool always, struct buf *out)
@@ -348,7 +358,8 @@ encode_single(struct reading *r, const stint_FieldDef *def, json_t *value, bool 
     if (status == STINT_OK && content.failed) {
         status = STINT_LIMIT;
     }
-    if (status == STINT_OK && (content.size != 0 || always)) {
+    bool is_default = content.size == 0 || (def->kind == stint_FieldKind_FIELD_KIND_FIXED_BYTES && is_zero(&content));
+    if (status == STINT_OK && (!is_default || always)) {
         rawpb_put_bytes(out, def->tag, buf_span(&content));
     }
     buf_fini(&content);

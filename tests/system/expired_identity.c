@@ -14,6 +14,12 @@
 
 static const uint64_t DAY_MS = UINT64_C(24) * 3600 * 1000;
 
+static struct stint_span
+text_of(const struct keydir_file *file)
+{
+    return (struct stint_span){ .data = file->text, .size = file->size };
+}
+
 /* The cluster's keys: public part, authority, server. */
 static bool
 read_cluster(const char *dir, struct cluster_keys *keys, char *error, size_t error_size)
@@ -24,8 +30,8 @@ read_cluster(const char *dir, struct cluster_keys *keys, char *error, size_t err
         || keydir_read(&server, dir, KEYFILE_SERVER, error, error_size) != STINT_OK) {
         return false;
     }
-    return keyfile_read_authority(authority.text, keys, error, error_size) == STINT_OK
-           && keyfile_read_server(server.text, keys, error, error_size) == STINT_OK;
+    return keyfile_read_authority(text_of(&authority), keys, error, error_size) == STINT_OK
+           && keyfile_read_server(text_of(&server), keys, error, error_size) == STINT_OK;
 }
 
 int

@@ -127,8 +127,8 @@ main(int argc, char **argv)
     l.amounts = calloc(l.count + 1u, sizeof *l.amounts);
     uint32_t random = (uint32_t)strtoul(argv[3], NULL, 10);
     for (unsigned i = 0; i < l.count && l.amounts != NULL; i++) {
-        random = random * 1664525u + 1013904223u;
-        l.amounts[i] = 1 + (random >> 8) % 1000;
+        random = random * 1664525u + 1013904223u; /* no value comes twice, so a total tells which message was added */
+        l.amounts[i] = random;
     }
     struct stint_client_options options = STINT_CLIENT_OPTIONS_INIT;
     if (l.amounts == NULL || stint_client_open(&options, &l.client, error, sizeof error) != STINT_OK) {

@@ -15,7 +15,7 @@ def test_roam_comes_home_unchanged(world):
     roam = world.spawn("roam/Roam")
     end = world.json("tasklet", "wait", roam, "--for", "ended", "--timeout", "60s", within=90)
     check_equal((end["ended"], end["status"]), (True, "OK"), f"roam: {end}")
-    value = end["result"]
+    value = end["value"]
     check_equal(value["checksum"], value["expected"], "checksum of the locals")
     check_equal(set(value["path"]["nodes"]), names, "nodes on its path")
     check(len(value["path"]["nodes"]) + value["path"].get("more", 0) >= 3 * 11, f"{len(value['path']['nodes'])} stops")

@@ -25,12 +25,13 @@ def load(world, number, count):
 def check_answers(clients, count):
     """Over all clients: `seen` is 1, 2, 3 ... each once, and each answer's total is the one before plus what this client sent as its
     next message."""
-    answers = {}
+    answers, sent = {}, {}
     for client in clients:
         last = 0
         lines = [tuple(int(x) for x in line.split()) for line in client.lines]
         check_equal(len(lines), count, f"answers to {client.name}")
-        for amount, total, seen in lines:
+        for number, (amount, total, seen) in enumerate(lines, 1):
+            sent[amount] = f"{client.name}'s message {number}"
             check(seen > last, f"{client.name} got the answer to message {seen} after that to {last}")
             check(seen not in answers, f"message {seen} was answered twice")
             answers[seen] = (amount, total)
@@ -39,8 +40,9 @@ def check_answers(clients, count):
     for seen in range(1, len(clients) * count + 1):
         check(seen in answers, f"message {seen} was not answered")
         amount, said = answers[seen]
-        total += amount
-        check_equal(said, total, f"total after message {seen}")
+        check_equal(said - total, amount, f"what was added as number {seen}: {sent[amount]} was expected, it was "
+                    f"{sent.get(said - total, 'none of the messages')}")
+        total = said
     return total
 
 

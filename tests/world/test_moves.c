@@ -298,7 +298,7 @@ run(uint64_t seed, bool verbose, bool crashes)
 int
 main(int argc, char **argv)
 {
-    uint64_t seed = 1, runs = 30;
+    uint64_t seed = 1, runs = 400;
     bool verbose = false, crashes = false;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc) {

@@ -209,7 +209,9 @@ test_ready_is_one_line_and_sigterm_leaves_in_order(void **state)
     process_end(&b->one);
     /* On its data it comes back as it was, without being told how. */
     start(&b->one, NULL, "--insecure --name n0 --data %s", b->data[0]);
-    assert_true(process_wait_out(&b->one, endpoint, SOON_MS));
+    if (!process_wait_out(&b->one, endpoint, SOON_MS)) {
+        fail_msg("not back at %s: %s%s", endpoint, b->one.out_text, b->one.err_text);
+    }
 }
 
 static void

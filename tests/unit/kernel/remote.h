@@ -66,6 +66,9 @@ STINT_FRAME(remote_Producer)
         if (stint_status(ctx) == STINT_OK) {
             self->next++;
             net.produced++;
+            if (stint_random(ctx) % 4 == 0) {
+                STINT_YIELD;
+            }
         } else if (stint_status(ctx) != STINT_TIMED_OUT) {
             STINT_RAISE(stint_status(ctx), "producer %u stops at %u", self->sender, self->next);
         }

@@ -323,7 +323,7 @@ expect_other_form_refused(
     const struct buf *pickle, size_t cut, const char *bytes, size_t size, size_t at)
 {
     uint8_t copy[4096];
-    assert_true(pickle->data[1] + size < 0x80 && at + cut <= pickle->size);
+    assert_true(pickle->data[1] + size - cut < 0x80 && at + cut <= pickle->size);
     memcpy(copy, pickle->data, at);
     memcpy(copy + at, bytes, size);
     memcpy(copy + at + size, pickle->data + at + cut, pickle->size - at - cut);
@@ -347,6 +347,11 @@ test_other_forms_of_the_same_are_refused(void **state)
     expect_other_form_refused(&pickle, 2, "\x08\x81\x00", 3, 2);   /* in a longer form */
     expect_other_form_refused(&pickle, 2, "\x88\x00\x01", 3, 2);   /* its key in a longer form */
     expect_other_form_refused(&pickle, 0, "\x20\x00", 2, end);     /* a default spelt out */
+    char swapped[20] = "\x18\x01\x12\x10"; /* the epoch before the id */
+    assert_memory_equal(pickle.data + 4, "\x12\x10", 2);
+    assert_memory_equal(pickle.data + 22, "\x18\x01", 2);
+    memcpy(swapped + 4, pickle.data + 6, 16);
+    expect_other_form_refused(&pickle, 20, swapped, 20, 4);
     buf_fini(&pickle);
 }
 
