@@ -150,8 +150,8 @@ read_varint(struct wire_reader *r, uint64_t *value)
         result |= (uint64_t)(byte & 0x7f) << shift;
         if (byte < 0x80) {
             *value = result;
-            return byte != 0
-                   || shift == 0; /* a last byte of 0 adds nothing: not the shortest form */
+            /* A last byte of 0 adds nothing: not the shortest form. */
+            return byte != 0 || shift == 0;
         }
     }
     return false;
