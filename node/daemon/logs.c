@@ -101,6 +101,9 @@ void
 logs_write(const struct logs *l, enum stint_log_level level, const char *text)
 {
     char line[LOGS_LINE_SIZE];
+    if (level > l->level) {
+        return;
+    }
     size_t size = logs_format(l, line, sizeof line, wall_ms(), level, text);
     /* Nobody to tell when stderr is gone. */
     (void)!write(STDERR_FILENO, line, size);

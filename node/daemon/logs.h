@@ -11,6 +11,7 @@
 #include "stint/node.h"
 
 struct logs {
+    enum stint_log_level level; /* the last one that is written */
     bool json;
     const char *name; /* of the node; NULL before it is known */
 };
@@ -21,7 +22,7 @@ enum { LOGS_LINE_SIZE = 2048 };
 size_t logs_format(const struct logs *l, char *out, size_t size, uint64_t wall_ms,
                    enum stint_log_level level, const char *text);
 
-/* Writes one line. */
+/* Writes one line, if its level is wanted. */
 void logs_write(const struct logs *l, enum stint_log_level level, const char *text);
 
 /* Writes "stintd: ..." for what goes wrong before there is a node; as JSON if that was

@@ -174,11 +174,14 @@ terminate(struct daemon *d)
 {
     d->terminations++;
     if (d->terminations == 1) {
+        logs_write(&d->logs, STINT_LOG_INFO,
+                   "asked to stop: moves tasklets away and leaves");
         notify_send(d->notify_socket, "STOPPING=1\nSTATUS=draining");
         stint_node_stop(d->node,
                         (uint32_t)d->sources->settings.number[KEY_DRAIN_TIMEOUT]);
         return;
     }
+    logs_write(&d->logs, STINT_LOG_INFO, "asked again: leaves at once");
     stint_node_stop(d->node, 0);
     if (d->hurry_until == 0) {
         d->hurry_until = now_ns() + HURRY_MS * UINT64_C(1000000);
@@ -197,8 +200,8 @@ reload(struct daemon *d)
         return;
     }
     if (read_sources(d, fresh) == FLAGS_OK) {
-        stint_node_set_log_level(
-            d->node, (enum stint_log_level)fresh->settings.number[KEY_LOG_LEVEL]);
+        d->logs.level = (enum stint_log_level)fresh->settings.number[KEY_LOG_LEVEL];
+        stint_node_set_log_level(d->node, d->logs.level);
     } else {
         logs_write(&d->logs, STINT_LOG_ERROR,
                    "reload: the settings are wrong; the log level stays");
@@ -335,6 +338,7 @@ main(int argc, char **argv)
         code = EXIT_USAGE;
         break;
     case FLAGS_OK:
+        d.logs.level = (enum stint_log_level)d.sources->settings.number[KEY_LOG_LEVEL];
         d.logs.json = d.sources->settings.number[KEY_LOG_FORMAT] != 0;
         d.logs.name = d.sources->settings.text[KEY_NAME];
         raise_file_limit();

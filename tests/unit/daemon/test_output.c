@@ -22,7 +22,7 @@ static void
 test_text_lines(void **state)
 {
     (void)state;
-    struct logs l = { false, "n1" };
+    struct logs l = { STINT_LOG_DEBUG, false, "n1" };
     char line[LOGS_LINE_SIZE];
     size_t size =
         logs_format(&l, line, sizeof line, WALL_MS, STINT_LOG_WARN, "it is late");
@@ -38,7 +38,7 @@ static void
 test_json_lines(void **state)
 {
     (void)state;
-    struct logs l = { true, "n1" };
+    struct logs l = { STINT_LOG_DEBUG, true, "n1" };
     char line[LOGS_LINE_SIZE];
     (void)logs_format(&l, line, sizeof line, WALL_MS, STINT_LOG_INFO,
                       "a \"b\" \\ c\n\t\x01\xff");
@@ -55,7 +55,7 @@ test_long_messages_are_cut_and_stay_whole_lines(void **state)
     char text[5000], line[LOGS_LINE_SIZE];
     for (int json = 0; json < 2; json++) {
         for (size_t fill = 1600; fill < sizeof text; fill += 53) {
-            struct logs l = { json == 1, "n1" };
+            struct logs l = { STINT_LOG_DEBUG, json == 1, "n1" };
             memset(text, '"', fill);
             text[fill] = '\0';
             size_t size =
