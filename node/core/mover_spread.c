@@ -41,7 +41,8 @@ mover_spread_init(struct node *n)
         return STINT_NO_MEMORY;
     }
     table_init(&s->samples, n->mem, prng_next(&n->random));
-    balancer_init(&n->balancer, (struct balance_config){ 0 });
+    balancer_init(&n->balancer,
+                  (struct balance_config){ .round_max = BALANCE_MOVES_MAX, .cooldown_ms = 1000, .minute_max = 3000 });
     load_rate_init(&n->steps, 2000);
     n->drain = drain_new(n->mem, prng_next(&n->random));
     return n->drain != NULL ? STINT_OK : STINT_NO_MEMORY;

@@ -73,6 +73,7 @@ struct stint_node {
     bool load_wanted; /* the core asked for the rows */
     uint64_t load_at; /* when to try (again) */
     uint64_t sample_at, sampled_at, cpu_ns;
+    uint32_t budget; /* of the next run of tasklets */
     bool facts_unsaved;
     bool ended;
     enum stint_status status; /* of an ended node: what stint_node_step gives */

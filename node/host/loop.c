@@ -15,7 +15,9 @@
 
 enum {
     TURN_FRAMES = 128,  /* events of links in one turn */
-    TURN_BUDGET = 1024, /* turns of tasklets in one turn */
+    BUDGET_MIN = 8, /* turns of tasklets in one turn of the loop, fitted to RUN_NS */
+    BUDGET_MAX = 1024,
+    RUN_NS = 1000000, /* how long tasklets may keep frames and moves waiting */
     STORE_RETRY_MS = 1000,
     SAMPLE_MS = 1000,
     LOG_SIZE = 640,
@@ -286,6 +288,23 @@ sample(struct stint_node *n, uint64_t now_ns)
     feed(n, &event);
 }
 
+/* A turn of a tasklet may take nanoseconds or much longer: the budget follows what the last ones took. */
+static void
+run_tasklets(struct stint_node *n)
+{
+    if (n->budget == 0) {
+        n->budget = BUDGET_MAX / 8;
+    }
+    uint64_t begin = clock_now_ns();
+    feed(n, &(struct node_event){ .kind = NODE_RUN, .budget = n->budget });
+    uint64_t spent = clock_now_ns() - begin;
+    if (spent > RUN_NS && n->budget > BUDGET_MIN) {
+        n->budget /= 2;
+    } else if (spent < RUN_NS / 4 && n->budget < BUDGET_MAX) {
+        n->budget *= 2;
+    }
+}
+
 static void
 take_time(struct stint_node *n)
 {
@@ -297,7 +316,7 @@ take_time(struct stint_node *n)
         feed(n, &(struct node_event){ .kind = NODE_TIME });
     }
     if (!n->ended && node_runnable(n->core)) {
-        feed(n, &(struct node_event){ .kind = NODE_RUN, .budget = TURN_BUDGET });
+        run_tasklets(n);
     }
 }
 

@@ -5,10 +5,18 @@
 
 #include <pb_decode.h>
 
+#include "base/ids.h"
 #include "base/panic.h"
 #include "base/span.h"
 #include "base/text.h"
 #include "client/client_internal.h"
+
+/* Its order among the others counts. */
+static bool
+takes_turns(const struct stint_call *call)
+{
+    return call->kind == CALL_SEND || call->kind == CALL_RECEIVE;
+}
 
 struct stint_call *
 client_call_new(struct stint_client *client, enum call_kind kind, uint32_t timeout_ms)
@@ -43,6 +51,7 @@ client_call_new(struct stint_client *client, enum call_kind kind, uint32_t timeo
     list_push_back(&client->handles, &call->every);
     list_push_back(&client->calls, &call->place);
     client->call_count++;
+    client->unlaned += takes_turns(call);
     return call;
 }
 
@@ -79,6 +88,61 @@ client_call_text(struct stint_call *call, char *field, size_t size, const char *
     }
     text_copy(field, size, text);
     return true;
+}
+
+/* ---- turns: the order of the calls is that of their places in the lane, however long each one looks for it ---- */
+
+/* As far as it is known: two names of one channel are found out to be one when both are known. */
+static bool
+on_same_channel(const struct stint_call *a, const struct stint_call *b)
+{
+    if (a->channel_known && b->channel_known) {
+        return id_equal(a->channel, b->channel);
+    }
+    return a->channel_text != NULL && b->channel_text != NULL && strcmp(a->channel_text, b->channel_text) == 0;
+}
+
+bool
+client_call_is_next(struct stint_call *call)
+{
+    struct stint_client *client = call->client;
+    if (call->laned || client->unlaned == 1) {
+        return true;
+    }
+    LIST_EACH(link, &client->calls) {
+        struct stint_call *other = STINT_CONTAINER_OF(link, struct stint_call, place);
+        if (other == call) {
+            break;
+        }
+        if (takes_turns(other) && !other->laned && on_same_channel(other, call)) {
+            list_push_back(&client->turns, &call->waiting);
+            return false;
+        }
+    }
+    return true;
+}
+
+void
+client_call_laned(struct stint_call *call)
+{
+    struct stint_client *client = call->client;
+    if (call->laned || !takes_turns(call)) {
+        return;
+    }
+    call->laned = true;
+    client->unlaned--;
+    if (list_is_empty(&client->turns)) {
+        return;
+    }
+    /* The earliest one that waited for it looks again; whoever waits for that one comes after it. */
+    LIST_EACH(link, &client->calls) {
+        struct stint_call *next = STINT_CONTAINER_OF(link, struct stint_call, place);
+        if (!next->laned && next->step == STEP_LANE && list_is_linked(&next->waiting) && on_same_channel(call, next)) {
+            list_remove(&next->waiting);
+            list_push_back(&client->ready, &next->waiting);
+            return;
+        }
+    }
 }
 
 /* ---- lanes ---- */
@@ -128,6 +192,7 @@ client_call_finish(struct stint_call *call, enum stint_status status, const char
     client->call_count--;
     list_push_back(&client->finished, &call->place);
     leave_lane(call, status);
+    client_call_laned(call);
 }
 
 /* ---- giving up ---- */

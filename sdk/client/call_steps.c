@@ -169,6 +169,10 @@ need_lane(struct stint_call *call)
     if (call->lane != NULL) {
         return true;
     }
+    if (!client_call_is_next(call)) {
+        call->step = STEP_LANE;
+        return false;
+    }
     struct lane *lane = client_cache_lane(&call->client->cache, call->channel);
     if (lane == NULL) {
         client_call_finish(call, STINT_BUSY, "operations on too many channels are under way");
@@ -177,10 +181,12 @@ need_lane(struct stint_call *call)
     if (lane->holder != NULL) {
         call->step = STEP_LANE;
         list_push_back(&lane->waiting, &call->waiting);
+        client_call_laned(call);
         return false;
     }
     lane->holder = call;
     call->lane = lane;
+    client_call_laned(call);
     return true;
 }
 

@@ -149,7 +149,7 @@ struct stint_call {
     struct stint_client *client; /* NULL when the client was closed */
     struct list every;           /* in the client's handles */
     struct list place;           /* in the client's calls, or its finished ones */
-    struct list waiting;         /* in a lane's, or in the client's ready ones */
+    struct list waiting;         /* in a lane's, or in the client's turns or ready ones */
     enum call_kind kind;
     enum call_step step;
     bool over, released, told;
@@ -177,6 +177,7 @@ struct stint_call {
     struct call_name *names; /* CLIENT_CALL_NAMES, made when first used */
     uint32_t name_count;
     struct lane *lane;
+    bool laned;      /* SEND, RECEIVE: it has, or had, its place in a lane */
     size_t piece_at; /* IMPORT */
 
     enum stint_status status;
@@ -201,6 +202,15 @@ void client_call_request_done(struct stint_call *call, struct client_request *re
 
 /* Ends a call; its lane goes to the next one. */
 void client_call_finish(struct stint_call *call, enum stint_status status, const char *detail);
+
+/*
+ * Whether a send or receive may take its place in the lane: no earlier one on the same channel is still finding out what it needs for
+ * that. If not, the call waits, and comes by again when the earlier one has its place.
+ */
+bool client_call_is_next(struct stint_call *call);
+
+/* It has its place in the lane, or will never need one. */
+void client_call_laned(struct stint_call *call);
 
 /* The lane's holder is done with it: the call that waits longest goes on, when the pump comes by. */
 void client_lane_release(struct stint_client *client, struct lane *lane);
@@ -239,7 +249,9 @@ struct stint_client {
     struct list handles; /* all calls that were not freed */
     struct list calls;   /* those under way */
     uint32_t call_count;
-    struct list ready;    /* calls whose lane became free */
+    uint32_t unlaned;     /* sends and receives under way without a place in a lane */
+    struct list turns;    /* those that wait for an earlier one to get there */
+    struct list ready;    /* calls whose lane became free, or whose turn it is */
     struct list finished; /* whose callbacks are to be made */
     struct stint_call *last; /* what the last blocking call handed out */
     uint32_t depth;          /* of stint_client_process */

@@ -214,13 +214,8 @@ machine_lose(struct client_machine *m, const char *why, struct session_time time
 static void
 opened(struct client_machine *m, struct session_time time)
 {
-    const struct session_peer *peer = session_peer(m->session);
     bool resumed = m->phase == MACHINE_RESUMING;
-    if (peer->role != ROLE_NODE) {
-        fail_attempt(m, STINT_BAD_CERTIFICATE, "whoever answers there has no node's certificate", time);
-        return;
-    }
-    text_copy(m->node, sizeof m->node, peer->name);
+    text_copy(m->node, sizeof m->node, session_peer(m->session)->name);
     m->was_open = true;
     m->backoff_ms = CLIENT_BACKOFF_MIN_MS;
     m->why = STINT_OK;

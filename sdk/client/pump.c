@@ -387,6 +387,7 @@ open_client(const struct client_settings *settings, struct stint_client **out, c
     client->poll = -1;
     list_init(&client->handles);
     list_init(&client->calls);
+    list_init(&client->turns);
     list_init(&client->ready);
     list_init(&client->finished);
     enum stint_status status = client_identity_load(settings, clock_wall_ms(), &client->identity, error, error_size);

@@ -86,6 +86,9 @@ values_are_sent_once(struct world *w)
     }
     CHECK(ask_target(w, 0, stint_Verb_VERB_CHANNEL_DESCRIBE, "q") == STINT_OK);
     CHECK(last_item(stint_ChannelInfo_fields, &info) && info.buffered == 5);
+    memset(r.participant.bytes, 8, 16); /* one whose numbers do not begin at 1 */
+    r.number = 41;
+    CHECK(ask_with(w, 1, &r, number(bytes, sizeof bytes, 41)) == STINT_OK);
     r.number = 0;
     CHECK(ask(w, 0, &r) == STINT_INVALID);
     return true;
@@ -123,8 +126,13 @@ tasklets_are_moved(struct world *w)
     r.dry_run = false;
     r.wait = true;
     r.timeout_ms = 60000;
-    CHECK(ask(w, 1, &r) == STINT_OK && reply.items >= 200);
+    struct world_reply moved;
     stint_Request list = request(stint_Verb_VERB_TASKLET_LIST);
+    world_request(w, 1, &r, span_of(NULL, 0), &moved);
+    while (!moved.done) { /* what is on its way is shown once at most */
+        CHECK(ask(w, 0, &list) == STINT_OK && reply.items <= 201 && reply.items > 100);
+    }
+    CHECK(moved.status == STINT_OK && moved.items >= 200);
     text_copy(list.on, sizeof list.on, "n1");
     text_copy(list.selector, sizeof list.selector, "code=Feed");
     CHECK(ask(w, 0, &list) == STINT_OK && reply.items == 0);
@@ -232,6 +240,8 @@ take_out(struct world *w, int entry, const char *tasklet, bool move)
     return status;
 }
 
+static stint_Request last_import;
+
 static enum stint_status
 bring_in(struct world *w, int entry, const char *on)
 {
@@ -249,13 +259,14 @@ bring_in(struct world *w, int entry, const char *on)
     }
     r.verb = stint_Verb_VERB_TASKLET_IMPORT;
     text_copy(r.on, sizeof r.on, on);
+    last_import = r;
     return ask(w, entry, &r);
 }
 
 static bool
 tasklets_go_through_files(struct world *w)
 {
-    char one[STINT_ID_TEXT_SIZE], copy[STINT_ID_TEXT_SIZE];
+    char one[STINT_ID_TEXT_SIZE], copy[STINT_ID_TEXT_SIZE], again[STINT_ID_TEXT_SIZE];
     stint_ChannelInfo info = stint_ChannelInfo_init_zero;
     CHECK(start(w, 3) && no_balancer(w));
     CHECK(spawn_sum(w, 0, "n1", "s", 1, one) == STINT_OK);
@@ -264,7 +275,12 @@ tasklets_go_through_files(struct world *w)
     CHECK(bring_in(w, 2, "n2") == STINT_OK && reply.items == 1);
     (void)stint_id_text(reply.id, copy);
     CHECK(strcmp(one, copy) != 0 && is_on(w, copy, "n2") && is_on(w, one, "n1"));
+    CHECK(ask(w, 1, &last_import) == STINT_OK); /* a retry makes no other one */
+    (void)stint_id_text(reply.id, again);
+    CHECK(strcmp(again, copy) == 0);
     CHECK(bring_in(w, 0, "") == STINT_OK); /* a copy as often as one likes */
+    (void)stint_id_text(reply.id, again);
+    CHECK(strcmp(again, copy) != 0);
     file[file_size / 2] ^= 1;
     CHECK(bring_in(w, 0, "") != STINT_OK);
     file[file_size / 2] ^= 1;
@@ -275,7 +291,13 @@ tasklets_go_through_files(struct world *w)
     CHECK(ask_target(w, 0, stint_Verb_VERB_TASKLET_DESCRIBE, one) == STINT_NOT_FOUND);
     world_run(w, SECOND);
     CHECK(ask_text(w, 0, stint_Verb_VERB_RESOLVE, "s") == STINT_NOT_FOUND);
-    CHECK(bring_in(w, 0, "n3") == STINT_OK);
+    CHECK(create(w, 0, "s", 1, "mill.Number", "n2") == STINT_OK); /* the name is free */
+    CHECK(bring_in(w, 0, "n3") == STINT_EXISTS && says("cannot have its name again"));
+    stint_Request close = request(stint_Verb_VERB_CHANNEL_CLOSE);
+    text_copy(close.target, sizeof close.target, "s");
+    CHECK(ask(w, 0, &close) == STINT_OK);
+    world_run(w, SECOND);
+    CHECK(bring_in(w, 0, "n3") == STINT_OK); /* what failed has claimed nothing */
     CHECK(is_on(w, one, "n3"));
     CHECK(ask_text(w, 1, stint_Verb_VERB_RESOLVE, "s") == STINT_OK &&
           last_item(stint_ChannelInfo_fields, &info));

@@ -205,6 +205,12 @@ balance_is_planned_and_done(struct world *w)
     CHECK(ask(w, 1, &r) == STINT_OK && reply.items == 7);
     world_run(w, 2 * SECOND);
     CHECK(moves_counts(world_node(w, 0)->moves).out_committed == 7);
+    CHECK(spawn_idle(w, 0, "n1", 40, hex) == STINT_OK);
+    CHECK(spawn_idle(w, 0, "n2", 90, hex) == STINT_OK);
+    world_run(w, 3 * SECOND);
+    r.dry_run = true;
+    r.count = 20; /* more than one node plans at once, less than two */
+    CHECK(ask(w, 1, &r) == STINT_OK && reply.items == 20);
     CHECK(ask_text(w, 1, stint_Verb_VERB_BALANCER, "on") == STINT_OK);
     return true;
 }
