@@ -130,7 +130,7 @@ struct arrival {
 /* Hands an envelope to the room of its kind. */
 void node_dispatch(struct node *n, const struct arrival *a);
 
-/* ---- control.c: membership and the store ---- */
+/* ---- control*.c: membership and the store ---- */
 
 enum control_op {
     CONTROL_NONE,
@@ -171,7 +171,7 @@ void control_leave(struct node *n);
 /* The same for an operator's request that reached this node: `done` gets the reply. */
 void control_set_state(struct node *n, stint_MemberState state, store_done_fn *done, uint64_t token);
 
-/* ---- peers.c: links and sessions ---- */
+/* ---- peers*.c: links and sessions ---- */
 
 STINT_MUST_USE enum stint_status peers_init(struct node *n);
 void peers_fini(struct node *n);

@@ -3,62 +3,18 @@
  * Links and sessions. To every other member this node keeps one outbound connection, over which it sends; what members
  * send to it comes over their outbound connections, inbound here. Clients are inbound too, and are answered over
  * the connection they came by.
- *
- * Who may say what: before the handshake nothing; a node that is not in the view only asks for the view, or to join (judge_stranger);
- * a client only makes requests, each authorised by its role in admin.c.
  */
 #include <string.h>
 
-#include "base/heap.h"
 #include "base/ids.h"
 #include "base/text.h"
-#include "core/node.h"
+#include "core/peers.h"
 
 #define BACKLOG_PEER_MAX ((size_t)64 << 20)
 #define BACKLOG_CLIENT_MAX ((size_t)8 << 20)
-#define INBOUND_MAX 4096
 #define REOPEN_NS (UINT64_C(500) * 1000000)
 #define FORGET_NS ((uint64_t)LIMIT_RELATION_EXPIRY_MS * 1000000)
 #define FOREVER UINT64_MAX
-
-struct conn {
-    struct list link;       /* of peers.conns */
-    struct list dirty;      /* of peers.dirty while something is to be flushed */
-    struct heap_item timer; /* of peers.timers */
-    uint64_t serial;
-    uint64_t number; /* of its link; 0: none (an inbound session that waits for its initiator) */
-    struct session *session;
-    struct node_ref expect; /* outbound to a member */
-    bool outbound;
-    bool open;
-    bool counted; /* inbound before OPEN */
-    bool resync;
-    bool closing; /* to be freed at the end of the step */
-    uint64_t waiting_since; /* inbound without a link */
-    uint64_t reopen_at;     /* outbound whose session ended */
-    char endpoint[VIEW_ENDPOINT_SIZE];
-    struct buf backlog; /* whole envelopes */
-};
-
-struct looped {
-    struct list link;
-    struct envelope envelope;
-    size_t size;
-    uint8_t body[];
-};
-
-struct peers {
-    struct list conns;
-    struct list dirty;
-    struct heap timers;
-    struct table by_link;
-    struct table by_serial;
-    struct table by_nonce; /* inbound sessions, for HELLOs that come again */
-    struct table by_node;  /* outbound, by the member's id */
-    struct list loop;
-    uint64_t next_link, next_serial, tie;
-    uint32_t inbound, preauth;
-};
 
 enum stint_status
 peers_init(struct node *n)
@@ -81,16 +37,16 @@ peers_init(struct node *n)
     return STINT_OK;
 }
 
-static struct stint_id
-nonce_id(const struct session_key *key)
+struct stint_id
+conn_nonce(const struct session_key *key)
 {
     struct stint_id id;
     memcpy(id.bytes, key->nonce, sizeof id.bytes);
     return id;
 }
 
-static void
-unbind_link(struct node *n, struct conn *c)
+void
+conn_unbind(struct node *n, struct conn *c)
 {
     if (c->number != 0 && table_find(&n->peers->by_link, id_of_u64(c->number)) == c) {
         (void)table_remove(&n->peers->by_link, id_of_u64(c->number));
@@ -101,7 +57,7 @@ static void
 free_conn(struct node *n, struct conn *c)
 {
     struct peers *p = n->peers;
-    unbind_link(n, c);
+    conn_unbind(n, c);
     (void)table_remove(&p->by_serial, id_of_u64(c->serial));
     if (c->outbound) {
         if (table_find(&p->by_node, c->expect.id) == c) {
@@ -110,8 +66,8 @@ free_conn(struct node *n, struct conn *c)
     } else {
         struct session_key key;
         session_get_key(c->session, &key);
-        if (table_find(&p->by_nonce, nonce_id(&key)) == c) {
-            (void)table_remove(&p->by_nonce, nonce_id(&key));
+        if (table_find(&p->by_nonce, conn_nonce(&key)) == c) {
+            (void)table_remove(&p->by_nonce, conn_nonce(&key));
         }
         p->inbound--;
         p->preauth -= c->counted ? 1 : 0;
@@ -148,8 +104,8 @@ peers_fini(struct node *n)
     n->peers = NULL;
 }
 
-static struct session_time
-session_now(const struct node *n)
+struct session_time
+conn_time(const struct node *n)
 {
     return (struct session_time){ n->now_ns, n->wall_ms };
 }
@@ -161,8 +117,8 @@ is_revoked(void *arg, uint64_t serial)
     return view_is_revoked(n->view, serial);
 }
 
-static struct session_config
-session_settings(struct node *n)
+struct session_config
+conn_settings(struct node *n)
 {
     return (struct session_config){ .mem = n->mem,
                                     .random = &n->random,
@@ -175,8 +131,8 @@ session_settings(struct node *n)
                                     .arg = n };
 }
 
-static struct conn *
-new_conn(struct node *n, bool outbound)
+struct conn *
+conn_new(struct node *n, bool outbound)
 {
     struct peers *p = n->peers;
     struct conn *c = mem_zalloc(n->mem, sizeof *c);
@@ -215,102 +171,12 @@ set_timer(struct node *n, struct conn *c)
     }
 }
 
-static void
-mark_dirty(struct node *n, struct conn *c)
+void
+conn_mark_dirty(struct node *n, struct conn *c)
 {
     if (!list_is_linked(&c->dirty)) {
         list_push_back(&n->peers->dirty, &c->dirty);
     }
-}
-
-/* ---- sending ---- */
-
-static void
-drain_backlog(struct node *n, struct conn *c)
-{
-    struct stint_span rest = buf_span(&c->backlog);
-    struct envelope envelope;
-    struct stint_span body;
-    size_t all = rest.size;
-    while (rest.size != 0) {
-        struct stint_span before = rest;
-        if (envelope_next(&rest, &envelope, &body) != STINT_OK ||
-            session_send(c->session, &envelope, body) != STINT_OK) {
-            rest = before;
-            break;
-        }
-    }
-    buf_consume(&c->backlog, all - rest.size);
-    if (c->resync && c->backlog.size == 0) {
-        c->resync = false;
-        struct envelope again = { .kind = ENVELOPE_CONTROL, .op = CONTROL_RESYNC };
-        (void)!session_send(c->session, &again, span_of(NULL, 0));
-        remote_resync(n, c->expect.id);
-    }
-}
-
-/* False: it does not fit anywhere. */
-static bool
-send_over(struct node *n, struct conn *c, const struct envelope *envelope, struct stint_span body)
-{
-    mark_dirty(n, c);
-    if (c->backlog.size == 0) {
-        enum stint_status status = session_send(c->session, envelope, body);
-        if (status == STINT_OK) {
-            return true;
-        }
-        if (status != STINT_FULL && status != STINT_NO_MEMORY) {
-            return false;
-        }
-    }
-    if (envelope_append(&c->backlog, envelope, body) == STINT_OK) {
-        return true;
-    }
-    c->backlog.failed = false;
-    return false;
-}
-
-static void
-loop_back(struct node *n, const struct envelope *envelope, struct stint_span body)
-{
-    struct looped *l = mem_alloc(n->mem, sizeof *l + body.size);
-    if (l == NULL) {
-        remote_again(n, envelope->source, envelope->target);
-        return;
-    }
-    l->envelope = *envelope;
-    l->size = body.size;
-    bytes_copy(l->body, body.data, body.size);
-    list_push_back(&n->peers->loop, &l->link);
-}
-
-void
-peers_send(struct node *n, struct stint_id to, const struct envelope *envelope, struct stint_span body)
-{
-    if (id_equal(to, n->self.id)) {
-        loop_back(n, envelope, body);
-        return;
-    }
-    struct conn *c = table_find(&n->peers->by_node, to);
-    if (c != NULL && c->session != NULL && !send_over(n, c, envelope, body) && !c->resync) {
-        c->resync = true;
-        node_log(n, NODE_LOG_WARN, "the backlog to node %s is full: what does not fit is offered again later",
-                 node_name_of(n, to));
-    }
-}
-
-bool
-peers_reply(struct node *n, uint64_t conn, const struct envelope *envelope, struct stint_span body)
-{
-    struct conn *c = table_find(&n->peers->by_serial, id_of_u64(conn));
-    if (c == NULL || c->session == NULL || c->closing) {
-        return false;
-    }
-    if (!send_over(n, c, envelope, body)) {
-        session_close(c->session, STINT_LIMIT, "the client does not take its replies");
-        return false;
-    }
-    return true;
 }
 
 /* ---- what sessions become ---- */
@@ -325,7 +191,7 @@ close_conn(struct node *n, struct conn *c)
     if (!c->outbound) {
         admin_conn_closed(n, c->serial);
     }
-    mark_dirty(n, c);
+    conn_mark_dirty(n, c);
 }
 
 static void
@@ -361,8 +227,8 @@ is_other_life(const struct conn *c)
     return c->outbound && c->expect.inc != 0 && session_peer(c->session)->incarnation != c->expect.inc;
 }
 
-static void
-opened(struct node *n, struct conn *c)
+void
+conn_opened(struct node *n, struct conn *c)
 {
     const struct session_peer *peer = session_peer(c->session);
     if (is_other_life(c)) {
@@ -385,23 +251,22 @@ opened(struct node *n, struct conn *c)
     }
 }
 
-/* After any call into a session: sends its frames, notices its changes. */
-static void
-after(struct node *n, struct conn *c)
+void
+conn_after(struct node *n, struct conn *c)
 {
     struct stint_span frame;
     if (c->session == NULL) {
         return;
     }
     if (session_state(c->session) == SESSION_OPEN && !c->open) {
-        opened(n, c);
+        conn_opened(n, c);
     } else if (session_state(c->session) != SESSION_OPEN) {
         c->open = false;
     }
     if (c->backlog.size != 0 || c->resync) {
-        drain_backlog(n, c);
+        conn_drain(n, c);
     }
-    while (session_output(c->session, session_now(n), &frame)) {
+    while (session_output(c->session, conn_time(n), &frame)) {
         if (c->number != 0) {
             outbox_send(&n->outbox, c->number, frame);
         }
@@ -417,7 +282,7 @@ after(struct node *n, struct conn *c)
 static void
 open_session(struct node *n, struct conn *c)
 {
-    struct session_config config = session_settings(n);
+    struct session_config config = conn_settings(n);
     if (c->expect.inc != 0) {
         config.expect = c->expect.id;
     } else {
@@ -431,7 +296,7 @@ open_session(struct node *n, struct conn *c)
 static struct conn *
 dial(struct node *n, const char *endpoint, struct node_ref expect)
 {
-    struct conn *c = new_conn(n, true);
+    struct conn *c = conn_new(n, true);
     if (c == NULL) {
         return NULL;
     }
@@ -514,215 +379,6 @@ peers_close_all(struct node *n)
     }
 }
 
-/* ---- receiving ---- */
-
-static void
-refuse(struct node *n, const struct node_event *event, const struct session_refusal *refusal)
-{
-    if (refusal->text[0] != 0) {
-        node_log(n, NODE_LOG_WARN, "connection refused: %s", refusal->text);
-    }
-    if (refusal->frame_size != 0) {
-        outbox_send(&n->outbox, event->link, span_of(refusal->frame, refusal->frame_size));
-    }
-    outbox_disconnect(&n->outbox, event->link);
-}
-
-static void
-bind_link(struct node *n, struct conn *c, uint64_t number)
-{
-    struct conn *other = table_find(&n->peers->by_link, id_of_u64(number));
-    if (other == c) {
-        return;
-    }
-    if (other != NULL) {
-        (void)table_remove(&n->peers->by_link, id_of_u64(number));
-        other->number = 0;
-    }
-    unbind_link(n, c);
-    c->number = table_insert(&n->peers->by_link, id_of_u64(number), c) == STINT_OK ? number : 0;
-    c->waiting_since = 0;
-}
-
-static struct conn *
-accept(struct node *n, const struct node_event *event, const struct session_key *key)
-{
-    struct peers *p = n->peers;
-    struct session_refusal refusal = { 0 };
-    if (p->preauth >= LIMIT_PREAUTH_PEERS || p->inbound >= INBOUND_MAX || n->phase < PHASE_LINKING ||
-        n->phase >= PHASE_FENCED) {
-        return NULL; /* it greets again */
-    }
-    struct conn *c = new_conn(n, false);
-    if (c == NULL) {
-        return NULL;
-    }
-    struct session_config config = session_settings(n);
-    enum stint_status status = session_accept(&config, event->bytes, event->peer_key, session_now(n), &c->session,
-                                              &refusal);
-    if (status == STINT_OK) {
-        status = table_insert(&p->by_nonce, nonce_id(key), c);
-    }
-    if (status != STINT_OK) {
-        refuse(n, event, &refusal);
-        heap_remove(&p->timers, &c->timer);
-        (void)table_remove(&p->by_serial, id_of_u64(c->serial));
-        list_remove(&c->link);
-        session_free(c->session);
-        buf_fini(&c->backlog);
-        mem_free(n->mem, c, sizeof *c);
-        return NULL;
-    }
-    c->counted = true;
-    p->preauth++;
-    p->inbound++;
-    bind_link(n, c, event->link);
-    return c;
-}
-
-static void
-hello(struct node *n, const struct node_event *event, const struct session_key *key)
-{
-    struct conn *c = table_find(&n->peers->by_nonce, nonce_id(key));
-    if (c == NULL) {
-        c = accept(n, event, key);
-    } else {
-        struct session_refusal refusal = { 0 };
-        enum stint_status status =
-            session_rebind(c->session, event->bytes, event->peer_key, session_now(n), &refusal);
-        if (status == STINT_OK) {
-            bind_link(n, c, event->link);
-        } else if (status != STINT_EXISTS) {
-            refuse(n, event, &refusal);
-        }
-    }
-    if (c != NULL) {
-        after(n, c);
-    }
-}
-
-enum verdict { DELIVER, IGNORE, CUT };
-
-/* What is lost without harm because it is repeated anyway. */
-static bool
-is_repeated(const struct envelope *envelope)
-{
-    return envelope->kind == ENVELOPE_PROBE || envelope->kind == ENVELOPE_LOCATE || envelope->kind == ENVELOPE_MOVE;
-}
-
-/*
- * A node that is not in the view: it joins; or it has not read that it is dead; or this node has not read that it has joined, then
- * the view is what it may bring. Anything else it must send again after that, so the session is cut.
- */
-static enum verdict
-judge_stranger(const struct node *n, const struct session_peer *peer, const struct envelope *envelope)
-{
-    bool control = envelope->kind == ENVELOPE_CONTROL;
-    if (control && envelope->op == CONTROL_VIEW_GET) {
-        return DELIVER;
-    }
-    if (peer->incarnation == 0) {
-        return control && envelope->op == CONTROL_STORE_REQUEST ? DELIVER : CUT;
-    }
-    if (peer->incarnation > n->view->number && control && envelope->op == CONTROL_VIEW) {
-        return DELIVER;
-    }
-    return is_repeated(envelope) ? IGNORE : CUT;
-}
-
-/* Whether such an envelope may come from such a peer at all; what exactly it may ask is for its room to say. */
-static enum verdict
-judge(const struct node *n, const struct conn *c, const struct session_peer *peer, const struct envelope *envelope)
-{
-    if (peer->role != ROLE_NODE) {
-        return envelope->kind != ENVELOPE_REQUEST ? CUT : n->phase == PHASE_MEMBER ? DELIVER : IGNORE;
-    }
-    bool member = view_has(n->view, (struct node_ref){ peer->id, peer->incarnation });
-    if (c->outbound) { /* answers */
-        return envelope->kind == ENVELOPE_CONTROL || (member && envelope->kind == ENVELOPE_REPLY) ? DELIVER : IGNORE;
-    }
-    return member ? DELIVER : judge_stranger(n, peer, envelope);
-}
-
-static void
-deliver(struct node *n, struct conn *c, struct stint_span batch)
-{
-    struct session_peer peer = *session_peer(c->session);
-    struct arrival a = { .from = { peer.id, peer.incarnation },
-                         .conn = c->serial,
-                         .role = (uint8_t)peer.role,
-                         .by = peer.name };
-    while (n->phase < PHASE_FENCED && envelope_next(&batch, &a.envelope, &a.body) == STINT_OK) {
-        enum verdict verdict = judge(n, c, &peer, &a.envelope);
-        if (verdict == DELIVER) {
-            node_dispatch(n, &a);
-        } else if (verdict == CUT) {
-            session_close(c->session, STINT_REFUSED, "that may not be sent before the view has this node");
-            return;
-        }
-    }
-}
-
-void
-peers_receive(struct node *n, const struct node_event *event)
-{
-    struct session_key key;
-    if ((event->link & NODE_LINK_INBOUND) != 0 && event->peer_key != NULL &&
-        session_peek_hello(event->bytes, &key)) {
-        hello(n, event, &key);
-        return;
-    }
-    struct conn *c = table_find(&n->peers->by_link, id_of_u64(event->link));
-    if (c == NULL || c->session == NULL || c->closing) {
-        return;
-    }
-    struct stint_span batch = { NULL, 0 };
-    enum stint_status status = session_receive(c->session, event->bytes, event->peer_key, session_now(n), &batch);
-    if (status == STINT_BAD_FRAME) {
-        node_log(n, NODE_LOG_WARN, "malformed frame from %s: connection closed",
-                 c->outbound ? c->endpoint : session_peer(c->session)->name);
-    }
-    const struct session_peer *peer = session_peer(c->session);
-    if (status == STINT_OK && peer->role == ROLE_NODE && session_state(c->session) == SESSION_OPEN) {
-        control_heard(n, (struct node_ref){ peer->id, peer->incarnation });
-    }
-    if (session_state(c->session) == SESSION_OPEN && !c->open) {
-        opened(n, c);
-    }
-    if (batch.size != 0 && session_state(c->session) == SESSION_OPEN) {
-        deliver(n, c, batch);
-    }
-    after(n, c);
-}
-
-void
-peers_link_up(struct node *n, uint64_t link)
-{
-    struct conn *c = table_find(&n->peers->by_link, id_of_u64(link));
-    if (c != NULL && c->session != NULL) {
-        session_link_up(c->session, session_now(n));
-        after(n, c);
-    }
-}
-
-void
-peers_link_down(struct node *n, uint64_t link, const char *why)
-{
-    struct conn *c = table_find(&n->peers->by_link, id_of_u64(link));
-    if (c == NULL || c->session == NULL) {
-        return;
-    }
-    node_log(n, NODE_LOG_DEBUG, "link %s%s down: %s", c->outbound ? "to " : "inbound", c->endpoint,
-             why != NULL ? why : "");
-    session_link_down(c->session);
-    if (!c->outbound) {
-        unbind_link(n, c);
-        c->number = 0;
-        c->waiting_since = n->now_ns;
-    }
-    after(n, c);
-}
-
 /* ---- time ---- */
 
 static void
@@ -730,7 +386,7 @@ reopen(struct node *n, struct conn *c)
 {
     session_free(c->session);
     c->session = NULL;
-    unbind_link(n, c);
+    conn_unbind(n, c);
     outbox_disconnect(&n->outbox, c->number);
     c->number = n->peers->next_link++;
     buf_reset(&c->backlog);
@@ -756,9 +412,9 @@ peers_tick(struct node *n)
             close_conn(n, c);
             c->waiting_since = 0;
         } else if (c->session != NULL) {
-            session_tick(c->session, session_now(n));
+            session_tick(c->session, conn_time(n));
         }
-        after(n, c);
+        conn_after(n, c);
         if (c->timer.key <= n->now_ns) { /* a deadline that did not move: look again in a while, never in a loop */
             heap_update(&n->peers->timers, &c->timer, n->now_ns + 1000000, c->timer.tie);
         }
@@ -772,27 +428,6 @@ peers_deadline(const struct node *n)
     return item != NULL ? item->key : FOREVER;
 }
 
-bool
-peers_settle(struct node *n)
-{
-    struct list batch;
-    list_init(&batch);
-    list_splice_back(&batch, &n->peers->loop);
-    bool any = !list_is_empty(&batch);
-    struct list *link;
-    while ((link = list_pop_front(&batch)) != NULL) {
-        struct looped *l = STINT_CONTAINER_OF(link, struct looped, link);
-        struct arrival a = { .from = n->self,
-                             .role = ROLE_NODE,
-                             .by = n->name,
-                             .envelope = l->envelope,
-                             .body = span_of(l->body, l->size) };
-        node_dispatch(n, &a);
-        mem_free(n->mem, l, sizeof *l + l->size);
-    }
-    return any;
-}
-
 void
 peers_flush(struct node *n)
 {
@@ -804,7 +439,7 @@ peers_flush(struct node *n)
         struct conn *c = STINT_CONTAINER_OF(link, struct conn, dirty);
         if (c->session != NULL) {
             session_flush(c->session);
-            after(n, c);
+            conn_after(n, c);
         }
         if (c->closing) {
             if (c->number != 0) {
