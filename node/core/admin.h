@@ -439,6 +439,7 @@ void place_tick(struct node *n);
 void place_fini(struct node *n);
 void upload_tick(struct node *n);
 void upload_fini(struct node *n);
+void upload_forget(struct node *n, const stint_Request *request);
 /* A whole file that was uploaded for this request, or NULL with a reason. Valid until the next
  * event. */
 const struct buf *

@@ -421,15 +421,16 @@ admin_import(struct node *n, struct ask *ask)
     }
     if (status != STINT_OK) {
         ask_end_page(n, ask, status, detail, false, "");
-        return;
-    }
-    node_log(n, NODE_LOG_INFO, "import of %s, exported by node %s, by %s: %s", file.info.code,
-             file.info.node, ask->request.by, ask->request.reason);
-    if (file.info.moved) {
-        load_moved(n, ask, &file);
     } else {
-        load_copy(n, ask, &file);
+        node_log(n, NODE_LOG_INFO, "import of %s, exported by node %s, by %s: %s", file.info.code,
+                 file.info.node, ask->request.by, ask->request.reason);
+        if (file.info.moved) {
+            load_moved(n, ask, &file);
+        } else {
+            load_copy(n, ask, &file);
+        }
     }
+    upload_forget(n, &ask->request);
 }
 
 /* ---- import, at the entry ---- */
@@ -454,6 +455,7 @@ pass_on(struct node *n, struct ask *ask, struct node_ref where)
             return false;
         }
     }
+    upload_forget(n, &ask->request);
     return true;
 }
 

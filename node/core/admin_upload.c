@@ -79,6 +79,15 @@ upload_find(struct node *n, const stint_Request *request, char *detail, size_t d
     return &u->bytes;
 }
 
+void
+upload_forget(struct node *n, const stint_Request *request)
+{
+    struct upload *u = find(n, request);
+    if (u != NULL) {
+        free_upload(n, u);
+    }
+}
+
 static struct upload *
 begin(struct node *n, const stint_Request *request)
 {
