@@ -54,6 +54,18 @@ struct pickle_why {
 STINT_PRINTF(3, 4)
 bool pickle_refuse(struct pickle_why *why, enum stint_status status, const char *format, ...);
 
+/* ---- the records (pickle_record.c) ---- */
+
+extern const struct wire_record pickle_PickleHead;
+extern const struct wire_record pickle_PickleCode;
+extern const struct wire_record pickle_PickleType;
+extern const struct wire_record pickle_PickleFrame;
+extern const struct wire_record pickle_PickleFault;
+extern const struct wire_record pickle_PickleChannel;
+extern const struct wire_record pickle_PickleRelation;
+extern const struct wire_record pickle_PickleOutlet;
+extern const struct wire_record pickle_PickleSend;
+
 /* ---- reading (pickle_read.c) ---- */
 
 struct pickle_cursor {
@@ -70,10 +82,10 @@ bool pickle_open(struct pickle_cursor *body, struct stint_span pickle, size_t li
 
 /* The next record must be of that kind and in its only form; else false, and the cursor's `why`
  * says so. */
-bool pickle_record(struct pickle_cursor *c, enum pickle_tag tag, const pb_msgdesc_t *desc,
-    void *message, size_t size);
+bool pickle_record(
+    struct pickle_cursor *c, enum pickle_tag tag, const struct wire_record *record, void *message);
 #define PICKLE_RECORD(c, tag, type, message)                                                       \
-    pickle_record((c), (tag), stint_##type##_fields, (message), sizeof(*(message)))
+    pickle_record((c), (tag), &pickle_##type, (1 ? (message) : (stint_##type *)0))
 
 /* The bytes of the next record, which must be a content. */
 bool pickle_content(struct pickle_cursor *c, struct stint_span *bytes);

@@ -66,15 +66,15 @@ next_bytes(struct pickle_cursor *c, enum pickle_tag tag, struct stint_span *byte
 }
 
 bool
-pickle_record(struct pickle_cursor *c, enum pickle_tag tag, const pb_msgdesc_t *desc, void *message,
-    size_t size)
+pickle_record(
+    struct pickle_cursor *c, enum pickle_tag tag, const struct wire_record *record, void *message)
 {
     struct stint_span bytes;
     size_t at = c->reader.at;
     if (!next_bytes(c, tag, &bytes)) {
         return false;
     }
-    if (!wire_read_message(bytes, desc, message, size)) {
+    if (!wire_read_record(bytes, record, message)) {
         return pickle_refuse(c->why, STINT_BAD_PICKLE,
             "the pickle is damaged: malformed %s record at byte %zu", record_name(tag), at);
     }

@@ -255,7 +255,7 @@ put_head(struct saver *s, bool outline)
         head.outlets = t->extra->outlet_count;
         head.number_base = t->extra->number_base;
     }
-    (void)wire_put_message(s->out, PICKLE_HEAD, stint_PickleHead_fields, &head);
+    (void)wire_put_record(s->out, PICKLE_HEAD, &pickle_PickleHead, &head);
 }
 
 static void
@@ -270,13 +270,13 @@ put_codes_and_types(struct saver *s)
         record.locals = code->locals_hash;
         type_name(code->locals, record.type);
         record.mark = code->definition->mark;
-        (void)wire_put_message(s->out, PICKLE_CODE, stint_PickleCode_fields, &record);
+        (void)wire_put_record(s->out, PICKLE_CODE, &pickle_PickleCode, &record);
     }
     for (uint32_t i = 0; i < s->type_count; i++) {
         stint_PickleType record = stint_PickleType_init_zero;
         text_copy(record.name, sizeof(record.name), s->types[i]->name);
         record.hash = s->types[i]->hash;
-        (void)wire_put_message(s->out, PICKLE_TYPE, stint_PickleType_fields, &record);
+        (void)wire_put_record(s->out, PICKLE_TYPE, &pickle_PickleType, &record);
     }
 }
 
@@ -321,7 +321,7 @@ put_frame(struct saver *s, struct frame *f, bool with_locals)
         record.line = point->line;
     }
     text_copy(record.file, sizeof(record.file), last_part(file));
-    (void)wire_put_message(s->out, PICKLE_FRAME, stint_PickleFrame_fields, &record);
+    (void)wire_put_record(s->out, PICKLE_FRAME, &pickle_PickleFrame, &record);
     if (with_locals) {
         put_value(s, f->code->locals, frame_locals(f));
     }
@@ -348,7 +348,7 @@ put_faults(struct saver *s)
         record.line = f->line;
         text_copy(record.origin, sizeof(record.origin), f->origin);
         text_copy(record.text, sizeof(record.text), f->text);
-        (void)wire_put_message(s->out, PICKLE_FAULT, stint_PickleFault_fields, &record);
+        (void)wire_put_record(s->out, PICKLE_FAULT, &pickle_PickleFault, &record);
     }
 }
 
@@ -396,7 +396,7 @@ put_relation(struct saver *s, const struct relation *r)
         record.orphan_left_ns = (r->orphan_until > now ? r->orphan_until - now : 0) + 1;
     }
     record.has_value = r->op == KERNEL_SEND;
-    (void)wire_put_message(s->out, PICKLE_RELATION, stint_PickleRelation_fields, &record);
+    (void)wire_put_record(s->out, PICKLE_RELATION, &pickle_PickleRelation, &record);
     if (record.has_result_value) {
         (void)wire_put_bytes(s->out, PICKLE_CONTENT, span_of(r->result_value, r->result_size));
     }
@@ -447,7 +447,7 @@ put_channel(struct saver *s, const struct channel *ch)
         record.relations = ch->extra->relation_count;
         text_copy(record.name, sizeof(record.name), ch->extra->name != NULL ? ch->extra->name : "");
     }
-    (void)wire_put_message(s->out, PICKLE_CHANNEL, stint_PickleChannel_fields, &record);
+    (void)wire_put_record(s->out, PICKLE_CHANNEL, &pickle_PickleChannel, &record);
     for (uint32_t i = 0; i < record.buffered && s->status == STINT_OK; i++) {
         put_value(s, ch->type, channel_value_at(ch, i));
     }
@@ -472,10 +472,10 @@ put_outlet(struct saver *s, const struct outlet *o)
     record.flags |= o->cancelling ? stint_PickleOutletFlag_PICKLE_OUTLET_CANCELLING : 0;
     record.flags |= o->buffered ? stint_PickleOutletFlag_PICKLE_OUTLET_BUFFERED : 0;
     record.sends = o->window;
-    (void)wire_put_message(s->out, PICKLE_OUTLET, stint_PickleOutlet_fields, &record);
+    (void)wire_put_record(s->out, PICKLE_OUTLET, &pickle_PickleOutlet, &record);
     for (const struct outlet_send *send = o->first; send != NULL; send = send->next) {
         stint_PickleSend one = { .cancel = send->cancel };
-        (void)wire_put_message(s->out, PICKLE_SEND, stint_PickleSend_fields, &one);
+        (void)wire_put_record(s->out, PICKLE_SEND, &pickle_PickleSend, &one);
         if (!send->cancel) {
             (void)wire_put_bytes(s->out, PICKLE_CONTENT, span_of(send->bytes, send->size));
         }
