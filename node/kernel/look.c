@@ -72,9 +72,12 @@ state_of(const struct tasklet *t)
     if ((t->flags & TASKLET_FROZEN) != 0) {
         return KERNEL_FROZEN;
     }
+    if ((t->flags & TASKLET_HELD) != 0) {
+        return KERNEL_IS_PAUSED; /* whatever else it waits for */
+    }
     switch ((enum tasklet_state)t->state) {
     case TASKLET_READY:
-        return (t->flags & TASKLET_HELD) != 0 ? KERNEL_IS_PAUSED : KERNEL_RUNNABLE;
+        return KERNEL_RUNNABLE;
     case TASKLET_BLOCKED:
     case TASKLET_REMOTE:
         return KERNEL_IS_BLOCKED;

@@ -98,13 +98,14 @@ class Result:
 class Process:
     """A program whose stdout is read as lines and whose stderr goes to a file."""
 
-    def __init__(self, world, name, argv, stdin=subprocess.DEVNULL):
+    def __init__(self, world, name, argv, stdin=subprocess.DEVNULL, variables=None):
         self.world, self.name, self.argv = world, name, argv
         self.log_path = os.path.join(world.dir, f"{name}.{len(world.processes)}.log")
         self.lines = []
         self.expected_end = False
         with open(self.log_path, "wb") as log:
-            self.popen = subprocess.Popen(argv, stdin=stdin, stdout=subprocess.PIPE, stderr=log, env=world.environment,
+            self.popen = subprocess.Popen(argv, stdin=stdin, stdout=subprocess.PIPE, stderr=log,
+                                          env=dict(world.environment, **(variables or {})),
                                           cwd=world.dir, preexec_fn=_die_with_parent)
         world.processes.append(self)
         self.reader = threading.Thread(target=self._read, daemon=True)

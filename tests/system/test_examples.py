@@ -24,7 +24,7 @@ def test_roam_comes_home_unchanged(world):
 def test_ring_while_its_stations_move(world):
     world.cluster(3)
     world.tool("cluster", "balancer", "off")
-    ring = world.spawn("ring/Census", {"nodes": 15, "tokens": 5, "laps": 300}, on="n1")
+    ring = world.spawn("ring/Census", {"nodes": 15, "tokens": 5, "laps": 3000}, on="n1")
     moved = 0
     for _ in range(3):
         for station in world.items("tasklet", "list", "--selector", "code=Station"):
@@ -48,8 +48,8 @@ def test_wordcount_agrees_with_coreutils(world):
                 file.write(world.random.choice(words).encode() + world.random.choice([b" ", b"\n", b", ", b"1", b"\xff\0"]))
             file.write(b"x" * 5000 + b" end")  # a word longer than any chunk, and no newline
     world.spawn("wordcount/Count", {"name": "words", "readers": 6}, on="n1")
-    world.environment.update(STINT_ENDPOINT=world.nodes[0].endpoint, STINT_KEYS=world.keys_dir, STINT_IDENTITY="client-web")
-    drive = Process(world, "drive", [world.program("wordcount-drive"), *texts])
+    variables = {"STINT_ENDPOINT": world.nodes[0].endpoint, "STINT_KEYS": world.keys_dir, "STINT_IDENTITY": "client-web"}
+    drive = Process(world, "drive", [world.program("wordcount-drive"), *texts], variables=variables)
     moved = 0
     while drive.running():
         for tasklet in world.random.sample(world.items("tasklet", "list", "--limit", "10000"), 4):
