@@ -198,7 +198,7 @@ mangle(const struct buf *pickle)
     uint8_t copy[4096];
     struct prng prng;
     prng_init(&prng, test_seed("test_mangled_pickles_do_no_harm"));
-    for (int round = 0; round < 1500; round++) {
+    for (int round = 0; round < 800; round++) {
         size_t size = pickle->size;
         memcpy(copy, pickle->data, size);
         for (uint64_t n = prng_below(&prng, 4) + 1; n > 0; n--) {
