@@ -411,8 +411,13 @@ static void
 resume(struct node *n, struct move_effect *e)
 {
     struct freight *f = find_freight(n, e->key);
+    const struct move_record *record = moves_find(n->moves, move_key_id(e->key));
     if (f != NULL) {
         free_freight(n, f);
+    }
+    if (record != NULL) { /* before the thaw, which would make it ask again */
+        kernel_move_refused(n->kernel, e->tasklet, record->status != STINT_OK ? record->status : STINT_REFUSED,
+                            record->detail);
     }
     (void)!kernel_thaw(n->kernel, e->tasklet, e->epoch);
     release_held(n, e->tasklet);

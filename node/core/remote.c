@@ -486,10 +486,11 @@ remote_receive(struct node *n, const struct arrival *a)
         refuse_received(n, a);
         break;
     case ENVELOPE_FIN:
-        if (!kernel_has_channel(n->kernel, a->envelope.target)) {
+        status = kernel_fin(n->kernel, a->envelope.target, a->envelope.source, a->envelope.number);
+        if (status == STINT_NOT_HERE) {
             misrouted(n, a);
-        } else if (!mover_is_away(n, a->envelope.target) || !mover_hold(n, a)) {
-            kernel_fin(n->kernel, a->envelope.target, a->envelope.source, a->envelope.number);
+        } else if (status == STINT_BUSY) {
+            (void)mover_hold(n, a);
         }
         break;
     case ENVELOPE_CLOSE:
