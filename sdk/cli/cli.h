@@ -28,7 +28,10 @@ struct cli {
     bool talks;           /* stderr is one: progress is shown, questions are asked */
 };
 
-/* ---- main.c ---- */
+/* ---- run.c ---- */
+
+/* The whole program; gives its exit code. */
+int cli_main(int argc, char **argv);
 
 /* Time that is left for the next call, in ms; at least 1. */
 uint32_t cli_left(const struct cli *cli);
@@ -72,6 +75,12 @@ const char *cli_size(uint64_t bytes, char out[CLI_SIZE_SIZE]);
 
 /* "3d", "5m", "250ms" for people. */
 const char *cli_duration(uint64_t ms, char out[CLI_SIZE_SIZE]);
+
+/*
+ * A JSON argument: itself, or what stands on stdin for "-". NULL (and said so) when that cannot be read or is longer than any value.
+ * Free it.
+ */
+char *cli_json(const char *argument);
 
 /* ---- handlers: each returns the exit code ---- */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Channels, and values through them. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
@@ -108,7 +109,12 @@ cmd_channel_send(struct cli *cli)
         out_line(&cli->out, "would send to %s", channel);
         return EXIT_DONE;
     }
-    enum stint_status status = stint_client_send_json(cli->client, channel, cli->args->words[1], args_text(cli->args, "type"), cli_left(cli));
+    char *json = cli_json(cli->args->words[1]);
+    if (json == NULL) {
+        return EXIT_USAGE;
+    }
+    enum stint_status status = stint_client_send_json(cli->client, channel, json, args_text(cli->args, "type"), cli_left(cli));
+    free(json);
     if (status != STINT_OK) {
         return fail_operation(cli, status, "send to", channel);
     }

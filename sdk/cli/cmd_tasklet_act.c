@@ -49,13 +49,17 @@ put_spawned(struct cli *cli, const struct stint_spawned *spawned, size_t count)
 static int
 encode_args(struct cli *cli, const char *code, void **copy, struct stint_span *bytes)
 {
-    const char *json = args_text(cli->args, "args");
     *copy = NULL;
     *bytes = (struct stint_span){ NULL, 0 };
-    if (json == NULL) {
+    if (!args_on(cli->args, "args")) {
         return EXIT_DONE;
     }
+    char *json = cli_json(args_text(cli->args, "args"));
+    if (json == NULL) {
+        return EXIT_USAGE;
+    }
     enum stint_status status = stint_client_encode(cli->client, code, json, cli_left(cli), bytes);
+    free(json);
     if (status != STINT_OK) {
         char what[192];
         bool args = exit_of(status) == EXIT_USAGE || status == STINT_LIMIT;

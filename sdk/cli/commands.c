@@ -113,7 +113,7 @@ const struct command commands[] = {
       .run = cmd_module_list },
 
     { .noun = "tasklet", .verb = "spawn", .words = "MODULE/CODE", .words_min = 1, .words_max = 1, .needs = NEEDS_CLIENT,
-      .flags = { { "args", 0, FLAG_TEXT, "JSON", "its local variables to begin with", 0, 0, NULL },
+      .flags = { { "args", 0, FLAG_TEXT, "JSON", "its local variables to begin with; - reads them from stdin", 0, 0, NULL },
                  F_ON,
                  { "count", 0, FLAG_NUMBER, "N", "so many of them", 1, 100000, NULL },
                  { "pinned", 0, FLAG_SWITCH, "", "it is never moved", 0, 0, NULL } },
@@ -163,7 +163,7 @@ const struct command commands[] = {
       .help = "make a channel", .run = cmd_channel_create },
     { .noun = "channel", .verb = "send", .words = "ID|NAME JSON", .words_min = 2, .words_max = 2, .needs = NEEDS_CLIENT,
       .flags = { { "type", 0, FLAG_TEXT, "MSG", "its type, if the channel has none yet", 0, 0, NULL } },
-      .help = "send a value", .run = cmd_channel_send },
+      .help = "send a value; - reads it from stdin", .run = cmd_channel_send },
     { .noun = "channel", .verb = "receive", .words = "ID|NAME", .words_min = 1, .words_max = 1, .needs = NEEDS_CLIENT,
       .flags = { { "count", 0, FLAG_NUMBER, "N", "so many values", 1, NUMBER_MAX, NULL } },
       .help = "receive a value", .run = cmd_channel_receive },

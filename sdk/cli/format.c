@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "cli.h"
@@ -47,4 +49,22 @@ cli_duration(uint64_t ms, char out[CLI_SIZE_SIZE])
     }
     snprintf(out, CLI_SIZE_SIZE, "%llums", (unsigned long long)ms);
     return out;
+}
+
+char *
+cli_json(const char *argument)
+{
+    enum { JSON_MAX = 4 << 20 };
+    if (strcmp(argument, "-") != 0) {
+        return strdup(argument);
+    }
+    char *text = malloc(JSON_MAX + 1);
+    size_t size = text != NULL ? fread(text, 1, JSON_MAX + 1, stdin) : 0;
+    if (text == NULL || size > JSON_MAX || ferror(stdin) != 0 || memchr(text, '\0', size) != NULL) {
+        (void)cli_fail_exit(EXIT_USAGE, "read JSON from stdin", NULL, "it cannot be read, holds a zero byte, or is longer than 4 MiB");
+        free(text);
+        return NULL;
+    }
+    text[size] = '\0';
+    return text;
 }

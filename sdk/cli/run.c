@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the command line to an exit code: asking first, connecting, running once or again and again. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+enum { ERROR_SIZE = 512 };
+
+/* What a signal handler may touch. */
+static struct stint_client *volatile signalled_client;
+static volatile sig_atomic_t interrupted;
+
+static void
+on_interrupt(int number)
+{
+    (void)number;
+    interrupted = 1;
+    if (signalled_client != NULL) {
+        stint_client_interrupt(signalled_client);
+    }
+}
+
+bool
+cli_interrupted(void)
+{
+    return interrupted != 0;
+}
+
+uint64_t
+cli_now_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+uint32_t
+cli_left(const struct cli *cli)
+{
+    uint64_t now = cli_now_ms();
+    return now >= cli->deadline_ms ? 1 : (uint32_t)(cli->deadline_ms - now);
+}
+
+bool
+cli_pause(struct cli *cli, uint32_t ms)
+{
+    uint64_t until = cli_now_ms() + ms;
+    bool over = until >= cli->deadline_ms;
+    until = over ? cli->deadline_ms : until;
+    for (uint64_t now = cli_now_ms(); now < until && !interrupted; now = cli_now_ms()) {
+        struct pollfd p = { .fd = stint_client_fd(cli->client), .events = POLLIN };
+        int most = stint_client_timeout_ms(cli->client);
+        int wait = (int)(until - now);
+        (void)poll(&p, 1, most >= 0 && most < wait ? most : wait);
+        stint_client_process(cli->client);
+    }
+    return !over && !interrupted;
+}
+
+/* ---- asking first ---- */
+
+static bool
+destroys(const struct args *args)
+{
+    switch (args->command->destroys) {
+    case DESTROYS_NOTHING:
+        return false;
+    case DESTROYS_ALWAYS:
+        return true;
+    case DESTROYS_WITH_SELECTOR:
+        return args_on(args, "selector");
+    }
+    return false;
+}
+
+/* EXIT_DONE: go on. */
+static int
+ask_first(const struct cli *cli)
+{
+    const struct args *args = cli->args;
+    const struct command *command = args->command;
+    if (!destroys(args) || args->yes || args->dry_run) {
+        return EXIT_DONE;
+    }
+    const char *object = args->word_count != 0 ? args->words[0] : "";
+    if (isatty(STDIN_FILENO) == 0 || !cli->talks) {
+        fprintf(stderr, "stint: %s %s destroys or changes running work; say --yes where nobody can be asked (exit %d)\n", command->noun,
+                command->verb, EXIT_USAGE);
+        return EXIT_USAGE;
+    }
+    char answer[16] = "";
+    fprintf(stderr, "%s %s %.128s: are you sure? [y/N] ", command->noun, command->verb, object);
+    if (fgets(answer, sizeof answer, stdin) == NULL || (answer[0] != 'y' && answer[0] != 'Y')) {
+        fprintf(stderr, "stint: nothing was done\n");
+        return EXIT_FAILED;
+    }
+    return EXIT_DONE;
+}
+
+/* ---- the client ---- */
+
+static int
+connect_client(struct cli *cli)
+{
+    const struct args *args = cli->args;
+    struct stint_client_options options = STINT_CLIENT_OPTIONS_INIT;
+    options.endpoints = args->endpoints;
+    options.endpoint_count = args->endpoint_count;
+    options.keys_dir = args->keys;
+    options.identity = args->identity;
+    options.insecure = args->insecure;
+    char error[STINT_CLIENT_ERROR_SIZE];
+    struct stint_client *client;
+    enum stint_status status = stint_client_open(&options, &client, error, sizeof error);
+    if (status != STINT_OK) {
+        return cli_fail_text(status, "connect", NULL, error);
+    }
+    cli->client = client;
+    signalled_client = client;
+    status = stint_client_connect(client, cli_left(cli));
+    if (status != STINT_OK) {
+        return cli_fail(cli, status, "connect", NULL);
+    }
+    if (args->verbose) {
+        cli_note(cli, "connected to %s", stint_client_node(client));
+    }
+    return EXIT_DONE;
+}
+
+static void
+close_client(struct cli *cli)
+{
+    signalled_client = NULL;
+    if (cli->client != NULL) {
+        stint_client_close(cli->client, 0);
+        cli->client = NULL;
+    }
+}
+
+/* "tasklet stack FILE" needs no cluster: what has a slash or a dot, or is there, is a file. */
+static bool
+is_file(const char *word)
+{
+    return strpbrk(word, "/.") != NULL || access(word, F_OK) == 0;
+}
+
+static bool
+needs_client(const struct args *args)
+{
+    switch (args->command->needs) {
+    case NEEDS_NOTHING:
+        return false;
+    case NEEDS_CLIENT:
+        return true;
+    case NEEDS_CLIENT_UNLESS_FILE:
+        return !is_file(args->words[0]);
+    }
+    return false;
+}
+
+/* ---- running ---- */
+
+static uint32_t
+timeout_of(const struct args *args)
+{
+    if (args->timeout_ms != 0) {
+        return args->timeout_ms;
+    }
+    /* A drain that is waited for is long work. */
+    bool drain = args->command->run == cmd_node_drain && args_on(args, "wait");
+    return drain ? CLI_LONG_TIMEOUT_MS : CLI_TIMEOUT_MS;
+}
+
+static int
+run_once(struct cli *cli)
+{
+    const struct args *args = cli->args;
+    out_init(&cli->out, stdout, args->format);
+    int code = args->command->run(cli);
+    cli_progress(cli, "%s", "");
+    if (!out_end(&cli->out)) {
+        fprintf(stderr, "stint: cannot write the output: %s (exit %d)\n", errno != 0 ? strerror(errno) : "out of memory", EXIT_FAILED);
+        code = EXIT_FAILED;
+    }
+    return interrupted && code != EXIT_DONE ? EXIT_INTERRUPTED : code;
+}
+
+static int
+run(struct cli *cli)
+{
+    const struct args *args = cli->args;
+    uint32_t timeout = timeout_of(args);
+    cli->deadline_ms = cli_now_ms() + timeout;
+    int code = needs_client(args) ? connect_client(cli) : EXIT_DONE;
+    if (code != EXIT_DONE) {
+        return cli_interrupted() ? EXIT_INTERRUPTED : code;
+    }
+    code = run_once(cli);
+    while (args->watch_ms != 0 && !interrupted && cli->client != NULL) {
+        cli->deadline_ms = UINT64_MAX;
+        if (!cli_pause(cli, args->watch_ms)) {
+            break;
+        }
+        cli->deadline_ms = cli_now_ms() + timeout;
+        if (cli->terminal) {
+            fputs("\033[H\033[2J", stdout);
+        } else if (args->format == FORMAT_TABLE || args->format == FORMAT_WIDE) {
+            fputc('\n', stdout);
+        }
+        code = run_once(cli);
+    }
+    return args->watch_ms != 0 && interrupted ? EXIT_INTERRUPTED : code;
+}
+
+static bool
+has_terminal(int fd)
+{
+    const char *term = getenv("TERM");
+    return isatty(fd) != 0 && (term == NULL || strcmp(term, "dumb") != 0);
+}
+
+int
+cli_main(int argc, char **argv)
+{
+    struct args args;
+    char error[ERROR_SIZE];
+    if (!args_read(&args, argc - 1, argv + 1, error, sizeof error)) {
+        fprintf(stderr, "stint: %s (exit %d)\n", error, EXIT_USAGE);
+        return EXIT_USAGE;
+    }
+    struct cli cli = { .args = &args, .terminal = has_terminal(STDOUT_FILENO), .talks = has_terminal(STDERR_FILENO) };
+    if (args.help || args.version || args.command == NULL) {
+        out_init(&cli.out, stdout, FORMAT_TABLE);
+        int code = args.version ? cmd_version(&cli) : cmd_help(&cli);
+        return out_end(&cli.out) ? code : EXIT_FAILED;
+    }
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = on_interrupt;
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+    int code = ask_first(&cli);
+    if (code == EXIT_DONE) {
+        code = run(&cli);
+    }
+    close_client(&cli);
+    return code;
+}
