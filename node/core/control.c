@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "base/text.h"
 #include "base/ids.h"
 #include "core/codec.h"
 #include "core/control.h"
@@ -320,7 +321,10 @@ control_tick(struct node *n)
     control_expire_calls(n);
     if (n->phase == PHASE_JOINING && n->authority == NULL) {
         if (n->now_ns >= n->join_deadline) {
-            node_exit(n, STINT_UNREACHABLE, "cannot join the cluster: no member answered in time; is an endpoint of --join right?");
+            char why[OUTBOX_TEXT_MAX];
+            text_format(why, sizeof why, "cannot join: no member answered in time at %s%s; is it right, and does one run there?",
+                        n->join_count == 0 ? "the endpoints that are known" : n->join[0], n->join_count > 1 ? " or the others" : "");
+            node_exit(n, STINT_UNREACHABLE, why);
             return;
         }
         if (c->seed_conn != 0 && !c->join_asked) {

@@ -60,7 +60,7 @@ joined(struct node *n, uint64_t token, const stint_StoreReply *reply)
     }
     if (reply->status != STINT_OK) {
         char why[OUTBOX_TEXT_MAX];
-        text_format(why, sizeof why, "cannot join the cluster: %s", reply->detail[0] != 0
+        text_format(why, sizeof why, "cannot join: %s", reply->detail[0] != 0
                                          ? reply->detail
                                          : stint_strerror((enum stint_status)reply->status));
         node_exit(n, (enum stint_status)reply->status, why);

@@ -92,7 +92,7 @@ node_new(const struct node_config *config, char *error, size_t error_size)
     }
     n->mem = config->mem;
     prng_init(&n->random, config->seed);
-    outbox_init(&n->outbox, n->mem);
+    outbox_init(&n->outbox, n->mem->allocator);
     n->view = view_new(n->mem);
     n->next = view_new(n->mem);
     if (!copy_config(n, config, error, error_size)) {

@@ -11,11 +11,12 @@
 #define ARENA_KEEP ((size_t)1 << 20) /* a larger arena is given back after the step */
 
 void
-outbox_init(struct outbox *e, struct mem *m)
+outbox_init(struct outbox *e, struct stint_allocator allocator)
 {
     memset(e, 0, sizeof *e);
-    e->mem = m;
-    buf_init(&e->arena, m, ARENA_MAX);
+    mem_init(&e->own, allocator, 0);
+    e->mem = &e->own;
+    buf_init(&e->arena, e->mem, ARENA_MAX);
 }
 
 static void

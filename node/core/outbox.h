@@ -19,7 +19,8 @@ struct outbox_slot {
 };
 
 struct outbox {
-    struct mem *mem;
+    struct mem own; /* not under the node's limit: what must be said when memory is short can be said */
+    struct mem *mem; /* &own */
     struct outbox_slot *slots;
     uint32_t count;
     uint32_t capacity;
@@ -29,14 +30,14 @@ struct outbox {
     size_t write_count;
 };
 
-void outbox_init(struct outbox *e, struct mem *m);
+void outbox_init(struct outbox *e, struct stint_allocator allocator);
 void outbox_fini(struct outbox *e);
 
 /* Forgets what has been handed out; called at the start of a step. */
 void outbox_clear(struct outbox *e);
 
 /*
- * Appends. Memory is bounded by what the windows of the sessions allow; if it runs out all the same a SEND is lost
+ * Appends. Memory is bounded by what the windows of the sessions allow; if the allocator itself fails a SEND is lost
  * (sessions repeat) and everything else stops the process, because an effect that must not be lost would be.
  */
 void outbox_connect(struct outbox *e, uint64_t link, const char *endpoint);

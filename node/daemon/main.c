@@ -305,7 +305,9 @@ run(struct daemon *d)
     enum exit_code code = exit_code(d, status);
     if (code != EXIT_CLEAN) {
         const char *why = stint_node_error(d->node);
-        logs_fail(&d->logs, "%s%s", code == EXIT_CANNOT_JOIN ? "cannot join: " : "",
+        /* The node says by itself that it cannot join, except for what went wrong before it tried. */
+        bool says_so = strncmp(why, "cannot join", strlen("cannot join")) == 0;
+        logs_fail(&d->logs, "%s%s", code == EXIT_CANNOT_JOIN && !says_so ? "cannot join: " : "",
                   why[0] != '\0' ? why : stint_strerror(status));
     }
     stint_node_destroy(d->node);

@@ -70,6 +70,7 @@ struct stint_node {
 
     struct host_answer answers[HOST_ANSWERS_MAX]; /* a ring */
     uint32_t answer_first, answer_count;
+    bool store_due;   /* a commit's outcome waits to be fetched */
     bool load_wanted; /* the core asked for the rows */
     uint64_t load_at; /* when to try (again) */
     uint64_t sample_at, sampled_at, cpu_ns;

@@ -123,6 +123,7 @@ carry_out(struct stint_node *n, const struct node_effect *e)
         }
         break;
     case NODE_STORE_COMMIT:
+        n->store_due = true;
         if (n->store == NULL || store_commit(n->store, &e->commit) != STINT_OK) {
             answer_later(n, NODE_STORE_DONE, e->commit.number, STORE_FAILED);
         }
@@ -249,6 +250,7 @@ take_store(struct stint_node *n)
     if (n->store == NULL) {
         return;
     }
+    n->store_due = false;
     while (!n->ended && store_next(n->store, &number, &result)) {
         if (result == STORE_FAILED || result == STORE_UNKNOWN) {
             (void)text_copy(n->error, sizeof n->error, store_error(n->store));
@@ -333,7 +335,7 @@ host_turn(struct stint_node *n)
 int
 host_timeout_ms(const struct stint_node *n)
 {
-    if (n->ended || link_pending(n->net) || n->answer_count > 0 ||
+    if (n->ended || link_pending(n->net) || n->answer_count > 0 || n->store_due ||
         node_runnable(n->core)) {
         return 0;
     }

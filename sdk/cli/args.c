@@ -15,7 +15,7 @@ struct reading {
     int argc;
     char **argv;
     int at;
-    bool only_words; /* after -- */
+    bool only_words;                  /* after -- */
     const char *words[WORDS_MAX + 3]; /* noun, verb, arguments, and one too many */
     unsigned word_count;
     struct flag_value local[FLAGS_MAX]; /* by the command, once it is known */
@@ -99,15 +99,17 @@ set_value(struct reading *r, const struct flag *flag, struct flag_value *value, 
     case FLAG_TEXT:
         return true;
     case FLAG_NUMBER:
-        if (!read_number(text, strlen(text), &value->number) || value->number < flag->min || value->number > flag->max) {
-            return wrong(r, "--%s %s: a number %llu to %llu is expected", flag->name, text, (unsigned long long)flag->min,
-                         (unsigned long long)flag->max);
+        if (!read_number(text, strlen(text), &value->number) || value->number < flag->min ||
+            value->number > flag->max) {
+            return wrong(r, "--%s %s: a number %llu to %llu is expected", flag->name, text,
+                         (unsigned long long)flag->min, (unsigned long long)flag->max);
         }
         return true;
     case FLAG_RATE: {
         size_t digits = strspn(text, "0123456789");
         bool fine = text[digits] == '\0' || strcmp(text + digits, "/s") == 0;
-        if (!fine || !read_number(text, digits, &value->number) || value->number < flag->min || value->number > flag->max) {
+        if (!fine || !read_number(text, digits, &value->number) || value->number < flag->min ||
+            value->number > flag->max) {
             return wrong(r, "--%s %s: a rate like 100/s is expected", flag->name, text);
         }
         return true;
@@ -115,7 +117,9 @@ set_value(struct reading *r, const struct flag *flag, struct flag_value *value, 
     case FLAG_DURATION:
     case FLAG_WATCH:
         if (text != NULL && !args_duration(text, &value->number)) {
-            return wrong(r, "--%s %s: a duration is expected, like 500ms, 5s, 2m, 1h; at most a day", flag->name, text);
+            return wrong(r,
+                         "--%s %s: a duration is expected, like 500ms, 5s, 2m, 1h; at most a day",
+                         flag->name, text);
         }
         return true;
     case FLAG_CHOICE:
@@ -163,8 +167,10 @@ set_global(struct reading *r, const struct flag *flag, const struct flag_value *
     } else if (strcmp(name, "watch") == 0) {
         a->watch_ms = value->text != NULL ? (uint32_t)value->number : 2000;
     } else {
-        bool *const switches[] = { &a->insecure, &a->dry_run, &a->yes, &a->quiet, &a->verbose, &a->help, &a->version };
-        static const char *const names[] = { "insecure", "dry-run", "yes", "quiet", "verbose", "help", "version" };
+        bool *const switches[] = { &a->insecure, &a->dry_run, &a->yes,    &a->quiet,
+                                   &a->verbose,  &a->help,    &a->version };
+        static const char *const names[] = { "insecure", "dry-run", "yes",    "quiet",
+                                             "verbose",  "help",    "version" };
         for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
             *switches[i] = *switches[i] || strcmp(names[i], name) == 0;
         }
@@ -186,21 +192,24 @@ find_flag(const struct flag *flags, size_t count, const char *name, size_t size)
     return NULL;
 }
 
-/* The command that the words so far name, or NULL. Nouns that are commands themselves match with their first word. */
+/* The command that the words so far name, or NULL. Nouns that are commands themselves match with
+ * their first word. */
 static const struct command *
 find_command(const struct reading *r)
 {
     for (size_t i = 0; i < command_count && r->word_count != 0; i++) {
         const struct command *c = &commands[i];
         bool alone = c->verb[0] == '\0';
-        if (strcmp(c->noun, r->words[0]) == 0 && (alone || (r->word_count > 1 && strcmp(c->verb, r->words[1]) == 0))) {
+        if (strcmp(c->noun, r->words[0]) == 0 &&
+            (alone || (r->word_count > 1 && strcmp(c->verb, r->words[1]) == 0))) {
             return c;
         }
     }
     return NULL;
 }
 
-/* Flags of all commands, while it is not known yet which one it is: only whether they take a value matters then. */
+/* Flags of all commands, while it is not known yet which one it is: only whether they take a value
+ * matters then. */
 static const struct flag *
 find_anywhere(const char *name, size_t size)
 {
@@ -235,12 +244,15 @@ read_flag(struct reading *r, const struct command *command, const char *text)
     bool is_long = text[1] == '-';
     const char *name = text + (is_long ? 2 : 1);
     size_t size = is_long ? strcspn(name, "=") : 1;
-    const char *inlined = is_long ? (name[size] == '=' ? name + size + 1 : NULL) : (name[1] != '\0' ? name + 1 : NULL);
+    const char *inlined = is_long ? (name[size] == '=' ? name + size + 1 : NULL)
+                                  : (name[1] != '\0' ? name + 1 : NULL);
     struct flag_value value = { false, NULL, 0 };
 
     /* -f is the file of an export and follows none: a command's own flags come first. */
-    const struct flag *own = command != NULL ? find_flag(command->flags, FLAGS_MAX, name, size) : NULL;
-    const struct flag *global = own == NULL ? find_flag(global_flags, global_flag_count, name, size) : NULL;
+    const struct flag *own =
+        command != NULL ? find_flag(command->flags, FLAGS_MAX, name, size) : NULL;
+    const struct flag *global =
+        own == NULL ? find_flag(global_flags, global_flag_count, name, size) : NULL;
     const struct flag *flag = own != NULL ? own : global;
     if (flag == NULL && command == NULL) {
         flag = find_anywhere(name, size);
@@ -267,7 +279,8 @@ read_flag(struct reading *r, const struct command *command, const char *text)
     return set_value(r, own, slot, inlined);
 }
 
-/* One pass over the command line. In the first the command is not known yet, and only words are kept. */
+/* One pass over the command line. In the first the command is not known yet, and only words are
+ * kept. */
 static bool
 pass(struct reading *r, const struct command *command)
 {
@@ -297,7 +310,8 @@ unknown_command(struct reading *r)
     size_t used = 0;
     for (size_t i = 0; i < command_count; i++) {
         if (strcmp(commands[i].noun, r->words[0]) == 0 && used < sizeof verbs) {
-            int put = snprintf(verbs + used, sizeof verbs - used, "%s%s", used != 0 ? ", " : "", commands[i].verb);
+            int put = snprintf(verbs + used, sizeof verbs - used, "%s%s", used != 0 ? ", " : "",
+                               commands[i].verb);
             used += put > 0 ? (size_t)put : 0;
         }
     }
@@ -318,11 +332,12 @@ check_words(struct reading *r, const struct command *command)
     unsigned names = command->verb[0] == '\0' ? 1 : 2;
     a->word_count = r->word_count - names;
     if (a->word_count > command->words_max || a->word_count > WORDS_MAX) {
-        return wrong(r, "%s %s: unexpected argument %.64s", command->noun, command->verb, r->words[names + command->words_max]);
+        return wrong(r, "%s %s: unexpected argument %.64s", command->noun, command->verb,
+                     r->words[names + command->words_max]);
     }
     if (a->word_count < command->words_min) {
-        return wrong(r, "%s%s%s needs %s; see `stint help %s`", command->noun, names == 2 ? " " : "", command->verb, command->words,
-                     command->noun);
+        return wrong(r, "%s%s%s needs %s; see `stint help %s`", command->noun,
+                     names == 2 ? " " : "", command->verb, command->words, command->noun);
     }
     for (unsigned i = 0; i < a->word_count; i++) {
         a->words[i] = r->words[names + i];
@@ -336,7 +351,9 @@ check_words(struct reading *r, const struct command *command)
 bool
 args_read(struct args *args, int argc, char **argv, char *error, size_t error_size)
 {
-    struct reading r = { .args = args, .argc = argc, .argv = argv, .error = error, .error_size = error_size };
+    struct reading r = {
+        .args = args, .argc = argc, .argv = argv, .error = error, .error_size = error_size
+    };
     *args = (struct args){ .format = FORMAT_TABLE };
     error[0] = '\0';
     if (!pass(&r, NULL)) {
@@ -348,7 +365,8 @@ args_read(struct args *args, int argc, char **argv, char *error, size_t error_si
             args->noun = r.word_count != 0 ? r.words[0] : NULL;
             return true;
         }
-        return r.word_count != 0 ? unknown_command(&r) : wrong(&r, "which command? `stint help` lists all");
+        return r.word_count != 0 ? unknown_command(&r)
+                                 : wrong(&r, "which command? `stint help` lists all");
     }
     *args = (struct args){ .format = FORMAT_TABLE, .command = command, .noun = command->noun };
     if (!pass(&r, command)) {
@@ -359,10 +377,13 @@ args_read(struct args *args, int argc, char **argv, char *error, size_t error_si
         return true;
     }
     if (args->watch_ms != 0 && !command->watches) {
-        return wrong(&r, "%s %s: --watch is for lists and descriptions", command->noun, command->verb);
+        return wrong(&r, "%s %s: --watch is for lists and descriptions", command->noun,
+                     command->verb);
     }
-    const char *fault = check_words(&r, command) && command->check != NULL ? command->check(args) : NULL;
-    return fault != NULL ? wrong(&r, "%s %s: %s", command->noun, command->verb, fault) : error[0] == '\0';
+    const char *fault =
+        check_words(&r, command) && command->check != NULL ? command->check(args) : NULL;
+    return fault != NULL ? wrong(&r, "%s %s: %s", command->noun, command->verb, fault)
+                         : error[0] == '\0';
 }
 
 /* ---- questions ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The command line: words that name a command, its arguments, its flags and the global ones, in any order. Everything is
- * checked here, so that handlers see only values that make sense.
+ * The command line: words that name a command, its arguments, its flags and the global ones, in any
+ * order. Everything is checked here, so that handlers see only values that make sense.
  */
 #ifndef STINT_CLI_ARGS_H
 #define STINT_CLI_ARGS_H
@@ -46,7 +46,7 @@ struct args;
 
 struct command {
     const char *noun;
-    const char *verb; /* "": the noun alone is the command */
+    const char *verb;  /* "": the noun alone is the command */
     const char *words; /* its arguments, as help shows them */
     unsigned words_min, words_max;
     struct flag flags[FLAGS_MAX]; /* ended by one without a name */
@@ -54,7 +54,8 @@ struct command {
     enum command_needs needs;
     enum command_destroys destroys;
     bool watches; /* --watch makes sense */
-    const char *(*check)(const struct args *args); /* what belongs together; NULL or what is wrong */
+    const char *(*check)(
+        const struct args *args); /* what belongs together; NULL or what is wrong */
     int (*run)(struct cli *cli);
 };
 

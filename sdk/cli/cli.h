@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The tool `stint`: what its files share. One table of commands (commands.c) drives parsing, help, completion and errors; a
- * handler gets the parsed command line, asks the cluster through stint/client.h and stint/admin.h, and writes items
- * through out.h. Data goes to stdout, everything else to stderr.
+ * The tool `stint`: what its files share. One table of commands (commands.c) drives parsing, help,
+ * completion and errors; a handler gets the parsed command line, asks the cluster through
+ * stint/client.h and stint/admin.h, and writes items through out.h. Data goes to stdout, everything
+ * else to stderr.
  */
 #ifndef STINT_CLI_CLI_H
 #define STINT_CLI_CLI_H
@@ -37,7 +38,8 @@ int cli_main(int argc, char **argv);
 uint32_t cli_left(const struct cli *cli);
 uint64_t cli_now_ms(void);
 
-/* Waits, but not longer than the command may take and not when it was interrupted. False: do not go on. */
+/* Waits, but not longer than the command may take and not when it was interrupted. False: do not go
+ * on. */
 bool cli_pause(struct cli *cli, uint32_t ms);
 bool cli_interrupted(void);
 
@@ -57,8 +59,10 @@ int cli_fail_exit(int code, const char *what, const char *object, const char *wh
 /* A line that is no failure; not with -q. */
 void cli_note(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Progress: one line of a terminal, written over by the next; an empty text ends it. Nothing when stderr is no terminal. */
-void cli_progress(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Progress: one line of a terminal, written over by the next; an empty text ends it. Nothing when
+ * stderr is no terminal. */
+void cli_progress(const struct cli *cli, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* What is said when a list is not whole. */
 void cli_note_list(const struct cli *cli, const struct stint_list *list, size_t shown);
@@ -77,8 +81,8 @@ const char *cli_size(uint64_t bytes, char out[CLI_SIZE_SIZE]);
 const char *cli_duration(uint64_t ms, char out[CLI_SIZE_SIZE]);
 
 /*
- * A JSON argument: itself, or what stands on stdin for "-". NULL (and said so) when that cannot be read or is longer than any value.
- * Free it.
+ * A JSON argument: itself, or what stands on stdin for "-". NULL (and said so) when that cannot be
+ * read or is longer than any value. Free it.
  */
 char *cli_json(const char *argument);
 

@@ -35,7 +35,8 @@ cmd_channel_list(struct cli *cli)
         return cli_fail(cli, status, "list channels", NULL);
     }
     const struct stint_channel_item *c;
-    out_list(&cli->out, "id name node capacity buffered balance type", "owner senders receivers closing", "id");
+    out_list(&cli->out, "id name node capacity buffered balance type",
+             "owner senders receivers closing", "id");
     while ((c = stint_list_channel(list)) != NULL) {
         out_item(&cli->out);
         put_channel(&cli->out, c);
@@ -63,7 +64,9 @@ cmd_channel_describe(struct cli *cli)
         out_object_end(&cli->out);
     }
     stint_list_free(list);
-    return c != NULL ? EXIT_DONE : cli_fail_text(STINT_NOT_FOUND, "describe channel", name, "there is no such channel");
+    return c != NULL ? EXIT_DONE
+                     : cli_fail_text(STINT_NOT_FOUND, "describe channel", name,
+                                     "there is no such channel");
 }
 
 int
@@ -77,7 +80,8 @@ cmd_channel_create(struct cli *cli)
     ch.type = args_text(args, "type");
     ch.on = args_text(args, "on");
     if (args->dry_run) {
-        out_line(&cli->out, "would make a channel %s", ch.name != NULL ? ch.name : "without a name");
+        out_line(&cli->out, "would make a channel %s",
+                 ch.name != NULL ? ch.name : "without a name");
         return EXIT_DONE;
     }
     enum stint_status status = stint_client_channel_create(cli->client, &ch, &id, cli_left(cli));
@@ -91,9 +95,11 @@ cmd_channel_create(struct cli *cli)
     return EXIT_DONE;
 }
 
-/* What did not happen in time is known not to have happened: that is a failure, not a doubt (exit 1). */
+/* What did not happen in time is known not to have happened: that is a failure, not a doubt (exit
+ * 1). */
 static int
-fail_operation(const struct cli *cli, enum stint_status status, const char *what, const char *channel)
+fail_operation(const struct cli *cli, enum stint_status status, const char *what,
+               const char *channel)
 {
     if (status == STINT_TIMED_OUT && !cli_interrupted()) {
         return cli_fail_exit(EXIT_FAILED, what, channel, stint_client_error(cli->client));
@@ -113,7 +119,8 @@ cmd_channel_send(struct cli *cli)
     if (json == NULL) {
         return EXIT_USAGE;
     }
-    enum stint_status status = stint_client_send_json(cli->client, channel, json, args_text(cli->args, "type"), cli_left(cli));
+    enum stint_status status = stint_client_send_json(cli->client, channel, json,
+                                                      args_text(cli->args, "type"), cli_left(cli));
     free(json);
     if (status != STINT_OK) {
         return fail_operation(cli, status, "send to", channel);
@@ -127,7 +134,8 @@ cmd_channel_send(struct cli *cli)
     return EXIT_DONE;
 }
 
-/* Bytes that nobody could show are shown as hex digits: they were taken, so they must not be lost. */
+/* Bytes that nobody could show are shown as hex digits: they were taken, so they must not be lost.
+ */
 static void
 put_bytes(struct text *json, struct stint_span bytes)
 {
@@ -198,7 +206,8 @@ cmd_channel_close(struct cli *cli)
         out_line(&cli->out, "would close %s", channel);
         return EXIT_DONE;
     }
-    enum stint_status status = stint_client_channel_close(cli->client, channel, args_on(cli->args, "wake"), cli_left(cli));
+    enum stint_status status =
+        stint_client_channel_close(cli->client, channel, args_on(cli->args, "wake"), cli_left(cli));
     if (status != STINT_OK) {
         return cli_fail(cli, status, "close channel", channel);
     }

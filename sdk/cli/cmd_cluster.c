@@ -22,7 +22,8 @@ put_status(struct cli *cli, struct stint_list *list)
 {
     const struct stint_status_item *s = stint_list_status(list);
     if (s == NULL) {
-        return cli_fail_exit(EXIT_FAILED, "show the cluster", NULL, "the node answered something that cannot be read");
+        return cli_fail_exit(EXIT_FAILED, "show the cluster", NULL,
+                             "the node answered something that cannot be read");
     }
     out_object(&cli->out, "cluster");
     out_id(&cli->out, "cluster", s->cluster);
@@ -76,7 +77,8 @@ cmd_cluster_balancer(struct cli *cli)
         return EXIT_DONE;
     }
     enum stint_status status = stint_admin_balancer(cli->client, what, cli_left(cli), &list);
-    return end_status(cli, status, list, what == STINT_BALANCER_STATUS ? "show the balancer" : "switch the balancer");
+    return end_status(cli, status, list,
+                      what == STINT_BALANCER_STATUS ? "show the balancer" : "switch the balancer");
 }
 
 int
@@ -84,7 +86,8 @@ cmd_cluster_balance(struct cli *cli)
 {
     struct stint_list *list;
     uint32_t most = (uint32_t)args_number(cli->args, "max-moves", 0);
-    enum stint_status status = stint_admin_balance(cli->client, cli->args->dry_run, most, cli_left(cli), &list);
+    enum stint_status status =
+        stint_admin_balance(cli->client, cli->args->dry_run, most, cli_left(cli), &list);
     if (list == NULL) {
         return cli_fail(cli, status, "balance the cluster", NULL);
     }

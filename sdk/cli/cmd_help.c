@@ -27,15 +27,19 @@ put_flag(FILE *out, const struct flag *flag)
         snprintf(letter, sizeof letter, "-%c, ", flag->letter);
     }
     bool watch = flag->kind == FLAG_WATCH;
-    snprintf(left, sizeof left, "%s--%s%s%s%s", letter, flag->name, flag->value[0] == '\0' ? "" : watch ? "[=" : " ", flag->value,
-             watch ? "]" : "");
+    snprintf(left, sizeof left, "%s--%s%s%s%s", letter, flag->name,
+             flag->value[0] == '\0' ? ""
+             : watch                ? "[="
+                                    : " ",
+             flag->value, watch ? "]" : "");
     fprintf(out, "  %-22s %s\n", left, flag->help);
 }
 
 static void
 put_usage(FILE *out, const struct command *c)
 {
-    fprintf(out, "stint %s%s%s%s%s", c->noun, c->verb[0] != '\0' ? " " : "", c->verb, c->words[0] != '\0' ? " " : "", c->words);
+    fprintf(out, "stint %s%s%s%s%s", c->noun, c->verb[0] != '\0' ? " " : "", c->verb,
+            c->words[0] != '\0' ? " " : "", c->words);
     for (size_t i = 0; i < FLAGS_MAX && c->flags[i].name != NULL; i++) {
         const struct flag *f = &c->flags[i];
         fprintf(out, f->value[0] != '\0' ? " [--%s %s]" : " [--%s]", f->name, f->value);
@@ -74,7 +78,8 @@ static void
 put_line(FILE *out, const struct command *c)
 {
     char left[64];
-    snprintf(left, sizeof left, "%s%s%s%s%s", c->noun, c->verb[0] != '\0' ? " " : "", c->verb, c->words[0] != '\0' ? " " : "", c->words);
+    snprintf(left, sizeof left, "%s%s%s%s%s", c->noun, c->verb[0] != '\0' ? " " : "", c->verb,
+             c->words[0] != '\0' ? " " : "", c->words);
     fprintf(out, "  %-34s %s\n", left, c->help);
 }
 
@@ -88,8 +93,10 @@ put_all(FILE *out, const char *noun)
         }
     }
     put_globals(out);
-    fputs("\nTasklets, channels and moves are named by any unique prefix of their id, nodes and channels also by name.\n"
-          "Exit: 0 done, 1 failed, 2 usage, 3 cannot reach, 4 not found, 5 refused, 6 partly done, 7 outcome unknown, 8 not authorised.\n",
+    fputs("\nTasklets, channels and moves are named by any unique prefix of their id, nodes and "
+          "channels also by name.\n"
+          "Exit: 0 done, 1 failed, 2 usage, 3 cannot reach, 4 not found, 5 refused, 6 partly done, "
+          "7 outcome unknown, 8 not authorised.\n",
           out);
 }
 
@@ -109,13 +116,15 @@ cmd_help(struct cli *cli)
     for (size_t i = 0; i < command_count && noun != NULL; i++) {
         bool same = strcmp(commands[i].noun, noun) == 0;
         known = known || same;
-        if (same && (commands[i].verb[0] == '\0' || (verb != NULL && strcmp(commands[i].verb, verb) == 0))) {
+        if (same && (commands[i].verb[0] == '\0' ||
+                     (verb != NULL && strcmp(commands[i].verb, verb) == 0))) {
             put_command(out, &commands[i]);
             return EXIT_DONE;
         }
     }
     if (!known || verb != NULL) {
-        return cli_fail_exit(EXIT_USAGE, "help on", noun, "there is no such command; `stint help` lists all");
+        return cli_fail_exit(EXIT_USAGE, "help on", noun,
+                             "there is no such command; `stint help` lists all");
     }
     put_all(out, noun);
     return EXIT_DONE;
@@ -161,7 +170,8 @@ put_cases(FILE *out)
         last = noun;
     }
     for (size_t i = 0; i < command_count; i++) {
-        fprintf(out, "        \"%s%s%s\"*) words=\"", commands[i].noun, commands[i].verb[0] != '\0' ? " " : "", commands[i].verb);
+        fprintf(out, "        \"%s%s%s\"*) words=\"", commands[i].noun,
+                commands[i].verb[0] != '\0' ? " " : "", commands[i].verb);
         put_flag_words(out, commands[i].flags, FLAGS_MAX);
         put_flag_words(out, global_flags, global_flag_count);
         fputs("\" ;;\n", out);
@@ -171,7 +181,8 @@ put_cases(FILE *out)
 static void
 put_bash(FILE *out)
 {
-    fputs("# bash completion of stint: source <(stint completion bash)\n_stint() {\n    local words=\"\"\n"
+    fputs("# bash completion of stint: source <(stint completion bash)\n_stint() {\n    local "
+          "words=\"\"\n"
           "    case \"${COMP_WORDS[*]:1:COMP_CWORD-1}\" in\n        \"\") words=\"",
           out);
     put_words(out, NULL);
@@ -179,7 +190,8 @@ put_bash(FILE *out)
     put_cases(out);
     fputs("        *) words=\"", out);
     put_flag_words(out, global_flags, global_flag_count);
-    fputs("\" ;;\n    esac\n    COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n}\n"
+    fputs("\" ;;\n    esac\n    COMPREPLY=($(compgen -W \"$words\" -- "
+          "\"${COMP_WORDS[COMP_CWORD]}\"))\n}\n"
           "complete -o default -F _stint stint\n",
           out);
 }
@@ -187,21 +199,27 @@ put_bash(FILE *out)
 static void
 put_fish(FILE *out)
 {
-    fputs("# fish completion of stint: stint completion fish | source\ncomplete -c stint -n __fish_use_subcommand -a \"", out);
+    fputs("# fish completion of stint: stint completion fish | source\ncomplete -c stint -n "
+          "__fish_use_subcommand -a \"",
+          out);
     put_words(out, NULL);
     fputs("\"\n", out);
     for (size_t i = 0; i < command_count; i++) {
         const struct command *c = &commands[i];
         if (c->verb[0] != '\0') {
-            fprintf(out, "complete -c stint -n \"__fish_seen_subcommand_from %s\" -a %s -d \"%s\"\n", c->noun, c->verb, c->help);
+            fprintf(out,
+                    "complete -c stint -n \"__fish_seen_subcommand_from %s\" -a %s -d \"%s\"\n",
+                    c->noun, c->verb, c->help);
         }
         for (size_t k = 0; k < FLAGS_MAX && c->flags[k].name != NULL; k++) {
-            fprintf(out, "complete -c stint -n \"__fish_seen_subcommand_from %s\" -l %s -d \"%s\"\n",
+            fprintf(out,
+                    "complete -c stint -n \"__fish_seen_subcommand_from %s\" -l %s -d \"%s\"\n",
                     c->verb[0] != '\0' ? c->verb : c->noun, c->flags[k].name, c->flags[k].help);
         }
     }
     for (size_t i = 0; i < global_flag_count; i++) {
-        fprintf(out, "complete -c stint -l %s -d \"%s\"\n", global_flags[i].name, global_flags[i].help);
+        fprintf(out, "complete -c stint -l %s -d \"%s\"\n", global_flags[i].name,
+                global_flags[i].help);
     }
 }
 
@@ -213,7 +231,9 @@ cmd_completion(struct cli *cli)
     if (strcmp(shell, "bash") == 0) {
         put_bash(out);
     } else if (strcmp(shell, "zsh") == 0) {
-        fputs("# zsh completion of stint: source <(stint completion zsh)\nautoload -U +X bashcompinit && bashcompinit\n", out);
+        fputs("# zsh completion of stint: source <(stint completion zsh)\nautoload -U +X "
+              "bashcompinit && bashcompinit\n",
+              out);
         put_bash(out);
     } else if (strcmp(shell, "fish") == 0) {
         put_fish(out);

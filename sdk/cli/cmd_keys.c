@@ -122,14 +122,16 @@ cmd_keys_revoke(struct cli *cli)
     uint64_t serial = 0;
     size_t size = strspn(text, "0123456789abcdefABCDEF");
     if (size != 16 || text[size] != '\0') {
-        return cli_fail_exit(EXIT_USAGE, "revoke", text, "a serial number has 16 hex digits, as `keys list` shows them");
+        return cli_fail_exit(EXIT_USAGE, "revoke", text,
+                             "a serial number has 16 hex digits, as `keys list` shows them");
     }
     serial = strtoull(text, NULL, 16);
     if (cli->args->dry_run) {
         out_line(&cli->out, "would revoke %s", text);
         return EXIT_DONE;
     }
-    enum stint_status status = stint_admin_revoke(cli->client, serial, cli->args->reason, cli_left(cli));
+    enum stint_status status =
+        stint_admin_revoke(cli->client, serial, cli->args->reason, cli_left(cli));
     if (status != STINT_OK) {
         return cli_fail(cli, status, "revoke", text);
     }

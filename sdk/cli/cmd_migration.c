@@ -17,7 +17,8 @@ put_phases(struct out *out, const struct stint_move_item *m)
         char at[CLI_TIME_SIZE];
         text_print(&json, "%s{\"name\":", i != 0 ? "," : "");
         text_json(&json, p->name);
-        text_print(&json, ",\"at\":\"%s\",\"at_us\":%u}", cli_time(p->at_ms, at), (unsigned)p->at_us);
+        text_print(&json, ",\"at\":\"%s\",\"at_us\":%u}", cli_time(p->at_ms, at),
+                   (unsigned)p->at_us);
         text_print(&shown, "%s%s +%uus", i != 0 ? ", " : "", p->name, (unsigned)p->at_us);
     }
     text_add(&json, "]", 1);
@@ -79,7 +80,8 @@ put_followed(struct cli *cli, const struct stint_move_item *m)
     if (out_is_table(&cli->out)) {
         char at[CLI_TIME_SIZE];
         char tasklet[STINT_ID_TEXT_SIZE];
-        out_line(&cli->out, "%s %.12s %s -> %s %s %s", cli_time(m->started_ms, at), stint_id_text(m->tasklet, tasklet), m->from, m->to,
+        out_line(&cli->out, "%s %.12s %s -> %s %s %s", cli_time(m->started_ms, at),
+                 stint_id_text(m->tasklet, tasklet), m->from, m->to,
                  m->outcome[0] != '\0' ? m->outcome : m->phase, m->reason);
         (void)fflush(cli->out.stream);
         return;
@@ -159,5 +161,7 @@ cmd_migration_describe(struct cli *cli)
         out_object_end(&cli->out);
     }
     stint_list_free(list);
-    return m != NULL ? EXIT_DONE : cli_fail_text(STINT_NOT_FOUND, "describe the move", id, "there is no such move");
+    return m != NULL
+               ? EXIT_DONE
+               : cli_fail_text(STINT_NOT_FOUND, "describe the move", id, "there is no such move");
 }

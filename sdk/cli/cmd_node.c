@@ -38,7 +38,8 @@ cmd_node_list(struct cli *cli)
         return cli_fail(cli, status, "list nodes", NULL);
     }
     const struct stint_node_item *n;
-    out_list(&cli->out, "name state tasklets runnable channels cpu load moves_in moves_out authority",
+    out_list(&cli->out,
+             "name state tasklets runnable channels cpu load moves_in moves_out authority",
              "id endpoint incarnation memory_bytes steps version modules", "name");
     while ((n = stint_list_node(list)) != NULL) {
         out_item(&cli->out);
@@ -67,7 +68,9 @@ cmd_node_describe(struct cli *cli)
         out_object_end(&cli->out);
     }
     stint_list_free(list);
-    return n != NULL ? EXIT_DONE : cli_fail_text(STINT_NOT_FOUND, "describe node", name, "there is no such node");
+    return n != NULL
+               ? EXIT_DONE
+               : cli_fail_text(STINT_NOT_FOUND, "describe node", name, "there is no such node");
 }
 
 /* The result of a change to one node. */
@@ -89,7 +92,8 @@ cordon(struct cli *cli, bool on)
         out_line(&cli->out, "would %s %s", on ? "cordon" : "uncordon", node);
         return EXIT_DONE;
     }
-    enum stint_status status = stint_admin_cordon(cli->client, node, on, cli->args->reason, cli_left(cli));
+    enum stint_status status =
+        stint_admin_cordon(cli->client, node, on, cli->args->reason, cli_left(cli));
     if (status != STINT_OK) {
         return cli_fail(cli, status, on ? "cordon" : "uncordon", node);
     }
@@ -117,7 +121,8 @@ cmd_node_stop(struct cli *cli)
         out_line(&cli->out, "would stop %s%s", node, drain ? " when it is empty" : "");
         return EXIT_DONE;
     }
-    enum stint_status status = stint_admin_stop(cli->client, node, drain, cli->args->reason, cli_left(cli));
+    enum stint_status status =
+        stint_admin_stop(cli->client, node, drain, cli->args->reason, cli_left(cli));
     if (status != STINT_OK) {
         return cli_fail(cli, status, "stop node", node);
     }
@@ -162,7 +167,8 @@ put_drain(struct cli *cli, const char *node, struct stint_list *list)
         }
         if (d->is_stuck) {
             char hex[STINT_ID_TEXT_SIZE];
-            text_print(&json, "%s{\"id\":\"%s\",\"why\":", any ? "," : "", stint_id_text(d->stuck, hex));
+            text_print(&json, "%s{\"id\":\"%s\",\"why\":", any ? "," : "",
+                       stint_id_text(d->stuck, hex));
             text_json(&json, d->why);
             text_add(&json, "}", 1);
             text_print(&shown, "%s%.12s %s", any ? "; " : "", hex, d->why);
@@ -193,15 +199,18 @@ follow_drain(struct cli *cli, const struct stint_drain *drain, struct stint_list
         if (head == NULL || head->done) {
             return STINT_OK;
         }
-        cli_progress(cli, "%s: %llu of %llu tasklets moved, %llu left", drain->node, (unsigned long long)head->moved,
-                     (unsigned long long)head->total, (unsigned long long)head->remaining);
+        cli_progress(cli, "%s: %llu of %llu tasklets moved, %llu left", drain->node,
+                     (unsigned long long)head->moved, (unsigned long long)head->total,
+                     (unsigned long long)head->remaining);
         if (!cli_pause(cli, DRAIN_PACE_MS)) {
             return cli_interrupted() ? STINT_CANCELLED : STINT_TIMED_OUT;
         }
         struct stint_list *next;
         enum stint_status status = stint_admin_drain(cli->client, drain, cli_left(cli), &next);
         /* A node that is busy giving its work away may be slow to answer. */
-        bool again = (status == STINT_OUTCOME_UNKNOWN || status == STINT_NOT_SENT || status == STINT_BUSY) && cli_left(cli) > 1;
+        bool again =
+            (status == STINT_OUTCOME_UNKNOWN || status == STINT_NOT_SENT || status == STINT_BUSY) &&
+            cli_left(cli) > 1;
         if (next == NULL && !again) {
             return status;
         }
@@ -241,9 +250,13 @@ cmd_node_drain(struct cli *cli)
         }
         cli_progress(cli, "%s", "");
         bool stuck = put_drain(cli, drain.node, list);
-        code = (int)exit_of(stuck && (status == STINT_OK || status == STINT_TIMED_OUT) && args_on(args, "wait") ? STINT_PARTIAL : status);
+        code = (int)exit_of(stuck && (status == STINT_OK || status == STINT_TIMED_OUT) &&
+                                    args_on(args, "wait")
+                                ? STINT_PARTIAL
+                                : status);
         if (status == STINT_TIMED_OUT) {
-            cli_note(cli, "node %s is not empty yet; the drain goes on (exit %d)", drain.node, code);
+            cli_note(cli, "node %s is not empty yet; the drain goes on (exit %d)", drain.node,
+                     code);
         } else if (code == EXIT_PARTLY) {
             cli_note(cli, "node %s: some tasklets cannot be moved (exit %d)", drain.node, code);
         } else if (code != EXIT_DONE) {

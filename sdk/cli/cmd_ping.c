@@ -22,7 +22,8 @@ cmd_ping(struct cli *cli)
             return cli_fail(cli, status, "ping", node);
         }
         if (out_is_table(&cli->out)) {
-            out_line(&cli->out, "%s  %llu us", node != NULL ? node : stint_client_node(cli->client), (unsigned long long)us);
+            out_line(&cli->out, "%s  %llu us", node != NULL ? node : stint_client_node(cli->client),
+                     (unsigned long long)us);
             (void)fflush(cli->out.stream);
         } else {
             out_object(&cli->out, "node");

@@ -72,7 +72,8 @@ put_pages(struct cli *cli, struct stint_query *query, uint64_t wanted, struct pa
         }
         worst = status == STINT_PARTIAL ? status : worst;
         put_page(cli, list, p);
-        bool more = p->truncated && stint_list_page(list)[0] != '\0' && strcmp(page, stint_list_page(list)) != 0;
+        bool more = p->truncated && stint_list_page(list)[0] != '\0' &&
+                    strcmp(page, stint_list_page(list)) != 0;
         snprintf(page, sizeof page, "%s", stint_list_page(list));
         stint_list_free(list);
         if (!more || (wanted != 0 && p->shown >= wanted)) {
@@ -98,7 +99,8 @@ cmd_tasklet_list(struct cli *cli)
     }
     if (!fine) {
         bool selector = status == STINT_INVALID && query.selector != NULL;
-        return cli_fail(cli, status, selector ? "list tasklets by the selector" : "list tasklets", selector ? query.selector : NULL);
+        return cli_fail(cli, status, selector ? "list tasklets by the selector" : "list tasklets",
+                        selector ? query.selector : NULL);
     }
     if (p.note[0] != '\0') {
         cli_note(cli, "%s", p.note);
@@ -124,7 +126,9 @@ cmd_tasklet_describe(struct cli *cli)
         out_object_end(&cli->out);
     }
     stint_list_free(list);
-    return t != NULL ? EXIT_DONE : cli_fail_text(STINT_NOT_FOUND, "describe tasklet", id, "there is no such tasklet");
+    return t != NULL
+               ? EXIT_DONE
+               : cli_fail_text(STINT_NOT_FOUND, "describe tasklet", id, "there is no such tasklet");
 }
 
 /* ---- stack ---- */
@@ -148,7 +152,8 @@ put_frame_json(struct text *json, const struct stint_frame_item *f, bool first)
 static void
 put_frame_lines(struct out *out, size_t number, const struct stint_frame_item *f)
 {
-    out_line(out, "%3zu  %s (%s)  %s:%u  %s", number, f->code, f->module, f->file, (unsigned)f->line, f->label);
+    out_line(out, "%3zu  %s (%s)  %s:%u  %s", number, f->code, f->module, f->file,
+             (unsigned)f->line, f->label);
     if (f->locals != NULL) {
         out_line(out, "     %s", f->locals);
     } else {
@@ -167,7 +172,8 @@ put_stack(struct cli *cli, struct stint_list *list, const struct stint_file_item
         stint_id_text(file->tasklet, id);
         snprintf(node, sizeof node, "%s", file->node);
         char at[CLI_TIME_SIZE];
-        out_line(&cli->out, "%s  exported from %s at %s%s", id, node, cli_time(file->exported_ms, at),
+        out_line(&cli->out, "%s  exported from %s at %s%s", id, node,
+                 cli_time(file->exported_ms, at),
                  file->moved ? "; it lives in this file alone" : "");
     }
     const struct stint_frame_item *f;
@@ -267,7 +273,8 @@ explain_item(struct cli *cli, struct explained *x, const struct stint_explain_it
     if (e->target[0] == '\0') {
         text_print(&x->reasons, "%s", x->reason_count++ != 0 ? "," : "");
         put_reason(&x->reasons, e);
-        out_line(&cli->out, "  because: %s%s%s%s", e->text, e->frame[0] != '\0' ? " (" : "", e->frame, e->frame[0] != '\0' ? ")" : "");
+        out_line(&cli->out, "  because: %s%s%s%s", e->text, e->frame[0] != '\0' ? " (" : "",
+                 e->frame, e->frame[0] != '\0' ? ")" : "");
         return;
     }
     if (strcmp(e->target, x->target) != 0) {
@@ -283,7 +290,8 @@ explain_item(struct cli *cli, struct explained *x, const struct stint_explain_it
         put_reason(&x->targets, e);
         x->target_reasons = true;
     }
-    out_line(&cli->out, "  to %s: %s%s%s", e->target, e->target_ok ? "yes" : "no", e->text[0] != '\0' ? ", " : "", e->text);
+    out_line(&cli->out, "  to %s: %s%s%s", e->target, e->target_ok ? "yes" : "no",
+             e->text[0] != '\0' ? ", " : "", e->text);
 }
 
 int
@@ -291,16 +299,18 @@ cmd_tasklet_explain(struct cli *cli)
 {
     const char *id = cli->args->words[0];
     struct stint_list *list;
-    enum stint_status status = stint_admin_explain(cli->client, id, args_text(cli->args, "to"), cli_left(cli), &list);
+    enum stint_status status =
+        stint_admin_explain(cli->client, id, args_text(cli->args, "to"), cli_left(cli), &list);
     if (list == NULL) {
         return cli_fail(cli, status, "explain tasklet", id);
     }
     struct explained x = { .target = "" };
     const struct stint_explain_item *e = stint_list_explain(list);
-    struct stint_explain_item head = e != NULL ? *e : (struct stint_explain_item){ .movable = false };
+    struct stint_explain_item head =
+        e != NULL ? *e : (struct stint_explain_item){ .movable = false };
     char hex[STINT_ID_TEXT_SIZE];
-    out_line(&cli->out, "%s  %s, %llu bytes as a pickle", stint_id_text(head.id, hex), head.movable ? "can move" : "cannot move",
-             (unsigned long long)head.pickle_bytes);
+    out_line(&cli->out, "%s  %s, %llu bytes as a pickle", stint_id_text(head.id, hex),
+             head.movable ? "can move" : "cannot move", (unsigned long long)head.pickle_bytes);
     text_add(&x.reasons, "[", 1);
     text_add(&x.targets, "[", 1);
     while ((e = stint_list_explain(list)) != NULL) {

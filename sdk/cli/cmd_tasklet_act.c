@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Doing things to tasklets: beginning, moving, waiting, pausing, ending, carrying them out and in. */
+/* Doing things to tasklets: beginning, moving, waiting, pausing, ending, carrying them out and in.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +46,8 @@ put_spawned(struct cli *cli, const struct stint_spawned *spawned, size_t count)
     return EXIT_DONE;
 }
 
-/* The arguments as bytes, so that what is wrong with them is said of them. The bytes are the client's until it is asked again. */
+/* The arguments as bytes, so that what is wrong with them is said of them. The bytes are the
+ * client's until it is asked again. */
 static int
 encode_args(struct cli *cli, const char *code, void **copy, struct stint_span *bytes)
 {
@@ -98,8 +100,10 @@ cmd_tasklet_spawn(struct cli *cli)
     }
     size_t count = 0;
     struct stint_spawned *spawned = calloc(spawn.count, sizeof *spawned);
-    enum stint_status status = spawned == NULL ? STINT_NO_MEMORY
-                                               : stint_client_spawn(cli->client, &spawn, spawned, spawn.count, &count, cli_left(cli));
+    enum stint_status status =
+        spawned == NULL
+            ? STINT_NO_MEMORY
+            : stint_client_spawn(cli->client, &spawn, spawned, spawn.count, &count, cli_left(cli));
     free(copy);
     if (status != STINT_OK) {
         code = cli_fail(cli, status, "spawn", spawn.code);
@@ -151,8 +155,10 @@ cmd_tasklet_migrate(struct cli *cli)
     if (list == NULL) {
         /* Code that is not there makes a move refused; nothing that was named is missing. */
         bool code = status == STINT_UNKNOWN_MODULE || status == STINT_UNKNOWN_CODE;
-        return code ? cli_fail_exit(EXIT_REFUSED, "move", migrate.tasklet, stint_client_error(cli->client))
-                    : cli_fail(cli, status, "move", migrate.tasklet != NULL ? migrate.tasklet : migrate.selector);
+        return code ? cli_fail_exit(EXIT_REFUSED, "move", migrate.tasklet,
+                                    stint_client_error(cli->client))
+                    : cli_fail(cli, status, "move",
+                               migrate.tasklet != NULL ? migrate.tasklet : migrate.selector);
     }
     put_moves_or_plan(cli, list);
     out_list_end(&cli->out, stint_list_truncated(list));
@@ -166,7 +172,9 @@ cmd_tasklet_migrate(struct cli *cli)
 static enum stint_wait_for
 what_for(const char *word)
 {
-    return word == NULL || strcmp(word, "ended") == 0 ? STINT_WAIT_ENDED : word[0] == 'm' ? STINT_WAIT_MOVED : STINT_WAIT_BLOCKED;
+    return word == NULL || strcmp(word, "ended") == 0 ? STINT_WAIT_ENDED
+           : word[0] == 'm'                           ? STINT_WAIT_MOVED
+                                                      : STINT_WAIT_BLOCKED;
 }
 
 int
@@ -174,9 +182,11 @@ cmd_tasklet_wait(struct cli *cli)
 {
     const char *id = cli->args->words[0];
     struct stint_wait_result r;
-    enum stint_status status = stint_client_wait(cli->client, id, what_for(args_text(cli->args, "for")), cli_left(cli), &r);
+    enum stint_status status = stint_client_wait(
+        cli->client, id, what_for(args_text(cli->args, "for")), cli_left(cli), &r);
     if (status == STINT_TIMED_OUT && !cli_interrupted()) {
-        return cli_fail_exit(EXIT_FAILED, "wait any longer for tasklet", id, stint_client_error(cli->client));
+        return cli_fail_exit(EXIT_FAILED, "wait any longer for tasklet", id,
+                             stint_client_error(cli->client));
     }
     if (status != STINT_OK) {
         return cli_fail(cli, status, "wait for tasklet", id);
@@ -188,7 +198,8 @@ cmd_tasklet_wait(struct cli *cli)
     out_text_or_null(&cli->out, "text", r.text);
     out_text_or_null(&cli->out, "node", r.node);
     out_text_or_null(&cli->out, "type", r.value.type);
-    out_json(&cli->out, "value", r.value.json != NULL ? r.value.json : "null", r.value.json != NULL ? r.value.json : "-");
+    out_json(&cli->out, "value", r.value.json != NULL ? r.value.json : "null",
+             r.value.json != NULL ? r.value.json : "-");
     out_object_end(&cli->out);
     return EXIT_DONE;
 }
@@ -213,7 +224,8 @@ pause_or_resume(struct cli *cli, bool pause)
         out_line(&cli->out, "would %s %s", pause ? "pause" : "resume", id);
         return EXIT_DONE;
     }
-    enum stint_status status = stint_admin_pause(cli->client, id, pause, cli->args->reason, cli_left(cli));
+    enum stint_status status =
+        stint_admin_pause(cli->client, id, pause, cli->args->reason, cli_left(cli));
     if (status != STINT_OK) {
         return cli_fail(cli, status, pause ? "pause tasklet" : "resume tasklet", id);
     }
@@ -242,7 +254,8 @@ kill_page(struct cli *cli, struct stint_list *list, size_t *done, size_t *failed
         stint_id_text(t->id, id);
         enum stint_status status = STINT_OK;
         if (!cli->args->dry_run) {
-            status = stint_admin_kill(cli->client, id, args_on(cli->args, "pending"), cli->args->reason, cli_left(cli));
+            status = stint_admin_kill(cli->client, id, args_on(cli->args, "pending"),
+                                      cli->args->reason, cli_left(cli));
         }
         /* One that ended meanwhile is what was wanted. */
         bool gone = status == STINT_NOT_FOUND || status == STINT_DEAD;
@@ -253,7 +266,8 @@ kill_page(struct cli *cli, struct stint_list *list, size_t *done, size_t *failed
         out_text(&cli->out, "node", t->node);
         out_text(&cli->out, "code", t->code);
         out_text(&cli->out, "status", stint_status_name(status));
-        out_text_or_null(&cli->out, "detail", status != STINT_OK ? stint_client_error(cli->client) : NULL);
+        out_text_or_null(&cli->out, "detail",
+                         status != STINT_OK ? stint_client_error(cli->client) : NULL);
         out_item_end(&cli->out);
     }
 }
@@ -294,7 +308,8 @@ cmd_tasklet_kill(struct cli *cli)
         out_line(&cli->out, "would kill %s", id);
         return EXIT_DONE;
     }
-    enum stint_status status = stint_admin_kill(cli->client, id, args_on(cli->args, "pending"), cli->args->reason, cli_left(cli));
+    enum stint_status status = stint_admin_kill(cli->client, id, args_on(cli->args, "pending"),
+                                                cli->args->reason, cli_left(cli));
     if (status != STINT_OK) {
         return cli_fail(cli, status, "kill tasklet", id);
     }
@@ -313,7 +328,8 @@ cmd_tasklet_export(struct cli *cli)
         out_line(&cli->out, "would %s %s to %s", move ? "move" : "copy", id, path);
         return EXIT_DONE;
     }
-    enum stint_status status = stint_admin_export(cli->client, id, path, move, cli->args->reason, cli_left(cli));
+    enum stint_status status =
+        stint_admin_export(cli->client, id, path, move, cli->args->reason, cli_left(cli));
     if (status != STINT_OK) {
         return cli_fail(cli, status, "export tasklet", id);
     }
@@ -351,11 +367,13 @@ cmd_tasklet_import(struct cli *cli)
         out_line(&cli->out, "would import %s", path);
         return EXIT_DONE;
     }
-    enum stint_status status = stint_admin_import(cli->client, path, args_text(cli->args, "on"), args_on(cli->args, "paused"),
-                                                  cli->args->reason, cli_left(cli), &list);
+    enum stint_status status =
+        stint_admin_import(cli->client, path, args_text(cli->args, "on"),
+                           args_on(cli->args, "paused"), cli->args->reason, cli_left(cli), &list);
     if (list == NULL) {
-        return is_of_the_file(status) ? cli_fail_exit(EXIT_REFUSED, "import", path, stint_client_error(cli->client))
-                                      : cli_fail(cli, status, "import", path);
+        return is_of_the_file(status)
+                   ? cli_fail_exit(EXIT_REFUSED, "import", path, stint_client_error(cli->client))
+                   : cli_fail(cli, status, "import", path);
     }
     const struct stint_spawn_item *s = stint_list_spawn(list);
     if (s != NULL) {

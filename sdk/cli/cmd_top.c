@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One live screen: nodes with bars of their load, the tasklets that do most, the newest moves. Off a terminal one plain screen. */
+/* One live screen: nodes with bars of their load, the tasklets that do most, the newest moves. Off
+ * a terminal one plain screen. */
 #include <stdio.h>
 #include <string.h>
 
@@ -16,15 +17,17 @@ put_nodes(struct cli *cli, struct stint_list *list)
         most = n->tasklets > most ? n->tasklets : most;
     }
     stint_list_rewind(list);
-    out_line(&cli->out, "%-16s %-9s %-*s %9s %9s %6s %9s %9s", "NODE", "STATE", BAR, "TASKLETS", "", "STEPS/S", "CPU", "MEMORY", "MOVES");
+    out_line(&cli->out, "%-16s %-9s %-*s %9s %9s %6s %9s %9s", "NODE", "STATE", BAR, "TASKLETS", "",
+             "STEPS/S", "CPU", "MEMORY", "MOVES");
     while ((n = stint_list_node(list)) != NULL) {
         char bar[BAR + 1] = "";
         char memory[CLI_SIZE_SIZE];
         size_t full = (size_t)(n->tasklets * BAR / most);
         memset(bar, '#', full < BAR ? full : BAR);
         bar[full < BAR ? full : BAR] = '\0';
-        out_line(&cli->out, "%-16.16s %-9s %-*s %9llu %9llu %5u%% %9s %9llu", n->name, n->state, BAR, bar, (unsigned long long)n->tasklets,
-                 (unsigned long long)n->steps, (unsigned)(n->cpu_permille / 10), cli_size(n->memory_bytes, memory),
+        out_line(&cli->out, "%-16.16s %-9s %-*s %9llu %9llu %5u%% %9s %9llu", n->name, n->state,
+                 BAR, bar, (unsigned long long)n->tasklets, (unsigned long long)n->steps,
+                 (unsigned)(n->cpu_permille / 10), cli_size(n->memory_bytes, memory),
                  (unsigned long long)(n->moves_in + n->moves_out));
     }
 }
@@ -34,11 +37,13 @@ put_tasklets(struct cli *cli, struct stint_list *list)
 {
     const struct stint_tasklet_item *t;
     out_line(&cli->out, "%s", "");
-    out_line(&cli->out, "%-12s %-12s %-20s %-9s %10s %6s  %s", "TASKLET", "NODE", "CODE", "STATE", "STEPS", "MOVES", "AT");
+    out_line(&cli->out, "%-12s %-12s %-20s %-9s %10s %6s  %s", "TASKLET", "NODE", "CODE", "STATE",
+             "STEPS", "MOVES", "AT");
     while ((t = stint_list_tasklet(list)) != NULL) {
         char id[STINT_ID_TEXT_SIZE];
-        out_line(&cli->out, "%.12s %-12.12s %-20.20s %-9s %10llu %6u  %.40s", stint_id_text(t->id, id), t->node, t->code, t->state,
-                 (unsigned long long)t->steps, (unsigned)t->moves, t->at);
+        out_line(&cli->out, "%.12s %-12.12s %-20.20s %-9s %10llu %6u  %.40s",
+                 stint_id_text(t->id, id), t->node, t->code, t->state, (unsigned long long)t->steps,
+                 (unsigned)t->moves, t->at);
     }
 }
 
@@ -47,11 +52,14 @@ put_moves(struct cli *cli, struct stint_list *list)
 {
     const struct stint_move_item *m;
     out_line(&cli->out, "%s", "");
-    out_line(&cli->out, "%-12s %-12s    %-12s %-10s %9s  %s", "MOVED", "FROM", "TO", "OUTCOME", "FROZEN", "REASON");
+    out_line(&cli->out, "%-12s %-12s    %-12s %-10s %9s  %s", "MOVED", "FROM", "TO", "OUTCOME",
+             "FROZEN", "REASON");
     while ((m = stint_list_move(list)) != NULL) {
         char id[STINT_ID_TEXT_SIZE];
-        out_line(&cli->out, "%.12s %-12.12s -> %-12.12s %-10s %6lluus  %.40s", stint_id_text(m->tasklet, id), m->from, m->to,
-                 m->outcome[0] != '\0' ? m->outcome : m->phase, (unsigned long long)m->frozen_us, m->reason);
+        out_line(&cli->out, "%.12s %-12.12s -> %-12.12s %-10s %6lluus  %.40s",
+                 stint_id_text(m->tasklet, id), m->from, m->to,
+                 m->outcome[0] != '\0' ? m->outcome : m->phase, (unsigned long long)m->frozen_us,
+                 m->reason);
     }
 }
 
@@ -94,7 +102,8 @@ cmd_top(struct cli *cli)
 {
     uint32_t timeout = cli_left(cli);
     if (!out_is_table(&cli->out)) {
-        return cli_fail_exit(EXIT_USAGE, "show it in that format", NULL, "top is a screen; for scripts there is `node list -o json`");
+        return cli_fail_exit(EXIT_USAGE, "show it in that format", NULL,
+                             "top is a screen; for scripts there is `node list -o json`");
     }
     int code = put_screen(cli, timeout);
     while (code == EXIT_DONE && cli->terminal && !cli_interrupted()) {

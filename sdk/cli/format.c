@@ -12,7 +12,8 @@ cli_time(uint64_t wall_ms, char out[CLI_TIME_SIZE])
     time_t seconds = (time_t)(wall_ms / 1000);
     struct tm parts;
     char date[24];
-    if (gmtime_r(&seconds, &parts) == NULL || strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &parts) == 0) {
+    if (gmtime_r(&seconds, &parts) == NULL ||
+        strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &parts) == 0) {
         snprintf(out, CLI_TIME_SIZE, "9999-12-31T23:59:59Z"); /* beyond every calendar */
         return out;
     }
@@ -30,7 +31,8 @@ cli_size(uint64_t bytes, char out[CLI_SIZE_SIZE])
         value /= 1024;
         unit++;
     }
-    snprintf(out, CLI_SIZE_SIZE, unit == 0 || value >= 100 ? "%.0f%c" : "%.1f%c", value, units[unit]);
+    snprintf(out, CLI_SIZE_SIZE, unit == 0 || value >= 100 ? "%.0f%c" : "%.1f%c", value,
+             units[unit]);
     return out;
 }
 
@@ -43,7 +45,8 @@ cli_duration(uint64_t ms, char out[CLI_SIZE_SIZE])
     } units[] = { { "d", UINT64_C(86400000) }, { "h", 3600000 }, { "m", 60000 }, { "s", 1000 } };
     for (unsigned i = 0; i < 4; i++) {
         if (ms >= 2 * units[i].ms || (i == 3 && ms >= 1000)) {
-            snprintf(out, CLI_SIZE_SIZE, "%llu%s", (unsigned long long)(ms / units[i].ms), units[i].unit);
+            snprintf(out, CLI_SIZE_SIZE, "%llu%s", (unsigned long long)(ms / units[i].ms),
+                     units[i].unit);
             return out;
         }
     }
@@ -61,7 +64,8 @@ cli_json(const char *argument)
     char *text = malloc(JSON_MAX + 1);
     size_t size = text != NULL ? fread(text, 1, JSON_MAX + 1, stdin) : 0;
     if (text == NULL || size > JSON_MAX || ferror(stdin) != 0 || memchr(text, '\0', size) != NULL) {
-        (void)cli_fail_exit(EXIT_USAGE, "read JSON from stdin", NULL, "it cannot be read, holds a zero byte, or is longer than 4 MiB");
+        (void)cli_fail_exit(EXIT_USAGE, "read JSON from stdin", NULL,
+                            "it cannot be read, holds a zero byte, or is longer than 4 MiB");
         free(text);
         return NULL;
     }

@@ -10,14 +10,16 @@ int
 cli_fail_exit(int code, const char *what, const char *object, const char *why)
 {
     bool named = object != NULL && object[0] != '\0';
-    fprintf(stderr, "stint: cannot %s%s%.128s: %s (exit %d)\n", what, named ? " " : "", named ? object : "", why, code);
+    fprintf(stderr, "stint: cannot %s%s%.128s: %s (exit %d)\n", what, named ? " " : "",
+            named ? object : "", why, code);
     return code;
 }
 
 int
 cli_fail_text(enum stint_status status, const char *what, const char *object, const char *why)
 {
-    return cli_fail_exit((int)exit_of(status), what, object, why != NULL && why[0] != '\0' ? why : stint_strerror(status));
+    return cli_fail_exit((int)exit_of(status), what, object,
+                         why != NULL && why[0] != '\0' ? why : stint_strerror(status));
 }
 
 int

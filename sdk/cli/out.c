@@ -175,7 +175,8 @@ void
 out_permille(struct out *out, const char *name, uint64_t value)
 {
     char text[32];
-    snprintf(text, sizeof text, "%llu.%03u", (unsigned long long)(value / 1000), (unsigned)(value % 1000));
+    snprintf(text, sizeof text, "%llu.%03u", (unsigned long long)(value / 1000),
+             (unsigned)(value % 1000));
     field(out, name, text, text, true);
 }
 
@@ -251,7 +252,8 @@ out_list(struct out *out, const char *columns, const char *wide, const char *nam
     out->list = true;
     out->first = true;
     out->name_field = name_field;
-    snprintf(out->columns, sizeof out->columns, "%s%s%s", columns, out->format == FORMAT_WIDE && wide[0] != '\0' ? " " : "",
+    snprintf(out->columns, sizeof out->columns, "%s%s%s", columns,
+             out->format == FORMAT_WIDE && wide[0] != '\0' ? " " : "",
              out->format == FORMAT_WIDE ? wide : "");
     drop_cells(out);
     if (out->format == FORMAT_JSON) {
@@ -293,7 +295,8 @@ lay_out(const struct out *out, struct layout *l)
     char *rest = NULL;
     snprintf(l->names, sizeof l->names, "%s", out->columns);
     l->count = 0;
-    for (char *name = strtok_r(l->names, " ", &rest); name != NULL && l->count < COLUMNS_MAX; name = strtok_r(NULL, " ", &rest)) {
+    for (char *name = strtok_r(l->names, " ", &rest); name != NULL && l->count < COLUMNS_MAX;
+         name = strtok_r(NULL, " ", &rest)) {
         l->column[l->count] = name;
         l->width[l->count++] = strlen(name);
     }
@@ -348,7 +351,8 @@ put_row(const struct out *out, const struct layout *l, size_t at)
         for (size_t i = at; i < end && cell == NULL; i++) {
             cell = strcmp(out->cells[i].name, l->column[c]) == 0 ? &out->cells[i] : NULL;
         }
-        put_cell(out->stream, cell != NULL ? cell->text : "", l->width[c], cell != NULL && cell->number, c + 1 == l->count);
+        put_cell(out->stream, cell != NULL ? cell->text : "", l->width[c],
+                 cell != NULL && cell->number, c + 1 == l->count);
     }
     return end;
 }

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What goes to stdout. A handler says each item's fields once, in the order of the contract; the format decides what becomes of
- * them: a table of some of the fields, one JSON object, a JSON object a line, only the names.
+ * What goes to stdout. A handler says each item's fields once, in the order of the contract; the
+ * format decides what becomes of them: a table of some of the fields, one JSON object, a JSON
+ * object a line, only the names.
  *
- *     out_list(out, "name state tasklets", "id endpoint", "name");     columns, more for wide, what -o name prints
- *     out_item(out); out_text(out, "name", ...); ... out_item_end(out);
+ *     out_list(out, "name state tasklets", "id endpoint", "name");     columns, more for wide, what
+ * -o name prints out_item(out); out_text(out, "name", ...); ... out_item_end(out);
  *     out_list_end(out, truncated);
  *
  *     out_object(out, "name"); out_text(...); ... out_object_end(out);
  *
- * JSON is written here rather than built with a library: numbers have 64 bits without a sign, which no library of this
- * size keeps, and lists of any length are written as they come.
+ * JSON is written here rather than built with a library: numbers have 64 bits without a sign, which
+ * no library of this size keeps, and lists of any length are written as they come.
  */
 #ifndef STINT_CLI_OUT_H
 #define STINT_CLI_OUT_H
@@ -48,7 +49,7 @@ struct out {
     bool list, first;
     char columns[256]; /* of this list in this format, separated by spaces */
     const char *name_field;
-    struct text json;  /* of the item under way */
+    struct text json;       /* of the item under way */
     struct out_cell *cells; /* of all items, row by row; of an object all its fields */
     size_t cell_count, cell_room, item_first;
     bool failed;

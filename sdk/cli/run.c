@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From the command line to an exit code: asking first, connecting, running once or again and again. */
+/* From the command line to an exit code: asking first, connecting, running once or again and again.
+ */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -91,8 +92,10 @@ ask_first(const struct cli *cli)
     }
     const char *object = args->word_count != 0 ? args->words[0] : "";
     if (isatty(STDIN_FILENO) == 0 || !cli->talks) {
-        fprintf(stderr, "stint: %s %s destroys or changes running work; say --yes where nobody can be asked (exit %d)\n", command->noun,
-                command->verb, EXIT_USAGE);
+        fprintf(stderr,
+                "stint: %s %s destroys or changes running work; say --yes where nobody can be "
+                "asked (exit %d)\n",
+                command->noun, command->verb, EXIT_USAGE);
         return EXIT_USAGE;
     }
     char answer[16] = "";
@@ -186,7 +189,8 @@ run_once(struct cli *cli)
     int code = args->command->run(cli);
     cli_progress(cli, "%s", "");
     if (!out_end(&cli->out)) {
-        fprintf(stderr, "stint: cannot write the output: %s (exit %d)\n", errno != 0 ? strerror(errno) : "out of memory", EXIT_FAILED);
+        fprintf(stderr, "stint: cannot write the output: %s (exit %d)\n",
+                errno != 0 ? strerror(errno) : "out of memory", EXIT_FAILED);
         code = EXIT_FAILED;
     }
     return interrupted && code != EXIT_DONE ? EXIT_INTERRUPTED : code;
@@ -235,7 +239,9 @@ cli_main(int argc, char **argv)
         fprintf(stderr, "stint: %s (exit %d)\n", error, EXIT_USAGE);
         return EXIT_USAGE;
     }
-    struct cli cli = { .args = &args, .terminal = has_terminal(STDOUT_FILENO), .talks = has_terminal(STDERR_FILENO) };
+    struct cli cli = { .args = &args,
+                       .terminal = has_terminal(STDOUT_FILENO),
+                       .talks = has_terminal(STDERR_FILENO) };
     if (args.help || args.version || args.command == NULL) {
         out_init(&cli.out, stdout, FORMAT_TABLE);
         int code = args.version ? cmd_version(&cli) : cmd_help(&cli);

@@ -63,7 +63,8 @@ text_json(struct text *t, const char *value)
     }
     text_add(t, "\"", 1);
     for (const char *p = value; *p != '\0';) {
-        size_t plain = strcspn(p, "\"\\\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17"
+        size_t plain = strcspn(p, "\"\\\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f"
+                                  "\x10\x11\x12\x13\x14\x15\x16\x17"
                                   "\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\x7f");
         text_add(t, p, plain);
         p += plain;

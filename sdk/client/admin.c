@@ -17,7 +17,8 @@ request_ask(struct stint_client *client, stint_Verb verb, uint32_t timeout_ms)
 }
 
 struct stint_call *
-request_change(struct stint_client *client, stint_Verb verb, const char *reason, uint32_t timeout_ms)
+request_change(struct stint_client *client, stint_Verb verb, const char *reason,
+               uint32_t timeout_ms)
 {
     struct stint_call *call = request_ask(client, verb, timeout_ms);
     if (call != NULL) {
@@ -53,7 +54,8 @@ request_run(struct stint_client *client, struct stint_call *call, struct stint_l
         return client->closing ? STINT_CANCELLED : STINT_BUSY;
     }
     enum stint_status status = client_run(client, call);
-    if (list != NULL && (status == STINT_OK || status == STINT_PARTIAL) && (*list = list_of_call(call)) == NULL) {
+    if (list != NULL && (status == STINT_OK || status == STINT_PARTIAL) &&
+        (*list = list_of_call(call)) == NULL) {
         return client_fail(client, STINT_NO_MEMORY, "out of memory");
     }
     return status;
@@ -62,7 +64,8 @@ request_run(struct stint_client *client, struct stint_call *call, struct stint_l
 /* ---- nodes ---- */
 
 enum stint_status
-stint_admin_ping(struct stint_client *client, const char *node, uint32_t timeout_ms, uint64_t *round_trip_us)
+stint_admin_ping(struct stint_client *client, const char *node, uint32_t timeout_ms,
+                 uint64_t *round_trip_us)
 {
     struct stint_call *call = request_ask(client, stint_Verb_VERB_PING, timeout_ms);
     if (call != NULL) {
@@ -83,7 +86,8 @@ stint_admin_nodes(struct stint_client *client, uint32_t timeout_ms, struct stint
 }
 
 enum stint_status
-stint_admin_node(struct stint_client *client, const char *node, uint32_t timeout_ms, struct stint_list **list)
+stint_admin_node(struct stint_client *client, const char *node, uint32_t timeout_ms,
+                 struct stint_list **list)
 {
     struct stint_call *call = request_ask(client, stint_Verb_VERB_NODE_LIST, timeout_ms);
     request_target(call, node, "node");
@@ -91,7 +95,8 @@ stint_admin_node(struct stint_client *client, const char *node, uint32_t timeout
 }
 
 enum stint_status
-stint_admin_cordon(struct stint_client *client, const char *node, bool cordon, const char *reason, uint32_t timeout_ms)
+stint_admin_cordon(struct stint_client *client, const char *node, bool cordon, const char *reason,
+                   uint32_t timeout_ms)
 {
     stint_Verb verb = cordon ? stint_Verb_VERB_NODE_CORDON : stint_Verb_VERB_NODE_UNCORDON;
     struct stint_call *call = request_change(client, verb, reason, timeout_ms);
@@ -100,11 +105,14 @@ stint_admin_cordon(struct stint_client *client, const char *node, bool cordon, c
 }
 
 enum stint_status
-stint_admin_drain(struct stint_client *client, const struct stint_drain *drain, uint32_t timeout_ms, struct stint_list **list)
+stint_admin_drain(struct stint_client *client, const struct stint_drain *drain, uint32_t timeout_ms,
+                  struct stint_list **list)
 {
-    struct stint_call *call = request_change(client, stint_Verb_VERB_NODE_DRAIN, drain->reason, timeout_ms);
+    struct stint_call *call =
+        request_change(client, stint_Verb_VERB_NODE_DRAIN, drain->reason, timeout_ms);
     request_target(call, drain->node, "node");
-    if (call != NULL && client_call_text(call, call->ask.to, sizeof call->ask.to, drain->to, "nodes to drain to")) {
+    if (call != NULL &&
+        client_call_text(call, call->ask.to, sizeof call->ask.to, drain->to, "nodes to drain to")) {
         call->ask.rate = drain->rate;
         call->ask.leave = drain->leave;
         call->ask.dry_run = drain->dry_run;
@@ -114,7 +122,8 @@ stint_admin_drain(struct stint_client *client, const struct stint_drain *drain, 
 }
 
 enum stint_status
-stint_admin_stop(struct stint_client *client, const char *node, bool drain, const char *reason, uint32_t timeout_ms)
+stint_admin_stop(struct stint_client *client, const char *node, bool drain, const char *reason,
+                 uint32_t timeout_ms)
 {
     struct stint_call *call = request_change(client, stint_Verb_VERB_NODE_STOP, reason, timeout_ms);
     request_target(call, node, "node");
@@ -133,7 +142,8 @@ stint_admin_status(struct stint_client *client, uint32_t timeout_ms, struct stin
 }
 
 enum stint_status
-stint_admin_balance(struct stint_client *client, bool dry_run, uint32_t max_moves, uint32_t timeout_ms, struct stint_list **list)
+stint_admin_balance(struct stint_client *client, bool dry_run, uint32_t max_moves,
+                    uint32_t timeout_ms, struct stint_list **list)
 {
     struct stint_call *call = request_change(client, stint_Verb_VERB_BALANCE, NULL, timeout_ms);
     if (call != NULL) {
@@ -145,12 +155,14 @@ stint_admin_balance(struct stint_client *client, bool dry_run, uint32_t max_move
 }
 
 enum stint_status
-stint_admin_balancer(struct stint_client *client, enum stint_balancer what, uint32_t timeout_ms, struct stint_list **list)
+stint_admin_balancer(struct stint_client *client, enum stint_balancer what, uint32_t timeout_ms,
+                     struct stint_list **list)
 {
     static const char *const words[] = { "status", "on", "off" };
     struct stint_call *call = request_change(client, stint_Verb_VERB_BALANCER, NULL, timeout_ms);
     if (call != NULL && (unsigned)what > STINT_BALANCER_OFF) {
-        client_call_finish(call, STINT_INVALID, "the balancer is asked for its status, or put on or off");
+        client_call_finish(call, STINT_INVALID,
+                           "the balancer is asked for its status, or put on or off");
     } else if (call != NULL) {
         call->changes = what != STINT_BALANCER_STATUS;
         text_copy(call->ask.text, sizeof call->ask.text, words[what]);
@@ -165,9 +177,11 @@ stint_admin_modules(struct stint_client *client, uint32_t timeout_ms, struct sti
 }
 
 enum stint_status
-stint_admin_revoke(struct stint_client *client, uint64_t serial, const char *reason, uint32_t timeout_ms)
+stint_admin_revoke(struct stint_client *client, uint64_t serial, const char *reason,
+                   uint32_t timeout_ms)
 {
-    struct stint_call *call = request_change(client, stint_Verb_VERB_KEY_REVOKE, reason, timeout_ms);
+    struct stint_call *call =
+        request_change(client, stint_Verb_VERB_KEY_REVOKE, reason, timeout_ms);
     if (call != NULL) {
         call->ask.serial = serial;
     }
@@ -183,14 +197,18 @@ stint_admin_revoked(struct stint_client *client, uint32_t timeout_ms, struct sti
 /* ---- moves and channels ---- */
 
 static enum stint_status
-run_query(struct stint_client *client, stint_Verb verb, const struct stint_query *query, uint32_t timeout_ms, struct stint_list **list)
+run_query(struct stint_client *client, stint_Verb verb, const struct stint_query *query,
+          uint32_t timeout_ms, struct stint_list **list)
 {
     struct stint_call *call = request_ask(client, verb, timeout_ms);
     if (call != NULL && query != NULL && query->size < sizeof *query) {
         client_call_finish(call, STINT_INVALID, "begin with STINT_QUERY_INIT");
-    } else if (call != NULL && query != NULL && client_call_text(call, call->ask.selector, sizeof call->ask.selector, query->selector, "selector") &&
+    } else if (call != NULL && query != NULL &&
+               client_call_text(call, call->ask.selector, sizeof call->ask.selector,
+                                query->selector, "selector") &&
                client_call_text(call, call->ask.on, sizeof call->ask.on, query->node, "node") &&
-               client_call_text(call, call->ask.sort, sizeof call->ask.sort, query->sort, "field to sort by") &&
+               client_call_text(call, call->ask.sort, sizeof call->ask.sort, query->sort,
+                                "field to sort by") &&
                client_call_text(call, call->ask.page, sizeof call->ask.page, query->page, "page")) {
         call->ask.limit = query->limit;
         call->ask.all = query->all;
@@ -199,25 +217,29 @@ run_query(struct stint_client *client, stint_Verb verb, const struct stint_query
 }
 
 enum stint_status
-stint_admin_tasklets(struct stint_client *client, const struct stint_query *query, uint32_t timeout_ms, struct stint_list **list)
+stint_admin_tasklets(struct stint_client *client, const struct stint_query *query,
+                     uint32_t timeout_ms, struct stint_list **list)
 {
     return run_query(client, stint_Verb_VERB_TASKLET_LIST, query, timeout_ms, list);
 }
 
 enum stint_status
-stint_admin_moves(struct stint_client *client, const struct stint_query *query, uint32_t timeout_ms, struct stint_list **list)
+stint_admin_moves(struct stint_client *client, const struct stint_query *query, uint32_t timeout_ms,
+                  struct stint_list **list)
 {
     return run_query(client, stint_Verb_VERB_MIGRATION_LIST, query, timeout_ms, list);
 }
 
 enum stint_status
-stint_admin_channels(struct stint_client *client, const struct stint_query *query, uint32_t timeout_ms, struct stint_list **list)
+stint_admin_channels(struct stint_client *client, const struct stint_query *query,
+                     uint32_t timeout_ms, struct stint_list **list)
 {
     return run_query(client, stint_Verb_VERB_CHANNEL_LIST, query, timeout_ms, list);
 }
 
 static enum stint_status
-describe(struct stint_client *client, stint_Verb verb, const char *target, const char *what, uint32_t timeout_ms, struct stint_list **list)
+describe(struct stint_client *client, stint_Verb verb, const char *target, const char *what,
+         uint32_t timeout_ms, struct stint_list **list)
 {
     struct stint_call *call = request_ask(client, verb, timeout_ms);
     request_target(call, target, what);
@@ -225,19 +247,23 @@ describe(struct stint_client *client, stint_Verb verb, const char *target, const
 }
 
 enum stint_status
-stint_admin_move(struct stint_client *client, const char *move, uint32_t timeout_ms, struct stint_list **list)
+stint_admin_move(struct stint_client *client, const char *move, uint32_t timeout_ms,
+                 struct stint_list **list)
 {
-    return describe(client, stint_Verb_VERB_MIGRATION_DESCRIBE, move, "migration", timeout_ms, list);
+    return describe(client, stint_Verb_VERB_MIGRATION_DESCRIBE, move, "migration", timeout_ms,
+                    list);
 }
 
 enum stint_status
-stint_admin_channel(struct stint_client *client, const char *channel, uint32_t timeout_ms, struct stint_list **list)
+stint_admin_channel(struct stint_client *client, const char *channel, uint32_t timeout_ms,
+                    struct stint_list **list)
 {
     return describe(client, stint_Verb_VERB_CHANNEL_DESCRIBE, channel, "channel", timeout_ms, list);
 }
 
 enum stint_status
-stint_admin_tasklet(struct stint_client *client, const char *tasklet, uint32_t timeout_ms, struct stint_list **list)
+stint_admin_tasklet(struct stint_client *client, const char *tasklet, uint32_t timeout_ms,
+                    struct stint_list **list)
 {
     return describe(client, stint_Verb_VERB_TASKLET_DESCRIBE, tasklet, "tasklet", timeout_ms, list);
 }

@@ -5,16 +5,20 @@
 
 #include "client/list.h"
 
-/* A call of one request with this verb, not begun; NULL inside callbacks and when there is no room (the error is set). */
+/* A call of one request with this verb, not begun; NULL inside callbacks and when there is no room
+ * (the error is set). */
 struct stint_call *request_ask(struct stint_client *client, stint_Verb verb, uint32_t timeout_ms);
 
-/* The same for a request that changes something, with the reason that stands in the cluster's records. */
-struct stint_call *request_change(struct stint_client *client, stint_Verb verb, const char *reason, uint32_t timeout_ms);
+/* The same for a request that changes something, with the reason that stands in the cluster's
+ * records. */
+struct stint_call *request_change(struct stint_client *client, stint_Verb verb, const char *reason,
+                                  uint32_t timeout_ms);
 
 /* Puts the object of a request; a missing or overlong one ends the call. `call` may be NULL. */
 void request_target(struct stint_call *call, const char *target, const char *what);
 
 /* Runs it. `list` may be NULL when the items do not matter. */
-STINT_MUST_USE enum stint_status request_run(struct stint_client *client, struct stint_call *call, struct stint_list **list);
+STINT_MUST_USE enum stint_status request_run(struct stint_client *client, struct stint_call *call,
+                                             struct stint_list **list);
 
 #endif

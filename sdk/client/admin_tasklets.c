@@ -8,7 +8,8 @@
 #include "client/export_file.h"
 
 enum stint_status
-stint_admin_stack(struct stint_client *client, const char *tasklet, uint32_t timeout_ms, struct stint_list **list)
+stint_admin_stack(struct stint_client *client, const char *tasklet, uint32_t timeout_ms,
+                  struct stint_list **list)
 {
     struct stint_call *call = request_ask(client, stint_Verb_VERB_TASKLET_STACK, timeout_ms);
     if (call != NULL) {
@@ -19,7 +20,8 @@ stint_admin_stack(struct stint_client *client, const char *tasklet, uint32_t tim
 }
 
 enum stint_status
-stint_admin_explain(struct stint_client *client, const char *tasklet, const char *to, uint32_t timeout_ms, struct stint_list **list)
+stint_admin_explain(struct stint_client *client, const char *tasklet, const char *to,
+                    uint32_t timeout_ms, struct stint_list **list)
 {
     struct stint_call *call = request_ask(client, stint_Verb_VERB_TASKLET_EXPLAIN, timeout_ms);
     request_target(call, tasklet, "tasklet");
@@ -30,15 +32,21 @@ stint_admin_explain(struct stint_client *client, const char *tasklet, const char
 }
 
 enum stint_status
-stint_admin_migrate(struct stint_client *client, const struct stint_migrate *migrate, uint32_t timeout_ms, struct stint_list **list)
+stint_admin_migrate(struct stint_client *client, const struct stint_migrate *migrate,
+                    uint32_t timeout_ms, struct stint_list **list)
 {
-    struct stint_call *call = request_change(client, stint_Verb_VERB_TASKLET_MIGRATE, migrate->reason, timeout_ms);
+    struct stint_call *call =
+        request_change(client, stint_Verb_VERB_TASKLET_MIGRATE, migrate->reason, timeout_ms);
     bool one = migrate->tasklet != NULL && migrate->tasklet[0] != '\0';
     bool many = migrate->selector != NULL && migrate->selector[0] != '\0';
     if (call != NULL && (one == many || migrate->to == NULL || migrate->to[0] == '\0')) {
-        client_call_finish(call, STINT_INVALID, "a tasklet or a selector, and where to, must be named");
-    } else if (call != NULL && client_call_text(call, call->ask.target, sizeof call->ask.target, one ? migrate->tasklet : NULL, "tasklet") &&
-               client_call_text(call, call->ask.selector, sizeof call->ask.selector, many ? migrate->selector : NULL, "selector") &&
+        client_call_finish(call, STINT_INVALID,
+                           "a tasklet or a selector, and where to, must be named");
+    } else if (call != NULL &&
+               client_call_text(call, call->ask.target, sizeof call->ask.target,
+                                one ? migrate->tasklet : NULL, "tasklet") &&
+               client_call_text(call, call->ask.selector, sizeof call->ask.selector,
+                                many ? migrate->selector : NULL, "selector") &&
                client_call_text(call, call->ask.to, sizeof call->ask.to, migrate->to, "node")) {
         call->ask.wait = migrate->wait;
         call->ask.dry_run = migrate->dry_run;
@@ -48,9 +56,11 @@ stint_admin_migrate(struct stint_client *client, const struct stint_migrate *mig
 }
 
 enum stint_status
-stint_admin_kill(struct stint_client *client, const char *tasklet, bool pending, const char *reason, uint32_t timeout_ms)
+stint_admin_kill(struct stint_client *client, const char *tasklet, bool pending, const char *reason,
+                 uint32_t timeout_ms)
 {
-    struct stint_call *call = request_change(client, stint_Verb_VERB_TASKLET_KILL, reason, timeout_ms);
+    struct stint_call *call =
+        request_change(client, stint_Verb_VERB_TASKLET_KILL, reason, timeout_ms);
     request_target(call, tasklet, "tasklet");
     if (call != NULL) {
         call->ask.pending = pending;
@@ -59,7 +69,8 @@ stint_admin_kill(struct stint_client *client, const char *tasklet, bool pending,
 }
 
 enum stint_status
-stint_admin_pause(struct stint_client *client, const char *tasklet, bool pause, const char *reason, uint32_t timeout_ms)
+stint_admin_pause(struct stint_client *client, const char *tasklet, bool pause, const char *reason,
+                  uint32_t timeout_ms)
 {
     stint_Verb verb = pause ? stint_Verb_VERB_TASKLET_PAUSE : stint_Verb_VERB_TASKLET_RESUME;
     struct stint_call *call = request_change(client, verb, reason, timeout_ms);
@@ -71,7 +82,8 @@ stint_admin_pause(struct stint_client *client, const char *tasklet, bool pause, 
 
 /* The pieces of an answer, one behind the other, into the file. */
 static enum stint_status
-write_pieces(const struct stint_call *call, struct export_out *out, uint64_t *size, char *error, size_t error_size)
+write_pieces(const struct stint_call *call, struct export_out *out, uint64_t *size, char *error,
+             size_t error_size)
 {
     struct record record;
     size_t at = 0;
@@ -81,18 +93,21 @@ write_pieces(const struct stint_call *call, struct export_out *out, uint64_t *si
         if (record.kind == (uint32_t)stint_ItemKind_ITEM_BYTES) {
             *size += record.item.size + record.payload.size;
             status = export_out_write(out, record.item, error, error_size);
-            status = status == STINT_OK ? export_out_write(out, record.payload, error, error_size) : status;
+            status = status == STINT_OK ? export_out_write(out, record.payload, error, error_size)
+                                        : status;
         }
     }
     return status;
 }
 
 enum stint_status
-stint_admin_export(struct stint_client *client, const char *tasklet, const char *path, bool move, const char *reason, uint32_t timeout_ms)
+stint_admin_export(struct stint_client *client, const char *tasklet, const char *path, bool move,
+                   const char *reason, uint32_t timeout_ms)
 {
     char error[STINT_CLIENT_ERROR_SIZE] = "";
     struct export_out out;
-    struct stint_call *call = request_change(client, stint_Verb_VERB_TASKLET_EXPORT, reason, timeout_ms);
+    struct stint_call *call =
+        request_change(client, stint_Verb_VERB_TASKLET_EXPORT, reason, timeout_ms);
     request_target(call, tasklet, "tasklet");
     if (call == NULL) {
         return STINT_BUSY;
@@ -100,8 +115,10 @@ stint_admin_export(struct stint_client *client, const char *tasklet, const char 
     call->changes = move;
     call->stays = move; /* another node could not give the same bytes again */
     call->ask.move = move;
-    /* First the file: a full disk or a wrong path must not be found out after the tasklet has left its node. */
-    enum stint_status made = call->over ? STINT_OK : export_out_open(&out, path, error, sizeof error);
+    /* First the file: a full disk or a wrong path must not be found out after the tasklet has left
+     * its node. */
+    enum stint_status made =
+        call->over ? STINT_OK : export_out_open(&out, path, error, sizeof error);
     if (made != STINT_OK) {
         client_call_finish(call, made, error);
     }
@@ -133,12 +150,13 @@ stint_admin_export(struct stint_client *client, const char *tasklet, const char 
 }
 
 enum stint_status
-stint_admin_import(struct stint_client *client, const char *path, const char *on, bool paused, const char *reason, uint32_t timeout_ms,
-                   struct stint_list **list)
+stint_admin_import(struct stint_client *client, const char *path, const char *on, bool paused,
+                   const char *reason, uint32_t timeout_ms, struct stint_list **list)
 {
     char error[STINT_CLIENT_ERROR_SIZE] = "";
     *list = NULL;
-    struct stint_call *call = request_change(client, stint_Verb_VERB_TASKLET_IMPORT, reason, timeout_ms);
+    struct stint_call *call =
+        request_change(client, stint_Verb_VERB_TASKLET_IMPORT, reason, timeout_ms);
     if (call == NULL) {
         return STINT_BUSY;
     }

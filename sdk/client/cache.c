@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a client remembers: where names lead, how types look, and how far it is with each channel. All of it is bounded and can be asked
- * for again, except the numbers of a lane that is in use. */
+/* What a client remembers: where names lead, how types look, and how far it is with each channel.
+ * All of it is bounded and can be asked for again, except the numbers of a lane that is in use. */
 #include <string.h>
 
 #include "base/panic.h"
@@ -64,12 +64,14 @@ client_cache_name(const struct client_cache *cache, const char *name, uint64_t n
 }
 
 void
-client_cache_put_name(struct client_cache *cache, const char *name, const stint_ChannelInfo *info, uint64_t now_ns)
+client_cache_put_name(struct client_cache *cache, const char *name, const stint_ChannelInfo *info,
+                      uint64_t now_ns)
 {
     if (name[0] == '\0' || strlen(name) > LIMIT_NAME || info->id.size != sizeof(struct stint_id)) {
         return;
     }
-    if (cache->names == NULL && (cache->names = mem_zalloc(cache->mem, CLIENT_NAMES * sizeof *cache->names)) == NULL) {
+    if (cache->names == NULL &&
+        (cache->names = mem_zalloc(cache->mem, CLIENT_NAMES * sizeof *cache->names)) == NULL) {
         return;
     }
     struct cached_name *entry = find_name(cache, name);
@@ -107,7 +109,8 @@ client_cache_types(struct client_cache *cache, const char *text, uint64_t now_ns
     return NULL;
 }
 
-/* The place for a description: that of the same text, a free one, or that of the one used longest ago. */
+/* The place for a description: that of the same text, a free one, or that of the one used longest
+ * ago. */
 static uint32_t
 place_for_types(struct client_cache *cache, const char *text)
 {
@@ -122,14 +125,15 @@ place_for_types(struct client_cache *cache, const char *text)
 }
 
 enum stint_status
-client_cache_put_types(struct client_cache *cache, const char *text, struct stint_span schema, uint64_t now_ns, char *error,
-                       size_t error_size)
+client_cache_put_types(struct client_cache *cache, const char *text, struct stint_span schema,
+                       uint64_t now_ns, char *error, size_t error_size)
 {
     struct cached_types *made = mem_zalloc(cache->mem, sizeof *made);
     if (made == NULL) {
         return STINT_NO_MEMORY;
     }
-    enum stint_status status = client_types_read(&made->types, cache->mem, schema, error, error_size);
+    enum stint_status status =
+        client_types_read(&made->types, cache->mem, schema, error, error_size);
     if (status == STINT_OK && client_types_root(&made->types) == NULL) {
         text_format(error, error_size, "description of types: it is empty");
         status = STINT_INVALID;
@@ -160,14 +164,15 @@ client_cache_renew_lane(struct client_cache *cache, struct lane *lane)
     lane->next = 1;
 }
 
-/* Room for one more lane: an idle one goes. The cluster forgets what it knew of it in its own time. */
+/* Room for one more lane: an idle one goes. The cluster forgets what it knew of it in its own time.
+ */
 static bool
 make_room(struct client_cache *cache)
 {
     if (table_count(&cache->lanes) < CLIENT_LANES) {
         return true;
     }
-    LIST_EACH(link, &cache->lane_order) {
+    LIST_EACH (link, &cache->lane_order) {
         struct lane *lane = STINT_CONTAINER_OF(link, struct lane, place);
         if (lane->holder == NULL && list_is_empty(&lane->waiting)) {
             (void)table_remove(&cache->lanes, lane->channel);

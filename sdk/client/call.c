@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls: their life from begin to release, and the lanes that keep operations on one channel in order. What each does next is in
- * call_steps.c. */
+/* Calls: their life from begin to release, and the lanes that keep operations on one channel in
+ * order. What each does next is in call_steps.c. */
 #include <string.h>
 
 #include <pb_decode.h>
@@ -27,7 +27,8 @@ client_call_new(struct stint_client *client, enum call_kind kind, uint32_t timeo
         return NULL;
     }
     if (client->call_count >= client->settings.pending_max) {
-        (void)client_fail(client, STINT_BUSY, "%u operations are under way: let some end first", client->call_count);
+        (void)client_fail(client, STINT_BUSY, "%u operations are under way: let some end first",
+                          client->call_count);
         return NULL;
     }
     struct stint_call *call = mem_zalloc(&client->heap->mem, sizeof *call);
@@ -38,7 +39,9 @@ client_call_new(struct stint_client *client, enum call_kind kind, uint32_t timeo
     call->heap = client_heap_hold(client->heap);
     call->client = client;
     call->kind = kind;
-    uint32_t ms = timeout_ms == 0 ? 1 : timeout_ms > CLIENT_TIMEOUT_MAX_MS ? CLIENT_TIMEOUT_MAX_MS : timeout_ms;
+    uint32_t ms = timeout_ms == 0                      ? 1
+                  : timeout_ms > CLIENT_TIMEOUT_MAX_MS ? CLIENT_TIMEOUT_MAX_MS
+                                                       : timeout_ms;
     call->deadline_ns = client_time().now_ns + ms * MACHINE_MS;
     struct mem *mem = &call->heap->mem;
     buf_init(&call->payload, mem, CLIENT_FILE_MAX);
@@ -75,7 +78,8 @@ client_call_free(struct stint_call *call)
 }
 
 bool
-client_call_text(struct stint_call *call, char *field, size_t size, const char *text, const char *what)
+client_call_text(struct stint_call *call, char *field, size_t size, const char *text,
+                 const char *what)
 {
     if (call->over || text == NULL) {
         return !call->over;
@@ -90,7 +94,8 @@ client_call_text(struct stint_call *call, char *field, size_t size, const char *
     return true;
 }
 
-/* ---- turns: the order of the calls is that of their places in the lane, however long each one looks for it ---- */
+/* ---- turns: the order of the calls is that of their places in the lane, however long each one
+ * looks for it ---- */
 
 /* As far as it is known: two names of one channel are found out to be one when both are known. */
 static bool
@@ -99,7 +104,8 @@ on_same_channel(const struct stint_call *a, const struct stint_call *b)
     if (a->channel_known && b->channel_known) {
         return id_equal(a->channel, b->channel);
     }
-    return a->channel_text != NULL && b->channel_text != NULL && strcmp(a->channel_text, b->channel_text) == 0;
+    return a->channel_text != NULL && b->channel_text != NULL &&
+           strcmp(a->channel_text, b->channel_text) == 0;
 }
 
 bool
@@ -109,7 +115,7 @@ client_call_is_next(struct stint_call *call)
     if (call->laned || client->unlaned == 1) {
         return true;
     }
-    LIST_EACH(link, &client->calls) {
+    LIST_EACH (link, &client->calls) {
         struct stint_call *other = STINT_CONTAINER_OF(link, struct stint_call, place);
         if (other == call) {
             break;
@@ -134,10 +140,12 @@ client_call_laned(struct stint_call *call)
     if (list_is_empty(&client->turns)) {
         return;
     }
-    /* The earliest one that waited for it looks again; whoever waits for that one comes after it. */
-    LIST_EACH(link, &client->calls) {
+    /* The earliest one that waited for it looks again; whoever waits for that one comes after it.
+     */
+    LIST_EACH (link, &client->calls) {
         struct stint_call *next = STINT_CONTAINER_OF(link, struct stint_call, place);
-        if (!next->laned && next->step == STEP_LANE && list_is_linked(&next->waiting) && on_same_channel(call, next)) {
+        if (!next->laned && next->step == STEP_LANE && list_is_linked(&next->waiting) &&
+            on_same_channel(call, next)) {
             list_remove(&next->waiting);
             list_push_back(&client->ready, &next->waiting);
             return;
@@ -168,8 +176,8 @@ leave_lane(struct stint_call *call, enum stint_status status)
     if (lane == NULL) {
         return;
     }
-    /* After anything but success nobody knows for sure whether the channel's host has seen the number: an
-     * unused number would keep the lane's next operation waiting for it. */
+    /* After anything but success nobody knows for sure whether the channel's host has seen the
+     * number: an unused number would keep the lane's next operation waiting for it. */
     if (call->main_done && status == STINT_OK) {
         lane->next++;
     } else if (call->main_done) {
@@ -186,7 +194,8 @@ client_call_finish(struct stint_call *call, enum stint_status status, const char
     struct stint_client *client = call->client;
     call->over = true;
     call->status = status;
-    text_copy(call->detail, sizeof call->detail, detail[0] == '\0' && status != STINT_OK ? stint_strerror(status) : detail);
+    text_copy(call->detail, sizeof call->detail,
+              detail[0] == '\0' && status != STINT_OK ? stint_strerror(status) : detail);
     client_text_clean(call->detail);
     list_remove(&call->place);
     client->call_count--;
@@ -214,9 +223,10 @@ client_call_cancel(struct stint_call *call)
 static struct stint_call *
 overdue(struct stint_client *client, uint64_t now_ns)
 {
-    LIST_EACH(link, &client->calls) {
+    LIST_EACH (link, &client->calls) {
         struct stint_call *call = STINT_CONTAINER_OF(link, struct stint_call, place);
-        if (call->request == NULL && list_is_linked(&call->waiting) && call->deadline_ns <= now_ns) {
+        if (call->request == NULL && list_is_linked(&call->waiting) &&
+            call->deadline_ns <= now_ns) {
             return call;
         }
     }
@@ -228,7 +238,8 @@ client_calls_expire(struct stint_client *client, uint64_t now_ns)
 {
     struct stint_call *call;
     while ((call = overdue(client, now_ns)) != NULL) {
-        client_call_finish(call, STINT_NOT_SENT, "an earlier operation on the same channel is not over");
+        client_call_finish(call, STINT_NOT_SENT,
+                           "an earlier operation on the same channel is not over");
     }
 }
 
@@ -236,7 +247,7 @@ uint64_t
 client_calls_deadline(const struct stint_client *client)
 {
     uint64_t deadline = UINT64_MAX;
-    LIST_EACH(link, &client->calls) {
+    LIST_EACH (link, &client->calls) {
         const struct stint_call *call = STINT_CONTAINER_OF(link, struct stint_call, place);
         if (call->request == NULL && call->deadline_ns < deadline) {
             deadline = call->deadline_ns;
@@ -255,11 +266,13 @@ client_item_decode(struct stint_span bytes, const pb_msgdesc_t *desc, void *out)
 }
 
 bool
-client_records_first(const struct buf *records, stint_ItemKind kind, const pb_msgdesc_t *desc, void *out, struct stint_span *payload)
+client_records_first(const struct buf *records, stint_ItemKind kind, const pb_msgdesc_t *desc,
+                     void *out, struct stint_span *payload)
 {
     struct record record;
     size_t at = 0;
-    if (!record_next(records, &at, &record) || record.kind != (uint32_t)kind || !client_item_decode(record.item, desc, out)) {
+    if (!record_next(records, &at, &record) || record.kind != (uint32_t)kind ||
+        !client_item_decode(record.item, desc, out)) {
         return false;
     }
     if (payload != NULL) {
@@ -308,7 +321,8 @@ stint_call_release(struct stint_call *call)
 }
 
 enum stint_status
-stint_call_spawned(const struct stint_call *call, struct stint_spawned *spawned, size_t room, size_t *count)
+stint_call_spawned(const struct stint_call *call, struct stint_spawned *spawned, size_t room,
+                   size_t *count)
 {
     if (call->kind != CALL_SPAWN || !call->over || call->status != STINT_OK) {
         return STINT_INVALID;
@@ -317,7 +331,8 @@ stint_call_spawned(const struct stint_call *call, struct stint_spawned *spawned,
     size_t found = 0;
     struct record record;
     while (record_next(&call->records, &at, &record)) {
-        /* Records of this kind were rewritten by the call: id, then the node's name with its terminator. */
+        /* Records of this kind were rewritten by the call: id, then the node's name with its
+         * terminator. */
         if (found < room) {
             memcpy(spawned[found].id.bytes, record.item.data, sizeof spawned[found].id.bytes);
             spawned[found].node = (const char *)record.payload.data;
@@ -344,19 +359,22 @@ stint_call_waited(const struct stint_call *call, struct stint_wait_result *resul
     }
     if (record.kind == (uint32_t)stint_ItemKind_ITEM_END) {
         stint_EndInfo info = stint_EndInfo_init_zero;
-        if (!client_item_decode(record.item, stint_EndInfo_fields, &info) || info.id.size != sizeof result->id) {
+        if (!client_item_decode(record.item, stint_EndInfo_fields, &info) ||
+            info.id.size != sizeof result->id) {
             return STINT_INVALID;
         }
         memcpy(result->id.bytes, info.id.bytes, sizeof result->id.bytes);
         result->ended = true;
-        result->status = info.status < STINT_STATUS_COUNT_ ? (enum stint_status)info.status : STINT_ERROR;
+        result->status =
+            info.status < STINT_STATUS_COUNT_ ? (enum stint_status)info.status : STINT_ERROR;
         result->text = call->note;
         result->value.bytes = record.payload;
         result->value.json = call->text.size != 0 ? (const char *)call->text.data : NULL;
         return STINT_OK;
     }
     stint_TaskletInfo info = stint_TaskletInfo_init_zero;
-    if (!client_item_decode(record.item, stint_TaskletInfo_fields, &info) || info.id.size != sizeof result->id) {
+    if (!client_item_decode(record.item, stint_TaskletInfo_fields, &info) ||
+        info.id.size != sizeof result->id) {
         return STINT_INVALID;
     }
     memcpy(result->id.bytes, info.id.bytes, sizeof result->id.bytes);
@@ -375,7 +393,9 @@ stint_call_value(const struct stint_call *call, struct stint_value *value)
     if (!record_next(&call->records, &at, &record)) {
         return STINT_INVALID;
     }
-    *value = (struct stint_value){ .channel = call->channel, .type = call->type, .bytes = record.payload };
+    *value = (struct stint_value){ .channel = call->channel,
+                                   .type = call->type,
+                                   .bytes = record.payload };
     value->json = call->text.size != 0 ? (const char *)call->text.data : NULL;
     return STINT_OK;
 }

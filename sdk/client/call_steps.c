@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a call does next. An operation is a row of needs: the channel's id, the description of a type, ids of channels that a value names, its
- * turn in the lane, the request itself, another description to show what came. Each need is met from what is remembered or by
- * a request, and when its answer is there client_call_advance looks again. So there is one way through, however much
+ * What a call does next. An operation is a row of needs: the channel's id, the description of a
+ * type, ids of channels that a value names, its turn in the lane, the request itself, another
+ * description to show what came. Each need is met from what is remembered or by a request, and when
+ * its answer is there client_call_advance looks again. So there is one way through, however much
  * was known before.
  */
 #include <string.h>
@@ -17,11 +18,14 @@
 /* ---- requests ---- */
 
 static void
-submit(struct stint_call *call, enum call_step step, const stint_Request *request, struct stint_span payload)
+submit(struct stint_call *call, enum call_step step, const stint_Request *request,
+       struct stint_span payload)
 {
     struct stint_client *client = call->client;
     bool last = step == STEP_MAIN || step == STEP_PIECE;
-    struct client_ask ask = { .request = request, .payload = payload, .deadline_ns = call->deadline_ns, .owner = call };
+    struct client_ask ask = {
+        .request = request, .payload = payload, .deadline_ns = call->deadline_ns, .owner = call
+    };
     if (call->main_done) {
         /* What came can be shown even if it came at the last moment. */
         uint64_t soon = client_time().now_ns + STINT_CLIENT_GRACE_MS * MACHINE_MS;
@@ -31,9 +35,11 @@ submit(struct stint_call *call, enum call_step step, const stint_Request *reques
     ask.stays = last && call->stays;
     ask.grace_ms = step == STEP_MAIN ? call->grace_ms : 0;
     call->step = step;
-    enum stint_status status = client_machine_ask(client->machine, &ask, client_time(), &call->request);
+    enum stint_status status =
+        client_machine_ask(client->machine, &ask, client_time(), &call->request);
     if (status != STINT_OK) {
-        client_call_finish(call, status, status == STINT_BUSY ? "too many requests are pending" : "");
+        client_call_finish(call, status,
+                           status == STINT_BUSY ? "too many requests are pending" : "");
     }
 }
 
@@ -59,7 +65,8 @@ need_channel(struct stint_call *call)
         call->channel_known = true;
         return true;
     }
-    const struct cached_name *name = client_cache_name(&call->client->cache, call->channel_text, client_time().now_ns);
+    const struct cached_name *name =
+        client_cache_name(&call->client->cache, call->channel_text, client_time().now_ns);
     if (name == NULL) {
         ask_resolve(call, STEP_CHANNEL, call->channel_text);
         return false;
@@ -84,7 +91,8 @@ need_type_name(struct stint_call *call)
         ask_resolve(call, STEP_CHANNEL, call->channel_text);
         return false;
     }
-    client_call_finish(call, STINT_TYPE_MISMATCH, "the channel has no message type yet; say which one is sent");
+    client_call_finish(call, STINT_TYPE_MISMATCH,
+                       "the channel has no message type yet; say which one is sent");
     return false;
 }
 
@@ -92,7 +100,8 @@ static const struct client_types *
 need_types(struct stint_call *call)
 {
     struct stint_client *client = call->client;
-    const struct client_types *types = client_cache_types(&client->cache, call->type, client_time().now_ns);
+    const struct client_types *types =
+        client_cache_types(&client->cache, call->type, client_time().now_ns);
     if (types == NULL) {
         stint_Request request = stint_Request_init_zero;
         request.verb = stint_Verb_VERB_SCHEMA;
@@ -115,7 +124,8 @@ lookup_name(void *arg, const char *name, struct stint_id *id)
         }
     }
     struct mem *mem = &call->heap->mem;
-    if (call->names == NULL && (call->names = mem_zalloc(mem, CLIENT_CALL_NAMES * sizeof *call->names)) == NULL) {
+    if (call->names == NULL &&
+        (call->names = mem_zalloc(mem, CLIENT_CALL_NAMES * sizeof *call->names)) == NULL) {
         return STINT_NO_MEMORY;
     }
     if (call->name_count == CLIENT_CALL_NAMES) {
@@ -124,7 +134,8 @@ lookup_name(void *arg, const char *name, struct stint_id *id)
     struct call_name *entry = &call->names[call->name_count++];
     text_copy(entry->name, sizeof entry->name, name);
     entry->status = STINT_BLOCKED;
-    const struct cached_name *known = client_cache_name(&call->client->cache, name, client_time().now_ns);
+    const struct cached_name *known =
+        client_cache_name(&call->client->cache, name, client_time().now_ns);
     if (known != NULL) {
         entry->id = known->id;
         entry->status = STINT_OK;
@@ -145,8 +156,14 @@ need_encoded(struct stint_call *call)
         return false;
     }
     char error[CLIENT_DETAIL_SIZE];
-    struct client_json_in in = { .mem = &call->heap->mem, .types = types, .type = client_types_root(types), .text = call->json,
-                                 .resolve = lookup_name, .arg = call, .error = error, .error_size = sizeof error };
+    struct client_json_in in = { .mem = &call->heap->mem,
+                                 .types = types,
+                                 .type = client_types_root(types),
+                                 .text = call->json,
+                                 .resolve = lookup_name,
+                                 .arg = call,
+                                 .error = error,
+                                 .error_size = sizeof error };
     enum stint_status status = client_json_encode(&in, &call->payload);
     if (status == STINT_OK) {
         call->encoded = true;
@@ -157,7 +174,8 @@ need_encoded(struct stint_call *call)
         return false;
     }
     if (status == STINT_LIMIT && call->name_count == CLIENT_CALL_NAMES) {
-        text_format(error, sizeof error, "more than %d different channels by name; give their ids", CLIENT_CALL_NAMES);
+        text_format(error, sizeof error, "more than %d different channels by name; give their ids",
+                    CLIENT_CALL_NAMES);
     }
     client_call_finish(call, status, error);
     return false;
@@ -215,7 +233,8 @@ static enum stint_status
 show(struct stint_call *call, const struct client_types *types, struct stint_span bytes)
 {
     buf_reset(&call->text);
-    enum stint_status status = client_json_decode(&call->heap->mem, types, client_types_root(types), bytes, &call->text);
+    enum stint_status status =
+        client_json_decode(&call->heap->mem, types, client_types_root(types), bytes, &call->text);
     if (status == STINT_OK && !buf_put_u8(&call->text, '\0')) {
         status = STINT_LIMIT;
     }
@@ -240,7 +259,9 @@ show_value(struct stint_call *call)
     types = need_types(call);
     if (types != NULL) {
         enum stint_status status = show(call, types, record.payload);
-        client_call_finish(call, STINT_OK, status == STINT_OK ? "" : "the value does not fit its type's description");
+        client_call_finish(call, STINT_OK,
+                           status == STINT_OK ? ""
+                                              : "the value does not fit its type's description");
     }
 }
 
@@ -253,7 +274,8 @@ keep_frame(struct stint_call *call, const struct record *record, const char *sho
     }
 }
 
-/* Frames one by one: the description of each one's locals, then their JSON in place of the bytes. */
+/* Frames one by one: the description of each one's locals, then their JSON in place of the bytes.
+ */
 static void
 show_frames(struct stint_call *call)
 {
@@ -261,7 +283,8 @@ show_frames(struct stint_call *call)
     size_t at = call->decode_at;
     while (record_next(&call->records, &at, &record)) {
         stint_FrameInfo info = stint_FrameInfo_init_zero;
-        if (record.kind != (uint32_t)stint_ItemKind_ITEM_FRAME || !client_item_decode(record.item, stint_FrameInfo_fields, &info)) {
+        if (record.kind != (uint32_t)stint_ItemKind_ITEM_FRAME ||
+            !client_item_decode(record.item, stint_FrameInfo_fields, &info)) {
             call->decode_at = at;
             continue;
         }
@@ -277,7 +300,9 @@ show_frames(struct stint_call *call)
                 return;
             }
             enum stint_status status = show(call, types, record.payload);
-            keep_frame(call, &record, status == STINT_OK ? (const char *)call->text.data : "!does not fit its type's description");
+            keep_frame(call, &record,
+                       status == STINT_OK ? (const char *)call->text.data
+                                          : "!does not fit its type's description");
         }
         call->note[0] = '\0';
         call->decode_at = at;
@@ -304,7 +329,8 @@ advance_send(struct stint_call *call)
         text_copy(call->ask.type, sizeof call->ask.type, call->type);
         stint_id_text(call->channel, call->ask.target);
         call->ask.participant.size = sizeof call->lane->participant.bytes;
-        memcpy(call->ask.participant.bytes, call->lane->participant.bytes, call->ask.participant.size);
+        memcpy(call->ask.participant.bytes, call->lane->participant.bytes,
+               call->ask.participant.size);
         call->ask.number = call->lane->next;
         submit_main(call);
     }
@@ -316,7 +342,8 @@ advance_receive(struct stint_call *call)
     if (need_channel(call) && need_lane(call)) {
         stint_id_text(call->channel, call->ask.target);
         call->ask.participant.size = sizeof call->lane->participant.bytes;
-        memcpy(call->ask.participant.bytes, call->lane->participant.bytes, call->ask.participant.size);
+        memcpy(call->ask.participant.bytes, call->lane->participant.bytes,
+               call->ask.participant.size);
         call->ask.number = call->lane->next;
         submit_main(call);
     }
@@ -334,7 +361,8 @@ advance_values(struct stint_call *call)
     const struct client_types *types = need_types(call);
     if (types != NULL) {
         enum stint_status status = show(call, types, buf_span(&call->payload));
-        client_call_finish(call, status, status == STINT_OK ? "" : "the bytes do not fit the type's description");
+        client_call_finish(call, status,
+                           status == STINT_OK ? "" : "the bytes do not fit the type's description");
     }
 }
 
@@ -375,226 +403,4 @@ client_call_advance(struct stint_call *call)
     default:
         submit_main(call);
     }
-}
-
-/* ---- answers ---- */
-
-/* A question on the way to the main request failed: the main request has not left. */
-static void
-finish_early(struct stint_call *call, const struct client_request *r, const char *what)
-{
-    char detail[STINT_CLIENT_ERROR_SIZE];
-    enum stint_status status = r->status == STINT_UNREACHABLE && call->changes ? STINT_NOT_SENT : r->status;
-    text_format(detail, sizeof detail, "%s%s%s", what, what[0] != '\0' ? ": " : "", r->detail);
-    client_call_finish(call, status, detail);
-}
-
-static void
-got_channel(struct stint_call *call, const struct client_request *r)
-{
-    stint_ChannelInfo info = stint_ChannelInfo_init_zero;
-    if (r->status != STINT_OK) {
-        finish_early(call, r, "");
-        return;
-    }
-    if (!client_records_first(&r->records, stint_ItemKind_ITEM_CHANNEL, stint_ChannelInfo_fields, &info, NULL) ||
-        info.id.size != sizeof call->channel.bytes) {
-        client_call_finish(call, STINT_BAD_FRAME, "the node answered something else than a channel");
-        return;
-    }
-    memcpy(call->channel.bytes, info.id.bytes, sizeof call->channel.bytes);
-    call->channel_known = true;
-    call->channel_asked = true;
-    call->channel_cached = false;
-    if (call->type[0] == '\0') {
-        text_copy(call->type, sizeof call->type, info.type);
-    }
-    client_cache_put_name(&call->client->cache, call->channel_text, &info, client_time().now_ns);
-    if (call->kind == CALL_RESOLVE) {
-        client_call_finish(call, STINT_OK, "");
-    }
-}
-
-static void
-got_name(struct stint_call *call, const struct client_request *r)
-{
-    struct call_name *entry = &call->names[call->name_count - 1];
-    stint_ChannelInfo info = stint_ChannelInfo_init_zero;
-    if (r->status == STINT_OK && client_records_first(&r->records, stint_ItemKind_ITEM_CHANNEL, stint_ChannelInfo_fields, &info, NULL) &&
-        info.id.size == sizeof entry->id.bytes) {
-        memcpy(entry->id.bytes, info.id.bytes, sizeof entry->id.bytes);
-        entry->status = STINT_OK;
-        client_cache_put_name(&call->client->cache, entry->name, &info, client_time().now_ns);
-    } else if (r->status == STINT_NOT_FOUND || r->status == STINT_AMBIGUOUS) {
-        entry->status = r->status; /* the encoder says where in the value */
-    } else {
-        finish_early(call, r, entry->name);
-    }
-}
-
-static void
-got_types(struct stint_call *call, const struct client_request *r)
-{
-    char error[CLIENT_DETAIL_SIZE];
-    enum stint_status status = r->status;
-    struct record record;
-    size_t at = 0;
-    text_copy(error, sizeof error, r->detail);
-    if (status == STINT_OK && !record_next(&r->records, &at, &record)) {
-        status = STINT_BAD_FRAME;
-    }
-    if (status == STINT_OK) {
-        struct stint_span schema = record.item.size != 0 ? record.item : record.payload;
-        status = client_cache_put_types(&call->client->cache, call->type, schema, client_time().now_ns, error, sizeof error);
-    }
-    if (status == STINT_OK) {
-        return;
-    }
-    if (call->main_done && call->kind == CALL_STACK) {
-        text_format(call->note, sizeof call->note, "!%s", error);
-    } else if (call->main_done) {
-        client_call_finish(call, STINT_OK, error); /* the value is there, without JSON */
-    } else if (r->status == STINT_OK) {
-        client_call_finish(call, status, error);
-    } else {
-        finish_early(call, r, "");
-    }
-}
-
-/* Spawned ids and names of nodes as stint_call_spawned reads them. */
-static bool
-rewrite_spawned(struct stint_call *call)
-{
-    struct buf out;
-    struct record record;
-    size_t at = 0;
-    bool fine = true;
-    buf_init(&out, &call->heap->mem, CLIENT_REPLY_MAX);
-    while (fine && record_next(&call->records, &at, &record)) {
-        stint_SpawnInfo info = stint_SpawnInfo_init_zero;
-        fine = record.kind == (uint32_t)stint_ItemKind_ITEM_SPAWN && client_item_decode(record.item, stint_SpawnInfo_fields, &info) &&
-               info.id.size == sizeof(struct stint_id);
-        client_text_clean(info.node);
-        struct record one = { record.kind, span_of(info.id.bytes, sizeof(struct stint_id)), span_of(info.node, strlen(info.node) + 1) };
-        fine = fine && record_append(&out, &one);
-    }
-    buf_fini(&call->records);
-    call->records = out;
-    return fine;
-}
-
-/* What the answer is about, for those who wait: how it ended and the type of the result, or where it is. */
-static bool
-read_waited(struct stint_call *call)
-{
-    struct record record;
-    size_t at = 0;
-    stint_EndInfo end = stint_EndInfo_init_zero;
-    stint_TaskletInfo info = stint_TaskletInfo_init_zero;
-    if (!record_next(&call->records, &at, &record)) {
-        return false;
-    }
-    if (record.kind == (uint32_t)stint_ItemKind_ITEM_END && client_item_decode(record.item, stint_EndInfo_fields, &end)) {
-        text_copy(call->note, sizeof call->note, end.text);
-        text_copy(call->type, sizeof call->type, end.type);
-    } else if (record.kind == (uint32_t)stint_ItemKind_ITEM_TASKLET && client_item_decode(record.item, stint_TaskletInfo_fields, &info)) {
-        text_copy(call->note, sizeof call->note, info.node);
-    } else {
-        return false;
-    }
-    client_text_clean(call->note);
-    client_text_clean(call->type);
-    return true;
-}
-
-static bool
-read_received(struct stint_call *call)
-{
-    stint_ValueInfo info = stint_ValueInfo_init_zero;
-    if (!client_records_first(&call->records, stint_ItemKind_ITEM_VALUE, stint_ValueInfo_fields, &info, NULL)) {
-        return false;
-    }
-    text_copy(call->type, sizeof call->type, info.type);
-    client_text_clean(call->type);
-    return true;
-}
-
-/* A remembered name may lead to a channel that ended, while another has its name now. */
-static bool
-retry_name(struct stint_call *call, enum stint_status status)
-{
-    if (call->channel_text != NULL) {
-        client_cache_forget_name(&call->client->cache, call->channel_text);
-    }
-    if (!call->channel_cached || call->retried || (status != STINT_NOT_FOUND && status != STINT_CLOSED)) {
-        return false;
-    }
-    call->retried = true;
-    call->channel_known = false;
-    call->channel_cached = false;
-    return true;
-}
-
-static void
-got_main(struct stint_call *call, struct client_request *r)
-{
-    struct buf records = call->records;
-    call->records = r->records;
-    r->records = records;
-    call->truncated = r->truncated;
-    text_copy(call->page, sizeof call->page, r->page);
-    bool good = r->status == STINT_OK;
-    if (!good && (call->kind == CALL_SEND || call->kind == CALL_RECEIVE) && retry_name(call, r->status)) {
-        /* Nothing happened over this lane: the next one in it goes on, this call looks for another channel. */
-        struct lane *lane = call->lane;
-        call->lane = NULL;
-        client_cache_renew_lane(&call->client->cache, lane);
-        client_lane_release(call->client, lane);
-        return;
-    }
-    call->main_done = true;
-    if (!good || call->kind == CALL_PLAIN || call->kind == CALL_CREATE || call->kind == CALL_CLOSE || call->kind == CALL_SEND ||
-        call->kind == CALL_IMPORT) {
-        client_call_finish(call, r->status, r->detail);
-        return;
-    }
-    bool readable = call->kind == CALL_SPAWN ? rewrite_spawned(call) : call->kind == CALL_WAIT ? read_waited(call) : call->kind == CALL_RECEIVE ? read_received(call) : true;
-    if (!readable) {
-        client_call_finish(call, STINT_BAD_FRAME, "the node answered something that cannot be read");
-    } else if (call->kind == CALL_SPAWN) {
-        client_call_finish(call, STINT_OK, "");
-    }
-}
-
-void
-client_call_request_done(struct stint_call *call, struct client_request *request)
-{
-    enum call_step step = call->step;
-    STINT_ASSERT(call->request == request && !call->over);
-    call->request = NULL;
-    switch (step) {
-    case STEP_CHANNEL:
-        got_channel(call, request);
-        break;
-    case STEP_NAME:
-        got_name(call, request);
-        break;
-    case STEP_TYPES:
-        got_types(call, request);
-        break;
-    case STEP_PIECE:
-        if (request->status == STINT_OK) {
-            call->piece_at += request->payload.size;
-        } else if (request->status == STINT_OUTCOME_UNKNOWN && !call->retried) {
-            call->retried = true; /* the node was lost with the pieces it had: from the beginning */
-            call->piece_at = 0;
-        } else {
-            finish_early(call, request, "");
-        }
-        break;
-    default:
-        got_main(call, request);
-    }
-    client_request_free(call->client->machine, request);
-    client_call_advance(call);
 }

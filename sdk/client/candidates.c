@@ -59,8 +59,10 @@ candidates_view(struct candidates *c, const stint_View *view)
     c->count = kept;
     for (pb_size_t i = 0; i < view->members_count; i++) {
         const stint_Member *member = &view->members[i];
-        bool serves = member->state == stint_MemberState_MEMBER_ACTIVE || member->state == stint_MemberState_MEMBER_CORDONED;
-        if (serves && text_is_printable(member->endpoint, LIMIT_ENDPOINT) && member->endpoint[0] != '\0' &&
+        bool serves = member->state == stint_MemberState_MEMBER_ACTIVE ||
+                      member->state == stint_MemberState_MEMBER_CORDONED;
+        if (serves && text_is_printable(member->endpoint, LIMIT_ENDPOINT) &&
+            member->endpoint[0] != '\0' &&
             (!c->loopback_only || candidate_is_loopback(member->endpoint))) {
             struct candidate *one = add(c, member->endpoint);
             if (one != NULL) {

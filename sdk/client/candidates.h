@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The endpoints that a client may connect to: those that it was given, for ever, and those of the members in the newest
- * view. They are tried in rounds, each once a round: first the given ones in their order, later by chance, so that clients
- * of a lost node spread over the others.
+ * The endpoints that a client may connect to: those that it was given, for ever, and those of the
+ * members in the newest view. They are tried in rounds, each once a round: first the given ones in
+ * their order, later by chance, so that clients of a lost node spread over the others.
  */
 #ifndef STINT_CLIENT_CANDIDATES_H
 #define STINT_CLIENT_CANDIDATES_H
@@ -14,8 +14,8 @@
 struct candidate {
     char endpoint[LIMIT_ENDPOINT + 1];
     bool given;
-    bool member; /* of the newest view */
-    bool tried;  /* in this round */
+    bool member;               /* of the newest view */
+    bool tried;                /* in this round */
     enum stint_status refused; /* in this round; STINT_OK: not */
     uint32_t handshakes;       /* that failed in a row */
 };
@@ -35,16 +35,17 @@ void candidates_view(struct candidates *c, const stint_View *view);
 
 void candidates_new_round(struct candidates *c);
 
-/* Chooses one that was not tried in this round; NULL when there is none. With `in_order` the first, else any, the one chosen last only if
- * there is no other. */
+/* Chooses one that was not tried in this round; NULL when there is none. With `in_order` the first,
+ * else any, the one chosen last only if there is no other. */
 const char *candidates_next(struct candidates *c, struct prng *random, bool in_order);
 
 /* The one chosen last refuses this client. */
 void candidates_refuse(struct candidates *c, enum stint_status status);
 
 /*
- * The encrypted handshake with the one chosen last failed. By chance that happens when its node ends just then; time after time it means
- * that the keys do not fit: then it counts as refused, and this is true.
+ * The encrypted handshake with the one chosen last failed. By chance that happens when its node
+ * ends just then; time after time it means that the keys do not fit: then it counts as refused, and
+ * this is true.
  */
 bool candidates_handshake_failed(struct candidates *c);
 void candidates_handshake_fine(struct candidates *c);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tasklets, channels and values of client.h: each operation is made into a call; the blocking ones wait for it. */
+/* Tasklets, channels and values of client.h: each operation is made into a call; the blocking ones
+ * wait for it. */
 #include <string.h>
 
 #include "base/span.h"
@@ -19,7 +20,8 @@ no_memory(struct stint_call *call)
 static void
 set_text(struct stint_call *call, char **field, const char *text)
 {
-    if (text != NULL && !call->over && (*field = client_text_copy(&call->heap->mem, text)) == NULL) {
+    if (text != NULL && !call->over &&
+        (*field = client_text_copy(&call->heap->mem, text)) == NULL) {
         no_memory(call);
     }
 }
@@ -93,7 +95,8 @@ make_spawn(struct stint_client *client, const struct stint_spawn *spawn, uint32_
 }
 
 static struct stint_call *
-make_wait(struct stint_client *client, const char *tasklet, enum stint_wait_for what, uint32_t timeout_ms)
+make_wait(struct stint_client *client, const char *tasklet, enum stint_wait_for what,
+          uint32_t timeout_ms)
 {
     static const char *const words[] = { "ended", "moved", "blocked" };
     struct stint_call *call = client_call_new(client, CALL_WAIT, timeout_ms);
@@ -162,20 +165,22 @@ begin(struct stint_call *call, stint_call_done_fn *done, void *arg)
 }
 
 struct stint_call *
-stint_client_spawn_begin(struct stint_client *client, const struct stint_spawn *spawn, uint32_t timeout_ms, stint_call_done_fn *done, void *arg)
+stint_client_spawn_begin(struct stint_client *client, const struct stint_spawn *spawn,
+                         uint32_t timeout_ms, stint_call_done_fn *done, void *arg)
 {
     return begin(make_spawn(client, spawn, timeout_ms), done, arg);
 }
 
 struct stint_call *
-stint_client_wait_begin(struct stint_client *client, const char *tasklet, enum stint_wait_for what, uint32_t timeout_ms,
-                        stint_call_done_fn *done, void *arg)
+stint_client_wait_begin(struct stint_client *client, const char *tasklet, enum stint_wait_for what,
+                        uint32_t timeout_ms, stint_call_done_fn *done, void *arg)
 {
     return begin(make_wait(client, tasklet, what, timeout_ms), done, arg);
 }
 
 static struct stint_call *
-send_bytes(struct stint_client *client, const char *channel, struct stint_span bytes, const char *type, uint32_t timeout_ms)
+send_bytes(struct stint_client *client, const char *channel, struct stint_span bytes,
+           const char *type, uint32_t timeout_ms)
 {
     struct stint_call *call = make_send(client, channel, type, timeout_ms);
     if (call != NULL && !call->over) {
@@ -185,7 +190,8 @@ send_bytes(struct stint_client *client, const char *channel, struct stint_span b
 }
 
 static struct stint_call *
-send_json(struct stint_client *client, const char *channel, const char *json, const char *type, uint32_t timeout_ms)
+send_json(struct stint_client *client, const char *channel, const char *json, const char *type,
+          uint32_t timeout_ms)
 {
     struct stint_call *call = make_send(client, channel, type, timeout_ms);
     if (call != NULL && !call->over) {
@@ -195,22 +201,23 @@ send_json(struct stint_client *client, const char *channel, const char *json, co
 }
 
 struct stint_call *
-stint_client_send_begin(struct stint_client *client, const char *channel, struct stint_span bytes, const char *type, uint32_t timeout_ms,
-                        stint_call_done_fn *done, void *arg)
+stint_client_send_begin(struct stint_client *client, const char *channel, struct stint_span bytes,
+                        const char *type, uint32_t timeout_ms, stint_call_done_fn *done, void *arg)
 {
     return begin(send_bytes(client, channel, bytes, type, timeout_ms), done, arg);
 }
 
 struct stint_call *
-stint_client_send_json_begin(struct stint_client *client, const char *channel, const char *json, const char *type, uint32_t timeout_ms,
-                             stint_call_done_fn *done, void *arg)
+stint_client_send_json_begin(struct stint_client *client, const char *channel, const char *json,
+                             const char *type, uint32_t timeout_ms, stint_call_done_fn *done,
+                             void *arg)
 {
     return begin(send_json(client, channel, json, type, timeout_ms), done, arg);
 }
 
 struct stint_call *
-stint_client_receive_begin(struct stint_client *client, const char *channel, bool as_json, uint32_t timeout_ms, stint_call_done_fn *done,
-                           void *arg)
+stint_client_receive_begin(struct stint_client *client, const char *channel, bool as_json,
+                           uint32_t timeout_ms, stint_call_done_fn *done, void *arg)
 {
     return begin(make_receive(client, channel, as_json, timeout_ms), done, arg);
 }
@@ -218,19 +225,21 @@ stint_client_receive_begin(struct stint_client *client, const char *channel, boo
 /* ---- blocking ---- */
 
 enum stint_status
-stint_client_spawn(struct stint_client *client, const struct stint_spawn *spawn, struct stint_spawned *spawned, size_t room, size_t *count,
-                   uint32_t timeout_ms)
+stint_client_spawn(struct stint_client *client, const struct stint_spawn *spawn,
+                   struct stint_spawned *spawned, size_t room, size_t *count, uint32_t timeout_ms)
 {
     if (!client_may_block(client)) {
         return STINT_BUSY;
     }
     enum stint_status status = client_run(client, make_spawn(client, spawn, timeout_ms));
-    return status == STINT_OK ? stint_call_spawned(client->last, spawned, spawned != NULL ? room : 0, count) : status;
+    return status == STINT_OK
+               ? stint_call_spawned(client->last, spawned, spawned != NULL ? room : 0, count)
+               : status;
 }
 
 enum stint_status
-stint_client_wait(struct stint_client *client, const char *tasklet, enum stint_wait_for what, uint32_t timeout_ms,
-                  struct stint_wait_result *result)
+stint_client_wait(struct stint_client *client, const char *tasklet, enum stint_wait_for what,
+                  uint32_t timeout_ms, struct stint_wait_result *result)
 {
     if (!client_may_block(client)) {
         return STINT_BUSY;
@@ -240,29 +249,38 @@ stint_client_wait(struct stint_client *client, const char *tasklet, enum stint_w
 }
 
 enum stint_status
-stint_client_send(struct stint_client *client, const char *channel, struct stint_span bytes, const char *type, uint32_t timeout_ms)
+stint_client_send(struct stint_client *client, const char *channel, struct stint_span bytes,
+                  const char *type, uint32_t timeout_ms)
 {
-    return client_may_block(client) ? client_run(client, send_bytes(client, channel, bytes, type, timeout_ms)) : STINT_BUSY;
+    return client_may_block(client)
+               ? client_run(client, send_bytes(client, channel, bytes, type, timeout_ms))
+               : STINT_BUSY;
 }
 
 enum stint_status
-stint_client_send_json(struct stint_client *client, const char *channel, const char *json, const char *type, uint32_t timeout_ms)
+stint_client_send_json(struct stint_client *client, const char *channel, const char *json,
+                       const char *type, uint32_t timeout_ms)
 {
-    return client_may_block(client) ? client_run(client, send_json(client, channel, json, type, timeout_ms)) : STINT_BUSY;
+    return client_may_block(client)
+               ? client_run(client, send_json(client, channel, json, type, timeout_ms))
+               : STINT_BUSY;
 }
 
 enum stint_status
-stint_client_receive(struct stint_client *client, const char *channel, bool as_json, uint32_t timeout_ms, struct stint_value *value)
+stint_client_receive(struct stint_client *client, const char *channel, bool as_json,
+                     uint32_t timeout_ms, struct stint_value *value)
 {
     if (!client_may_block(client)) {
         return STINT_BUSY;
     }
-    enum stint_status status = client_run(client, make_receive(client, channel, as_json, timeout_ms));
+    enum stint_status status =
+        client_run(client, make_receive(client, channel, as_json, timeout_ms));
     return status == STINT_OK ? stint_call_value(client->last, value) : status;
 }
 
 enum stint_status
-stint_client_channel_create(struct stint_client *client, const struct stint_channel *ch, struct stint_id *id, uint32_t timeout_ms)
+stint_client_channel_create(struct stint_client *client, const struct stint_channel *ch,
+                            struct stint_id *id, uint32_t timeout_ms)
 {
     if (!client_may_block(client)) {
         return STINT_BUSY;
@@ -273,7 +291,8 @@ stint_client_channel_create(struct stint_client *client, const struct stint_chan
     } else if (call != NULL && ch->capacity > LIMIT_CAPACITY) {
         client_call_finish(call, STINT_INVALID, "a channel's capacity is at most 65536");
     } else if (call != NULL && ch->name != NULL && !text_is_name(ch->name, LIMIT_NAME)) {
-        client_call_finish(call, STINT_INVALID, "a channel's name has 1 to 63 of the characters A-Z a-z 0-9 . _ -");
+        client_call_finish(call, STINT_INVALID,
+                           "a channel's name has 1 to 63 of the characters A-Z a-z 0-9 . _ -");
     } else if (call != NULL) {
         call->changes = true;
         call->grace_ms = STINT_CLIENT_GRACE_MS;
@@ -288,9 +307,11 @@ stint_client_channel_create(struct stint_client *client, const struct stint_chan
         return status;
     }
     stint_ChannelInfo info = stint_ChannelInfo_init_zero;
-    if (!client_records_first(&call->records, stint_ItemKind_ITEM_CHANNEL, stint_ChannelInfo_fields, &info, NULL) ||
+    if (!client_records_first(&call->records, stint_ItemKind_ITEM_CHANNEL, stint_ChannelInfo_fields,
+                              &info, NULL) ||
         info.id.size != sizeof id->bytes) {
-        return client_fail(client, STINT_BAD_FRAME, "the node answered something else than a channel");
+        return client_fail(client, STINT_BAD_FRAME,
+                           "the node answered something else than a channel");
     }
     memcpy(id->bytes, info.id.bytes, sizeof id->bytes);
     if (ch->name != NULL) {
@@ -300,7 +321,8 @@ stint_client_channel_create(struct stint_client *client, const struct stint_chan
 }
 
 enum stint_status
-stint_client_resolve(struct stint_client *client, const char *channel, uint32_t timeout_ms, struct stint_id *id)
+stint_client_resolve(struct stint_client *client, const char *channel, uint32_t timeout_ms,
+                     struct stint_id *id)
 {
     if (!client_may_block(client)) {
         return STINT_BUSY;
@@ -317,7 +339,8 @@ stint_client_resolve(struct stint_client *client, const char *channel, uint32_t 
 }
 
 enum stint_status
-stint_client_channel_close(struct stint_client *client, const char *channel, bool wake, uint32_t timeout_ms)
+stint_client_channel_close(struct stint_client *client, const char *channel, bool wake,
+                           uint32_t timeout_ms)
 {
     if (!client_may_block(client)) {
         return STINT_BUSY;
@@ -350,7 +373,8 @@ make_value(struct stint_client *client, enum call_kind kind, const char *type, u
 }
 
 enum stint_status
-stint_client_encode(struct stint_client *client, const char *type, const char *json, uint32_t timeout_ms, struct stint_span *bytes)
+stint_client_encode(struct stint_client *client, const char *type, const char *json,
+                    uint32_t timeout_ms, struct stint_span *bytes)
 {
     if (!client_may_block(client)) {
         return STINT_BUSY;
@@ -367,7 +391,8 @@ stint_client_encode(struct stint_client *client, const char *type, const char *j
 }
 
 enum stint_status
-stint_client_decode(struct stint_client *client, const char *type, struct stint_span bytes, uint32_t timeout_ms, const char **json)
+stint_client_decode(struct stint_client *client, const char *type, struct stint_span bytes,
+                    uint32_t timeout_ms, const char **json)
 {
     if (!client_may_block(client)) {
         return STINT_BUSY;

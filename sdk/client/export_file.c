@@ -16,7 +16,10 @@ static enum stint_status
 fail(char *error, size_t error_size, const char *path, int number)
 {
     text_format(error, error_size, "%s: %s", path, strerror(number));
-    return number == ENOENT ? STINT_NOT_FOUND : number == EEXIST ? STINT_EXISTS : number == EACCES ? STINT_NOT_AUTHORISED : STINT_IO;
+    return number == ENOENT   ? STINT_NOT_FOUND
+           : number == EEXIST ? STINT_EXISTS
+           : number == EACCES ? STINT_NOT_AUTHORISED
+                              : STINT_IO;
 }
 
 enum stint_status
@@ -68,7 +71,8 @@ export_out_finish(struct export_out *out, char *error, size_t error_size)
         return STINT_OK;
     }
     number = number == 0 ? errno : number;
-    if ((number == EPERM || number == EOPNOTSUPP) && renameat2(AT_FDCWD, out->part, AT_FDCWD, out->path, RENAME_NOREPLACE) == 0) {
+    if ((number == EPERM || number == EOPNOTSUPP) &&
+        renameat2(AT_FDCWD, out->part, AT_FDCWD, out->path, RENAME_NOREPLACE) == 0) {
         return STINT_OK;
     }
     enum stint_status status = fail(error, error_size, out->path, number);
@@ -115,12 +119,14 @@ export_file_read(const char *path, struct buf *out, char *error, size_t error_si
         bool whole = out->size + (size_t)got <= CLIENT_FILE_MAX;
         if (!whole || !buf_append(out, piece, (size_t)got)) {
             status = whole ? STINT_NO_MEMORY : STINT_LIMIT;
-            text_format(error, error_size, "%s: %s", path, whole ? "out of memory" : "is larger than any exported tasklet");
+            text_format(error, error_size, "%s: %s", path,
+                        whole ? "out of memory" : "is larger than any exported tasklet");
             break;
         }
     }
     (void)close(fd);
-    if (status == STINT_OK && (out->size < sizeof magic - 1 || memcmp(out->data, magic, sizeof magic - 1) != 0)) {
+    if (status == STINT_OK &&
+        (out->size < sizeof magic - 1 || memcmp(out->data, magic, sizeof magic - 1) != 0)) {
         text_format(error, error_size, "%s: is no exported tasklet", path);
         status = STINT_BAD_PICKLE;
     }

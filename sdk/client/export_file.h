@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files that hold an exported tasklet (proto/schema/pickle.proto): written whole or not at all, read without trust. */
+/* Files that hold an exported tasklet (proto/schema/pickle.proto): written whole or not at all,
+ * read without trust. */
 #ifndef STINT_CLIENT_EXPORT_FILE_H
 #define STINT_CLIENT_EXPORT_FILE_H
 
@@ -14,18 +15,24 @@ struct export_out {
     char part[EXPORT_PATH_SIZE];
 };
 
-/* Makes PATH.part (0600). STINT_EXISTS it or PATH is there; STINT_NOT_FOUND, STINT_NOT_AUTHORISED, STINT_IO. */
-STINT_MUST_USE enum stint_status export_out_open(struct export_out *out, const char *path, char *error, size_t error_size);
-STINT_MUST_USE enum stint_status export_out_write(struct export_out *out, struct stint_span bytes, char *error, size_t error_size);
+/* Makes PATH.part (0600). STINT_EXISTS it or PATH is there; STINT_NOT_FOUND, STINT_NOT_AUTHORISED,
+ * STINT_IO. */
+STINT_MUST_USE enum stint_status export_out_open(struct export_out *out, const char *path,
+                                                 char *error, size_t error_size);
+STINT_MUST_USE enum stint_status export_out_write(struct export_out *out, struct stint_span bytes,
+                                                  char *error, size_t error_size);
 
 /* Puts it on disk and gives it its name; on failure PATH.part stays. */
-STINT_MUST_USE enum stint_status export_out_finish(struct export_out *out, char *error, size_t error_size);
+STINT_MUST_USE enum stint_status export_out_finish(struct export_out *out, char *error,
+                                                   size_t error_size);
 
 /* Ends writing; PATH.part stays, or goes. */
 void export_out_keep(struct export_out *out);
 void export_out_drop(struct export_out *out);
 
-/* All of a file that begins as such a file does. STINT_NOT_FOUND, STINT_IO, STINT_BAD_PICKLE, STINT_LIMIT, STINT_NO_MEMORY. */
-STINT_MUST_USE enum stint_status export_file_read(const char *path, struct buf *out, char *error, size_t error_size);
+/* All of a file that begins as such a file does. STINT_NOT_FOUND, STINT_IO, STINT_BAD_PICKLE,
+ * STINT_LIMIT, STINT_NO_MEMORY. */
+STINT_MUST_USE enum stint_status export_file_read(const char *path, struct buf *out, char *error,
+                                                  size_t error_size);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An exported tasklet looked at without any node: the file carries the description of its types. The order of fields and records is
- * part of the format (proto/schema/pickle.proto); what stands otherwise is refused, and the pickle's own hash finds what
- * was damaged. Whether a node of the cluster wrote it, only the cluster can tell.
+ * An exported tasklet looked at without any node: the file carries the description of its types.
+ * The order of fields and records is part of the format (proto/schema/pickle.proto); what stands
+ * otherwise is refused, and the pickle's own hash finds what was damaged. Whether a node of the
+ * cluster wrote it, only the cluster can tell.
  */
 #include <string.h>
 
@@ -14,7 +15,14 @@
 #include "client/list.h"
 
 enum { FILE_VERSION = 1, PICKLE_VERSION = 1 };
-enum { FILE_MAGIC = 1, FILE_VERSION_TAG = 2, FILE_INFO = 3, FILE_SCHEMA = 4, FILE_PICKLE = 5, FILE_SIGNATURE = 7 };
+enum {
+    FILE_MAGIC = 1,
+    FILE_VERSION_TAG = 2,
+    FILE_INFO = 3,
+    FILE_SCHEMA = 4,
+    FILE_PICKLE = 5,
+    FILE_SIGNATURE = 7
+};
 enum { PICKLE_HEAD = 1, PICKLE_CODE = 2, PICKLE_FRAME = 4, PICKLE_CONTENT = 5, PICKLE_CHECK = 15 };
 
 struct seen_frame {
@@ -46,7 +54,8 @@ bad(struct looking *l, enum stint_status status, const char *what)
 static enum stint_status
 bad_version(struct looking *l, const char *what, uint64_t found, unsigned known)
 {
-    text_format(l->error, l->error_size, "%s has version %llu, this program reads version %u", what, (unsigned long long)found, known);
+    text_format(l->error, l->error_size, "%s has version %llu, this program reads version %u", what,
+                (unsigned long long)found, known);
     return STINT_BAD_VERSION;
 }
 
@@ -58,14 +67,16 @@ split(struct looking *l, struct stint_span file)
     enum stint_status status;
     uint32_t last = 0;
     while ((status = rawpb_next(&file, &field)) == STINT_OK) {
-        if (field.tag <= last || field.tag > FILE_SIGNATURE || (field.wire == RAWPB_BYTES) == (field.tag == FILE_VERSION_TAG)) {
+        if (field.tag <= last || field.tag > FILE_SIGNATURE ||
+            (field.wire == RAWPB_BYTES) == (field.tag == FILE_VERSION_TAG)) {
             return bad(l, STINT_BAD_PICKLE, "is damaged: parts out of order");
         }
         last = field.tag;
         if (field.tag == FILE_VERSION_TAG && field.number != FILE_VERSION) {
             return bad_version(l, "the file", field.number, FILE_VERSION);
         }
-        if (field.tag == FILE_INFO && !client_item_decode(field.bytes, stint_ExportInfo_fields, &l->info)) {
+        if (field.tag == FILE_INFO &&
+            !client_item_decode(field.bytes, stint_ExportInfo_fields, &l->info)) {
             return bad(l, STINT_BAD_PICKLE, "is damaged: its head cannot be read");
         }
         l->schema = field.tag == FILE_SCHEMA ? field.bytes : l->schema;
@@ -77,7 +88,8 @@ split(struct looking *l, struct stint_span file)
     return STINT_OK;
 }
 
-/* The pickle's check: 64-bit words mixed one after the other, the size first, the last one filled up with zeros. */
+/* The pickle's check: 64-bit words mixed one after the other, the size first, the last one filled
+ * up with zeros. */
 static uint64_t
 check_of(struct stint_span bytes)
 {
@@ -94,10 +106,12 @@ static bool
 check_fits(struct stint_span pickle)
 {
     enum { CHECK_SIZE = 9 }; /* one byte of tag, eight of number */
-    if (pickle.size < CHECK_SIZE || pickle.data[pickle.size - CHECK_SIZE] != (PICKLE_CHECK << 3 | RAWPB_FIXED64)) {
+    if (pickle.size < CHECK_SIZE ||
+        pickle.data[pickle.size - CHECK_SIZE] != (PICKLE_CHECK << 3 | RAWPB_FIXED64)) {
         return false;
     }
-    return check_of(span_of(pickle.data, pickle.size - CHECK_SIZE)) == le64_get(pickle.data + pickle.size - 8);
+    return check_of(span_of(pickle.data, pickle.size - CHECK_SIZE)) ==
+           le64_get(pickle.data + pickle.size - 8);
 }
 
 static enum stint_status
@@ -109,20 +123,23 @@ read_head(struct looking *l, struct stint_span bytes)
     if (l->head.version != PICKLE_VERSION) {
         return bad_version(l, "the pickle", l->head.version, PICKLE_VERSION);
     }
-    if (l->head.codes == 0 || l->head.codes > CLIENT_CODES || l->head.frames == 0 || l->head.frames > LIMIT_FRAMES) {
+    if (l->head.codes == 0 || l->head.codes > CLIENT_CODES || l->head.frames == 0 ||
+        l->head.frames > LIMIT_FRAMES) {
         return bad(l, STINT_LIMIT, "has more frames than a tasklet may have, or none");
     }
     l->codes = mem_zalloc(l->mem, l->head.codes * sizeof *l->codes);
     l->frames = mem_zalloc(l->mem, l->head.frames * sizeof *l->frames);
-    return l->codes == NULL || l->frames == NULL ? bad(l, STINT_NO_MEMORY, "out of memory") : STINT_OK;
+    return l->codes == NULL || l->frames == NULL ? bad(l, STINT_NO_MEMORY, "out of memory")
+                                                 : STINT_OK;
 }
 
 static enum stint_status
 read_record(struct looking *l, const struct rawpb_field *field)
 {
     if (l->codes == NULL) {
-        return field->tag == PICKLE_HEAD && field->wire == RAWPB_BYTES ? read_head(l, field->bytes)
-                                                                       : bad(l, STINT_BAD_PICKLE, "is damaged: a pickle without head");
+        return field->tag == PICKLE_HEAD && field->wire == RAWPB_BYTES
+                   ? read_head(l, field->bytes)
+                   : bad(l, STINT_BAD_PICKLE, "is damaged: a pickle without head");
     }
     bool fine = true;
     if (l->frame_open) {
@@ -130,11 +147,13 @@ read_record(struct looking *l, const struct rawpb_field *field)
         l->frames[l->frame_count++].locals = field->bytes;
         l->frame_open = false;
     } else if (field->tag == PICKLE_CODE) {
-        fine = l->code_count < l->head.codes && client_item_decode(field->bytes, stint_PickleCode_fields, &l->codes[l->code_count]);
+        fine = l->code_count < l->head.codes &&
+               client_item_decode(field->bytes, stint_PickleCode_fields, &l->codes[l->code_count]);
         l->code_count++;
     } else if (field->tag == PICKLE_FRAME) {
         struct seen_frame *seen = &l->frames[l->frame_count < l->head.frames ? l->frame_count : 0];
-        fine = l->frame_count < l->head.frames && client_item_decode(field->bytes, stint_PickleFrame_fields, &seen->frame) &&
+        fine = l->frame_count < l->head.frames &&
+               client_item_decode(field->bytes, stint_PickleFrame_fields, &seen->frame) &&
                seen->frame.code < l->code_count;
         l->frame_open = true;
     }
@@ -156,7 +175,8 @@ read_pickle(struct looking *l)
             return status;
         }
     }
-    if (status != STINT_END_OF_SEQUENCE || l->frame_open || l->code_count != l->head.codes || l->frame_count != l->head.frames) {
+    if (status != STINT_END_OF_SEQUENCE || l->frame_open || l->code_count != l->head.codes ||
+        l->frame_count != l->head.frames) {
         return bad(l, STINT_BAD_PICKLE, "is damaged: records are missing");
     }
     return STINT_OK;
@@ -193,13 +213,17 @@ put_frame(struct looking *l, const struct seen_frame *seen, struct buf *records)
     struct buf text;
     buf_init(&text, l->mem, CLIENT_JSON_MAX);
     const struct client_type *type = locals_type(l, code);
-    bool shown = type != NULL && client_json_decode(l->mem, &l->types, type, seen->locals, &text) == STINT_OK;
+    bool shown = type != NULL &&
+                 client_json_decode(l->mem, &l->types, type, seen->locals, &text) == STINT_OK;
     if (!shown) {
-        (void)buf_append_text(&text, type == NULL ? "!the file does not describe its type" : "!does not fit its type's description");
+        (void)buf_append_text(&text, type == NULL ? "!the file does not describe its type"
+                                                  : "!does not fit its type's description");
     }
     uint8_t item[stint_FrameInfo_size];
     size_t size = list_encode(stint_FrameInfo_fields, &info, item, sizeof item);
-    struct record record = { (uint32_t)stint_ItemKind_ITEM_FRAME, span_of(item, size), { NULL, 0 } };
+    struct record record = { (uint32_t)stint_ItemKind_ITEM_FRAME,
+                             span_of(item, size),
+                             { NULL, 0 } };
     bool fine = buf_put_u8(&text, '\0');
     record.payload = buf_span(&text);
     fine = fine && record_append(records, &record);
@@ -267,7 +291,10 @@ stint_file_stack(const char *path, struct stint_list **list, char *error, size_t
     client_heap_drop(heap);
     if (error != NULL && error_size != 0) {
         client_text_clean(line);
-        text_copy(error, error_size, status == STINT_OK ? "" : line[0] != '\0' ? line : stint_strerror(status));
+        text_copy(error, error_size,
+                  status == STINT_OK ? ""
+                  : line[0] != '\0'  ? line
+                                     : stint_strerror(status));
     }
     return status;
 }

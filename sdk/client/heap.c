@@ -75,7 +75,8 @@ client_text_clean(char *text)
     char *to = text;
     while (rest.size != 0) {
         size_t length = client_utf8_length(rest);
-        bool control = rest.data[0] < 0x20 || rest.data[0] == 0x7f || (length == 2 && rest.data[0] == 0xc2 && rest.data[1] < 0xa0);
+        bool control = rest.data[0] < 0x20 || rest.data[0] == 0x7f ||
+                       (length == 2 && rest.data[0] == 0xc2 && rest.data[1] < 0xa0);
         size_t taken = length == 0 ? 1 : length;
         if (length == 0 || control) {
             *to++ = '?';

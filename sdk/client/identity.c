@@ -21,7 +21,8 @@ fits(const struct choice *choice, enum cert_role role, const char *name)
 {
     char whole[KEYFILE_NAME_SIZE + CERT_NAME_SIZE];
     text_format(whole, sizeof whole, "%s-%s", cert_role_name(role), name);
-    return choice->wanted[0] == '\0' || strcmp(choice->wanted, whole) == 0 || strcmp(choice->wanted, name) == 0;
+    return choice->wanted[0] == '\0' || strcmp(choice->wanted, whole) == 0 ||
+           strcmp(choice->wanted, name) == 0;
 }
 
 static bool
@@ -33,7 +34,8 @@ look(void *arg, enum cert_role role, const char *name, bool has_secret)
         return true;
     }
     size_t used = strlen(choice->seen);
-    text_format(choice->seen + used, sizeof choice->seen - used, "%s%s-%s", used != 0 ? ", " : "", cert_role_name(role), name);
+    text_format(choice->seen + used, sizeof choice->seen - used, "%s%s-%s", used != 0 ? ", " : "",
+                cert_role_name(role), name);
     choice->count++;
     choice->role = role;
     text_copy(choice->name, sizeof choice->name, name);
@@ -45,7 +47,8 @@ look(void *arg, enum cert_role role, const char *name, bool has_secret)
 }
 
 static enum stint_status
-choose(const struct client_settings *settings, struct choice *choice, char *error, size_t error_size)
+choose(const struct client_settings *settings, struct choice *choice, char *error,
+       size_t error_size)
 {
     *choice = (struct choice){ .wanted = settings->identity };
     enum stint_status status = keydir_each(settings->keys_dir, look, choice, error, error_size);
@@ -54,9 +57,12 @@ choose(const struct client_settings *settings, struct choice *choice, char *erro
     }
     if (choice->count == 0) {
         if (choice->wanted[0] != '\0') {
-            text_format(error, error_size, "%s: no identity %s with its secret there", settings->keys_dir, choice->wanted);
+            text_format(error, error_size, "%s: no identity %s with its secret there",
+                        settings->keys_dir, choice->wanted);
         } else {
-            text_format(error, error_size, "%s: no identity of an operator, client or observer there; issue one with `stint keys issue`",
+            text_format(error, error_size,
+                        "%s: no identity of an operator, client or observer there; issue one with "
+                        "`stint keys issue`",
                         settings->keys_dir);
         }
         return STINT_NOT_FOUND;
@@ -65,15 +71,16 @@ choose(const struct client_settings *settings, struct choice *choice, char *erro
         choice->role = ROLE_OPERATOR;
         text_copy(choice->name, sizeof choice->name, choice->operator_name);
     } else if (choice->count > 1) {
-        text_format(error, error_size, "%s: several identities fit: %s; name one", settings->keys_dir, choice->seen);
+        text_format(error, error_size, "%s: several identities fit: %s; name one",
+                    settings->keys_dir, choice->seen);
         return STINT_AMBIGUOUS;
     }
     return STINT_OK;
 }
 
 static enum stint_status
-read_identity(const char *dir, const struct choice *choice, const struct trust *trust, struct identity *identity, char *error,
-              size_t error_size)
+read_identity(const char *dir, const struct choice *choice, const struct trust *trust,
+              struct identity *identity, char *error, size_t error_size)
 {
     char name[KEYFILE_NAME_SIZE];
     char detail[256] = "";
@@ -88,8 +95,9 @@ read_identity(const char *dir, const struct choice *choice, const struct trust *
     if (status != STINT_OK) {
         return status;
     }
-    status = keyfile_read_identity(trust, span_of(certificate.text, certificate.size), span_of(secret.text, secret.size), span_of(NULL, 0),
-                                   identity, detail, sizeof detail);
+    status = keyfile_read_identity(trust, span_of(certificate.text, certificate.size),
+                                   span_of(secret.text, secret.size), span_of(NULL, 0), identity,
+                                   detail, sizeof detail);
     keydir_wipe(&secret);
     if (status != STINT_OK) {
         text_format(error, error_size, "%s: %s", certificate.path, detail);
@@ -98,7 +106,8 @@ read_identity(const char *dir, const struct choice *choice, const struct trust *
 }
 
 enum stint_status
-client_identity_load(const struct client_settings *settings, uint64_t wall_ms, struct identity *identity, char *error, size_t error_size)
+client_identity_load(const struct client_settings *settings, uint64_t wall_ms,
+                     struct identity *identity, char *error, size_t error_size)
 {
     if (settings->insecure) {
         enum stint_status status = cert_dev_identity(ROLE_OPERATOR, "dev", identity);
@@ -122,7 +131,8 @@ client_identity_load(const struct client_settings *settings, uint64_t wall_ms, s
     /* Now rather than from a node's refusal: the remedy is here. */
     struct cert_check check = { .trust = &trust, .wall_ms = wall_ms };
     struct certificate certificate;
-    status = cert_verify(span_of(identity->certificate_bytes, identity->certificate_size), &check, &certificate, error, error_size);
+    status = cert_verify(span_of(identity->certificate_bytes, identity->certificate_size), &check,
+                         &certificate, error, error_size);
     if (status != STINT_OK) {
         identity_wipe(identity);
     }

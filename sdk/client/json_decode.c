@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bytes to JSON. A message is read once to find which fields it has and the last place of each, then written in the order of
- * its description; lists are read again for their elements. So the work is bounded by fields times bytes, the depth by the
- * description and the text by the buffer.
+ * Bytes to JSON. A message is read once to find which fields it has and the last place of each,
+ * then written in the order of its description; lists are read again for their elements. So the
+ * work is bounded by fields times bytes, the depth by the description and the text by the buffer.
  */
 #include "client/json.h"
 
@@ -26,7 +26,8 @@ struct writing {
     struct buf *out;
 };
 
-static enum stint_status write_message(struct writing *w, const struct client_type *type, struct stint_span bytes);
+static enum stint_status write_message(struct writing *w, const struct client_type *type,
+                                       struct stint_span bytes);
 
 size_t
 client_utf8_length(struct stint_span text)
@@ -35,7 +36,11 @@ client_utf8_length(struct stint_span text)
     if (text.size == 0) {
         return 0;
     }
-    size_t length = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : p[0] >= 0xe0 && p[0] < 0xf0 ? 3 : p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
+    size_t length = p[0] < 0x80                   ? 1
+                    : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
+                    : p[0] >= 0xe0 && p[0] < 0xf0 ? 3
+                    : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
+                                                  : 0;
     if (length == 0 || length > text.size) {
         return 0;
     }
@@ -65,7 +70,10 @@ client_json_put_text(struct buf *out, struct stint_span text)
         } else if (control) {
             char escape[8];
             text_format(escape, sizeof escape, "\\u%04x", length == 2 ? text.data[1] : c);
-            (void)buf_append_text(out, c == '\n' ? "\\n" : c == '\t' ? "\\t" : c == '\r' ? "\\r" : escape);
+            (void)buf_append_text(out, c == '\n'   ? "\\n"
+                                       : c == '\t' ? "\\t"
+                                       : c == '\r' ? "\\r"
+                                                   : escape);
         } else {
             if (c == '"' || c == '\\') {
                 (void)buf_put_u8(out, '\\');
@@ -82,7 +90,9 @@ void
 client_json_put_double(struct buf *out, double value, bool is_float)
 {
     if (isnan(value) || isinf(value)) {
-        (void)buf_append_text(out, isnan(value) ? "\"NaN\"" : value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
+        (void)buf_append_text(out, isnan(value) ? "\"NaN\""
+                                   : value > 0  ? "\"Infinity\""
+                                                : "\"-Infinity\"");
         return;
     }
     char text[40];
@@ -191,7 +201,9 @@ write_reference(struct writing *w, struct stint_span bytes)
         if (status == STINT_END_OF_SEQUENCE) {
             break;
         }
-        if (status != STINT_OK || (field.tag == 1 && (field.wire != RAWPB_BYTES || (field.bytes.size != 0 && field.bytes.size != 16)))) {
+        if (status != STINT_OK ||
+            (field.tag == 1 &&
+             (field.wire != RAWPB_BYTES || (field.bytes.size != 0 && field.bytes.size != 16)))) {
             return STINT_INVALID;
         }
         if (field.tag == 1) {
@@ -227,7 +239,8 @@ write_value(struct writing *w, const stint_FieldDef *def, uint64_t number, struc
         return STINT_OK;
     case stint_FieldKind_FIELD_KIND_MESSAGE: {
         const struct client_type *type = client_field_type(w->types, def);
-        return type->role != CLIENT_TYPE_PLAIN ? write_reference(w, bytes) : write_message(w, type, bytes);
+        return type->role != CLIENT_TYPE_PLAIN ? write_reference(w, bytes)
+                                               : write_message(w, type, bytes);
     }
     default:
         put_number(w->out, def->kind, number);
@@ -270,9 +283,11 @@ write_list(struct writing *w, const stint_FieldDef *def, struct stint_span bytes
     return status == STINT_END_OF_SEQUENCE ? STINT_OK : status;
 }
 
-/* Notes the last place of each field; STINT_INVALID for malformed bytes and for a field in a form that its kind does not have. */
+/* Notes the last place of each field; STINT_INVALID for malformed bytes and for a field in a form
+ * that its kind does not have. */
 static enum stint_status
-find_fields(const struct writing *w, const struct client_type *type, struct stint_span bytes, struct found *found)
+find_fields(const struct writing *w, const struct client_type *type, struct stint_span bytes,
+            struct found *found)
 {
     const stint_FieldDef *defs = client_type_fields(w->types, type);
     struct rawpb_field field;
@@ -319,7 +334,8 @@ field_is_shown(const stint_FieldDef *defs, uint32_t count, const struct found *f
 }
 
 static enum stint_status
-write_fields(struct writing *w, const struct client_type *type, struct stint_span bytes, const struct found *found)
+write_fields(struct writing *w, const struct client_type *type, struct stint_span bytes,
+             const struct found *found)
 {
     const stint_FieldDef *defs = client_type_fields(w->types, type);
     bool first = true;
@@ -371,7 +387,8 @@ write_message(struct writing *w, const struct client_type *type, struct stint_sp
 }
 
 enum stint_status
-client_json_decode(struct mem *mem, const struct client_types *types, const struct client_type *type, struct stint_span bytes, struct buf *out)
+client_json_decode(struct mem *mem, const struct client_types *types,
+                   const struct client_type *type, struct stint_span bytes, struct buf *out)
 {
     size_t before = out->size;
     struct writing w = { .mem = mem, .types = types, .out = out };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * JSON to bytes. The text is parsed by jansson, which refuses doubled names and bad UTF-8; then the object is walked by the
- * description, field by field in order of tags, so equal values give equal bytes.
+ * JSON to bytes. The text is parsed by jansson, which refuses doubled names and bad UTF-8; then the
+ * object is walked by the description, field by field in order of tags, so equal values give equal
+ * bytes.
  */
 #include "client/json.h"
 
@@ -13,6 +14,7 @@
 #include "base/ids.h"
 #include "base/span.h"
 #include "base/text.h"
+#include "client/json_parse.h"
 
 #define PATH_SIZE 256
 
@@ -22,7 +24,8 @@ struct reading {
     size_t path_size;
 };
 
-static enum stint_status encode_message(struct reading *r, const struct client_type *type, json_t *object, struct buf *out);
+static enum stint_status encode_message(struct reading *r, const struct client_type *type,
+                                        json_t *object, struct buf *out);
 
 /* ---- mistakes ---- */
 
@@ -31,7 +34,8 @@ static size_t
 enter(struct reading *r, const char *name)
 {
     size_t before = r->path_size;
-    r->path_size += text_format(r->path + before, PATH_SIZE - before, "%s%s", before != 0 && name[0] != '[' ? "." : "", name);
+    r->path_size += text_format(r->path + before, PATH_SIZE - before, "%s%s",
+                                before != 0 && name[0] != '[' ? "." : "", name);
     return before;
 }
 
@@ -95,7 +99,8 @@ mistake(struct reading *r, const char *expected, json_t *found)
 {
     char what[64];
     describe(found, what);
-    text_format(r->in->error, r->in->error_size, "%s: expected %s, found %s", r->path_size != 0 ? r->path : "value", expected, what);
+    text_format(r->in->error, r->in->error_size, "%s: expected %s, found %s",
+                r->path_size != 0 ? r->path : "value", expected, what);
     return STINT_INVALID;
 }
 
@@ -163,20 +168,24 @@ encode_integer(struct reading *r, const stint_FieldDef *def, json_t *value, uint
 {
     struct range range = range_of(def);
     struct integer integer = { false, 0 };
-    uint64_t most = range.is_signed ? (UINT64_C(1) << (range.bits - 1)) - 1 : UINT64_MAX >> (64 - range.bits);
+    uint64_t most =
+        range.is_signed ? (UINT64_C(1) << (range.bits - 1)) - 1 : UINT64_MAX >> (64 - range.bits);
     char expected[96];
     if (range.is_signed) {
-        text_format(expected, sizeof expected, "an integer -%llu to %llu", (unsigned long long)most + 1, (unsigned long long)most);
+        text_format(expected, sizeof expected, "an integer -%llu to %llu",
+                    (unsigned long long)most + 1, (unsigned long long)most);
     } else {
         text_format(expected, sizeof expected, "an integer 0 to %llu", (unsigned long long)most);
     }
     bool wide = range.bits == 64;
-    if (!integer_of(value, wide, &integer) || integer.magnitude > most + (integer.negative && range.is_signed ? 1 : 0) ||
+    if (!integer_of(value, wide, &integer) ||
+        integer.magnitude > most + (integer.negative && range.is_signed ? 1 : 0) ||
         (integer.negative && !range.is_signed && integer.magnitude != 0)) {
         return mistake(r, expected, value);
     }
     uint64_t bits = integer.negative ? 0 - integer.magnitude : integer.magnitude;
-    bool zigzag = def->kind == stint_FieldKind_FIELD_KIND_SINT32 || def->kind == stint_FieldKind_FIELD_KIND_SINT64;
+    bool zigzag = def->kind == stint_FieldKind_FIELD_KIND_SINT32 ||
+                  def->kind == stint_FieldKind_FIELD_KIND_SINT64;
     *number = zigzag ? (bits << 1) ^ (integer.negative ? UINT64_MAX : 0) : bits;
     return STINT_OK;
 }
@@ -245,7 +254,8 @@ encode_text(struct reading *r, const stint_FieldDef *def, json_t *value, struct 
     }
     size_t length = json_string_length(value);
     if (length > def->max_size) {
-        text_format(r->in->error, r->in->error_size, "%s: expected %s, found %zu bytes", r->path, expected, length);
+        text_format(r->in->error, r->in->error_size, "%s: expected %s, found %zu bytes", r->path,
+                    expected, length);
         return STINT_INVALID;
     }
     (void)buf_append(out, json_string_value(value), length);
@@ -257,13 +267,15 @@ encode_bytes(struct reading *r, const stint_FieldDef *def, json_t *value, struct
 {
     bool fixed = def->kind == stint_FieldKind_FIELD_KIND_FIXED_BYTES;
     char expected[80];
-    text_format(expected, sizeof expected, "%s %u bytes in hex digits", fixed ? "exactly" : "at most", def->max_size);
+    text_format(expected, sizeof expected, "%s %u bytes in hex digits",
+                fixed ? "exactly" : "at most", def->max_size);
     if (!json_is_string(value)) {
         return mistake(r, expected, value);
     }
     const char *text = json_string_value(value);
     size_t size = json_string_length(value) / 2;
-    if (json_string_length(value) % 2 != 0 || size > def->max_size || (fixed && size != def->max_size)) {
+    if (json_string_length(value) % 2 != 0 || size > def->max_size ||
+        (fixed && size != def->max_size)) {
         return mistake(r, expected, value);
     }
     for (size_t i = 0; i < size; i++) {
@@ -298,7 +310,9 @@ encode_reference(struct reading *r, const struct client_type *type, json_t *valu
         enum stint_status status = r->in->resolve(r->in->arg, text, &id);
         if (status == STINT_NOT_FOUND || status == STINT_AMBIGUOUS) {
             text_format(r->in->error, r->in->error_size, "%s: %s \"%s\"", r->path,
-                        status == STINT_NOT_FOUND ? "there is no channel" : "several channels begin with", text);
+                        status == STINT_NOT_FOUND ? "there is no channel"
+                                                  : "several channels begin with",
+                        text);
         }
         if (status != STINT_OK) {
             return status;
@@ -321,7 +335,8 @@ encode_content(struct reading *r, const stint_FieldDef *def, json_t *value, stru
         return encode_text(r, def, value, out);
     case stint_FieldKind_FIELD_KIND_MESSAGE: {
         const struct client_type *type = client_field_type(r->in->types, def);
-        return type->role != CLIENT_TYPE_PLAIN ? encode_reference(r, type, value, out) : encode_message(r, type, value, out);
+        return type->role != CLIENT_TYPE_PLAIN ? encode_reference(r, type, value, out)
+                                               : encode_message(r, type, value, out);
     }
     default:
         return encode_bytes(r, def, value, out);
@@ -340,7 +355,8 @@ is_zero(const struct buf *bytes)
 
 /* One field with a tag; `always`: also when it is the default. */
 static enum stint_status
-encode_single(struct reading *r, const stint_FieldDef *def, json_t *value, bool always, struct buf *out)
+encode_single(struct reading *r, const stint_FieldDef *def, json_t *value, bool always,
+              struct buf *out)
 {
     enum rawpb_wire wire = client_kind_wire(def->kind);
     if (wire != RAWPB_BYTES) {
@@ -358,7 +374,8 @@ encode_single(struct reading *r, const stint_FieldDef *def, json_t *value, bool 
     if (status == STINT_OK && content.failed) {
         status = STINT_LIMIT;
     }
-    bool is_default = content.size == 0 || (def->kind == stint_FieldKind_FIELD_KIND_FIXED_BYTES && is_zero(&content));
+    bool is_default = content.size == 0 ||
+                      (def->kind == stint_FieldKind_FIELD_KIND_FIXED_BYTES && is_zero(&content));
     if (status == STINT_OK && (!is_default || always)) {
         rawpb_put_bytes(out, def->tag, buf_span(&content));
     }
@@ -386,7 +403,8 @@ encode_default_array(const stint_FieldDef *def, struct buf *out)
 }
 
 static enum stint_status
-encode_elements(struct reading *r, const stint_FieldDef *def, json_t *list, struct buf *packed, struct buf *out)
+encode_elements(struct reading *r, const stint_FieldDef *def, json_t *list, struct buf *packed,
+                struct buf *out)
 {
     enum rawpb_wire wire = client_kind_wire(def->kind);
     size_t count = json_array_size(list);
@@ -415,8 +433,10 @@ encode_list(struct reading *r, const stint_FieldDef *def, json_t *value, struct 
 {
     bool fixed = def->label == stint_FieldLabel_FIELD_LABEL_FIXED_ARRAY;
     char expected[64];
-    text_format(expected, sizeof expected, "a list of %s %u", fixed ? "exactly" : "at most", def->max_count);
-    if (!json_is_array(value) || json_array_size(value) > def->max_count || (fixed && json_array_size(value) != def->max_count)) {
+    text_format(expected, sizeof expected, "a list of %s %u", fixed ? "exactly" : "at most",
+                def->max_count);
+    if (!json_is_array(value) || json_array_size(value) > def->max_count ||
+        (fixed && json_array_size(value) != def->max_count)) {
         return mistake(r, expected, value);
     }
     struct buf packed;
@@ -435,7 +455,8 @@ encode_list(struct reading *r, const stint_FieldDef *def, json_t *value, struct 
 static enum stint_status
 encode_field(struct reading *r, const stint_FieldDef *def, json_t *value, struct buf *out)
 {
-    /* null: as if it were not there; but where it means "no channel", in a place that counts by being there. */
+    /* null: as if it were not there; but where it means "no channel", in a place that counts by
+     * being there. */
     bool absent = value == NULL || json_is_null(value);
     if (absent && def->label == stint_FieldLabel_FIELD_LABEL_FIXED_ARRAY) {
         encode_default_array(def, out);
@@ -463,7 +484,8 @@ refuse_unknown(struct reading *r, const struct client_type *type, const char *ke
     size_t size = 0;
     const stint_FieldDef *defs = client_type_fields(r->in->types, type);
     for (uint32_t i = 0; i < type->count && size < sizeof names - 1; i++) {
-        size += text_format(names + size, sizeof names - size, "%s%s", i != 0 ? ", " : "", defs[i].name);
+        size += text_format(names + size, sizeof names - size, "%s%s", i != 0 ? ", " : "",
+                            defs[i].name);
     }
     json_t *name = json_string(key);
     char shown[64] = "?";
@@ -471,8 +493,8 @@ refuse_unknown(struct reading *r, const struct client_type *type, const char *ke
         describe(name, shown);
         json_decref(name);
     }
-    text_format(r->in->error, r->in->error_size, "%s%s%s has no field %s; its fields are: %s", r->path, r->path_size != 0 ? ": " : "",
-                type->name, shown, names);
+    text_format(r->in->error, r->in->error_size, "%s%s%s has no field %s; its fields are: %s",
+                r->path, r->path_size != 0 ? ": " : "", type->name, shown, names);
     return STINT_INVALID;
 }
 
@@ -483,7 +505,7 @@ check_keys(struct reading *r, const struct client_type *type, json_t *object)
     const stint_FieldDef *defs = client_type_fields(r->in->types, type);
     const char *key;
     json_t *value;
-    json_object_foreach(object, key, value) {
+    json_object_foreach (object, key, value) {
         uint32_t at = 0;
         while (at < type->count && strcmp(defs[at].name, key) != 0) {
             at++;
@@ -493,8 +515,10 @@ check_keys(struct reading *r, const struct client_type *type, json_t *object)
         }
         for (uint32_t i = 0; i < at && defs[at].oneof[0] != '\0' && !json_is_null(value); i++) {
             json_t *other = json_object_get(object, defs[i].name);
-            if (strcmp(defs[i].oneof, defs[at].oneof) == 0 && other != NULL && !json_is_null(other)) {
-                text_format(r->in->error, r->in->error_size, "%s%sonly one of `%s` and `%s` may be set", r->path,
+            if (strcmp(defs[i].oneof, defs[at].oneof) == 0 && other != NULL &&
+                !json_is_null(other)) {
+                text_format(r->in->error, r->in->error_size,
+                            "%s%sonly one of `%s` and `%s` may be set", r->path,
                             r->path_size != 0 ? ": " : "", defs[i].name, defs[at].name);
                 return STINT_INVALID;
             }
@@ -523,67 +547,12 @@ encode_message(struct reading *r, const struct client_type *type, json_t *object
     return status;
 }
 
-/* ---- the text ---- */
-
-/*
- * jansson has 64-bit signed integers and refuses longer ones. Integers of many digits are put into quotes, where
- * integers are taken from, too.
- */
-static bool
-quote_long_integers(const char *text, struct buf *out)
-{
-    for (const char *p = text; *p != '\0';) {
-        size_t length = 1;
-        bool quote = false;
-        if (*p == '"') {
-            while (p[length] != '\0' && p[length] != '"') {
-                length += p[length] == '\\' && p[length + 1] != '\0' ? 2 : 1;
-            }
-            length += p[length] == '"' ? 1 : 0;
-        } else if (*p == '-' || (*p >= '0' && *p <= '9')) {
-            length = strspn(p, "+-.eE0123456789");
-            size_t digits = strspn(p + (*p == '-' ? 1 : 0), "0123456789") + (*p == '-' ? 1 : 0);
-            quote = digits == length && digits > 18;
-        }
-        if (quote) {
-            (void)buf_put_u8(out, '"');
-        }
-        (void)buf_append(out, p, length);
-        if (quote) {
-            (void)buf_put_u8(out, '"');
-        }
-        p += length;
-    }
-    return buf_put_u8(out, '\0');
-}
-
-static json_t *
-parse(const struct client_json_in *in, enum stint_status *status)
-{
-    struct buf text;
-    json_error_t error;
-    json_t *root = NULL;
-    buf_init(&text, in->mem, CLIENT_JSON_MAX);
-    if (!quote_long_integers(in->text, &text)) {
-        *status = strlen(in->text) >= CLIENT_JSON_MAX ? STINT_LIMIT : STINT_NO_MEMORY;
-        text_format(in->error, in->error_size, "JSON: %s", stint_strerror(*status));
-    } else if ((root = json_loads((const char *)text.data, JSON_REJECT_DUPLICATES, &error)) == NULL) {
-        *status = STINT_INVALID;
-        for (char *p = error.text; *p != '\0'; p++) {
-            *p = (unsigned char)*p < 0x20 || *p == 0x7f ? ' ' : *p;
-        }
-        text_format(in->error, in->error_size, "JSON, line %d, column %d: %s", error.line, error.column, error.text);
-    }
-    buf_fini(&text);
-    return root;
-}
-
 enum stint_status
 client_json_encode(const struct client_json_in *in, struct buf *out)
 {
     enum stint_status status = STINT_OK;
     text_copy(in->error, in->error_size, "");
-    json_t *root = parse(in, &status);
+    json_t *root = client_json_parse(in, &status);
     if (root == NULL) {
         return status;
     }

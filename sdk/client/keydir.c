@@ -22,7 +22,10 @@ fail(char *error, size_t error_size, enum stint_status status, const char *path,
 static enum stint_status
 fail_errno(char *error, size_t error_size, const char *path)
 {
-    enum stint_status status = errno == ENOENT ? STINT_NOT_FOUND : errno == EEXIST ? STINT_EXISTS : errno == EACCES ? STINT_NOT_AUTHORISED : STINT_IO;
+    enum stint_status status = errno == ENOENT   ? STINT_NOT_FOUND
+                               : errno == EEXIST ? STINT_EXISTS
+                               : errno == EACCES ? STINT_NOT_AUTHORISED
+                                                 : STINT_IO;
     return fail(error, error_size, status, path, strerror(errno));
 }
 
@@ -59,13 +62,15 @@ read_all(int fd, struct keydir_file *file, char *error, size_t error_size)
         return fail(error, error_size, STINT_INVALID, file->path, "is too large for a key file");
     }
     if (keyfile_is_secret(span_of(file->text, file->size)) && (info.st_mode & 077) != 0) {
-        return fail(error, error_size, STINT_NOT_AUTHORISED, file->path, "others than its owner can read this secret; chmod 600 it");
+        return fail(error, error_size, STINT_NOT_AUTHORISED, file->path,
+                    "others than its owner can read this secret; chmod 600 it");
     }
     return STINT_OK;
 }
 
 enum stint_status
-keydir_read(struct keydir_file *file, const char *dir, const char *name, char *error, size_t error_size)
+keydir_read(struct keydir_file *file, const char *dir, const char *name, char *error,
+            size_t error_size)
 {
     file->size = 0;
     if (!join(file->path, dir, name)) {
@@ -108,7 +113,8 @@ write_all(int fd, const char *text, size_t size)
 }
 
 enum stint_status
-keydir_write(const char *dir, const char *name, const char *text, size_t size, unsigned mode, char *error, size_t error_size)
+keydir_write(const char *dir, const char *name, const char *text, size_t size, unsigned mode,
+             char *error, size_t error_size)
 {
     char path[KEYDIR_PATH_SIZE];
     if (!join(path, dir, name)) {
@@ -167,7 +173,8 @@ keydir_each(const char *dir, keydir_visit *visit, void *arg, char *error, size_t
         char name[CERT_NAME_SIZE];
         char secret_file[KEYFILE_NAME_SIZE];
         bool secret;
-        if (strlen(entry->d_name) < KEYFILE_NAME_SIZE && keyfile_name_parse(entry->d_name, &role, name, &secret) && !secret) {
+        if (strlen(entry->d_name) < KEYFILE_NAME_SIZE &&
+            keyfile_name_parse(entry->d_name, &role, name, &secret) && !secret) {
             (void)keyfile_name(secret_file, role, name, true);
             more = visit(arg, role, name, keydir_has(dir, secret_file));
         }
@@ -188,7 +195,8 @@ keydir_read_trust(const char *dir, struct trust *trust, char *error, size_t erro
             text_format(error, error_size, "%s: %s", file.path, detail);
         }
     } else if (status == STINT_NOT_FOUND) {
-        text_format(error, error_size, "%s: no %s there; is it a key directory?", dir, KEYFILE_CLUSTER);
+        text_format(error, error_size, "%s: no %s there; is it a key directory?", dir,
+                    KEYFILE_CLUSTER);
     }
     return status;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making a cluster's authority and issuing identities. Secrets stand in memory only as long as they are written. */
+/* Making a cluster's authority and issuing identities. Secrets stand in memory only as long as they
+ * are written. */
 #include <sodium/utils.h>
 #include <string.h>
 
@@ -32,7 +33,10 @@ give(enum stint_status status, char *line, char *error, size_t error_size)
 {
     if (error != NULL && error_size != 0) {
         client_text_clean(line);
-        text_copy(error, error_size, status == STINT_OK ? "" : line[0] != '\0' ? line : stint_strerror(status));
+        text_copy(error, error_size,
+                  status == STINT_OK ? ""
+                  : line[0] != '\0'  ? line
+                                     : stint_strerror(status));
     }
     return status;
 }
@@ -44,7 +48,8 @@ write_authority(const char *dir, const struct cluster_keys *keys, struct line *l
 {
     char text[KEYFILE_SIZE_MAX];
     size_t size = keyfile_write_authority(text, keys);
-    enum stint_status status = keydir_write(dir, KEYFILE_AUTHORITY, text, size, MODE_SECRET, line->text, line->size);
+    enum stint_status status =
+        keydir_write(dir, KEYFILE_AUTHORITY, text, size, MODE_SECRET, line->text, line->size);
     if (status == STINT_OK) {
         size = keyfile_write_server(text, keys);
         status = keydir_write(dir, KEYFILE_SERVER, text, size, MODE_SECRET, line->text, line->size);
@@ -53,7 +58,8 @@ write_authority(const char *dir, const struct cluster_keys *keys, struct line *l
     /* The public file comes last: a directory that has it is complete. */
     if (status == STINT_OK) {
         size = keyfile_write_cluster(text, &keys->trust);
-        status = keydir_write(dir, KEYFILE_CLUSTER, text, size, MODE_PUBLIC, line->text, line->size);
+        status =
+            keydir_write(dir, KEYFILE_CLUSTER, text, size, MODE_PUBLIC, line->text, line->size);
     }
     return status;
 }
@@ -71,7 +77,8 @@ init(const char *dir, struct stint_id *cluster, struct line *line)
     static const char *const files[] = { KEYFILE_CLUSTER, KEYFILE_AUTHORITY, KEYFILE_SERVER };
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         if (keydir_has(dir, files[i])) {
-            text_format(line->text, line->size, "%s: has a cluster's %s already; nothing was written", dir, files[i]);
+            text_format(line->text, line->size,
+                        "%s: has a cluster's %s already; nothing was written", dir, files[i]);
             return STINT_EXISTS;
         }
     }
@@ -106,14 +113,16 @@ read_secret(const char *dir, const char *name, struct cluster_keys *keys, struct
     char detail[256] = "";
     enum stint_status status = keydir_read(&file, dir, name, line->text, line->size);
     if (status == STINT_NOT_FOUND) {
-        text_format(line->text, line->size, "%s: no %s there; identities are issued where the authority is", dir, name);
+        text_format(line->text, line->size,
+                    "%s: no %s there; identities are issued where the authority is", dir, name);
     }
     if (status != STINT_OK) {
         return status;
     }
     struct stint_span bytes = span_of(file.text, file.size);
-    status = strcmp(name, KEYFILE_AUTHORITY) == 0 ? keyfile_read_authority(bytes, keys, detail, sizeof detail)
-                                                  : keyfile_read_server(bytes, keys, detail, sizeof detail);
+    status = strcmp(name, KEYFILE_AUTHORITY) == 0
+                 ? keyfile_read_authority(bytes, keys, detail, sizeof detail)
+                 : keyfile_read_server(bytes, keys, detail, sizeof detail);
     if (status != STINT_OK) {
         text_format(line->text, line->size, "%s: %s", file.path, detail);
     }
@@ -136,14 +145,16 @@ prepare_out(const char *out, const struct cluster_keys *keys, struct line *line)
         return keydir_write(out, KEYFILE_CLUSTER, text, size, MODE_PUBLIC, line->text, line->size);
     }
     status = keydir_read_trust(out, &there, line->text, line->size);
-    if (status == STINT_OK && memcmp(&there.cluster, &keys->trust.cluster, sizeof there.cluster) != 0) {
+    if (status == STINT_OK &&
+        memcmp(&there.cluster, &keys->trust.cluster, sizeof there.cluster) != 0) {
         return say(line, STINT_WRONG_CLUSTER, out, "holds the keys of another cluster");
     }
     return status;
 }
 
 static enum stint_status
-write_identity(const char *out, const struct cluster_keys *keys, const struct identity *identity, struct line *line)
+write_identity(const char *out, const struct cluster_keys *keys, const struct identity *identity,
+               struct line *line)
 {
     char text[KEYFILE_SIZE_MAX];
     char name[KEYFILE_NAME_SIZE];
@@ -192,7 +203,8 @@ check_request(const struct stint_keys_issue *issue, struct cert_request *request
     request->role = cert_role_parse(issue->role);
     request->name = issue->name;
     if (request->role == ROLE_NONE) {
-        text_format(line->text, line->size, "no role \"%.40s\": it is node, client, operator or observer", issue->role);
+        text_format(line->text, line->size,
+                    "no role \"%.40s\": it is node, client, operator or observer", issue->role);
         return STINT_INVALID;
     }
     if (!text_is_name(issue->name, LIMIT_NAME)) {
@@ -211,13 +223,15 @@ check_request(const struct stint_keys_issue *issue, struct cert_request *request
 }
 
 static enum stint_status
-issue_with(const struct cluster_keys *keys, const struct cert_request *request, const char *out, struct stint_list *list, struct line *line)
+issue_with(const struct cluster_keys *keys, const struct cert_request *request, const char *out,
+           struct stint_list *list, struct line *line)
 {
     char name[KEYFILE_NAME_SIZE];
     for (int secret = 0; secret < 2; secret++) {
         (void)keyfile_name(name, request->role, request->name, secret == 1);
         if (keydir_has(out, name)) {
-            text_format(line->text, line->size, "%s: has a %s already; nothing was written", out, name);
+            text_format(line->text, line->size, "%s: has a %s already; nothing was written", out,
+                        name);
             return STINT_EXISTS;
         }
     }
@@ -240,7 +254,8 @@ issue_with(const struct cluster_keys *keys, const struct cert_request *request, 
 }
 
 static enum stint_status
-issue_identity(const char *dir, const struct stint_keys_issue *issue, struct stint_list *list, struct line *line)
+issue_identity(const char *dir, const struct stint_keys_issue *issue, struct stint_list *list,
+               struct line *line)
 {
     struct cluster_keys keys;
     struct cert_request request;
@@ -267,8 +282,10 @@ issue_identity(const char *dir, const struct stint_keys_issue *issue, struct sti
 
 /* A list of its own memory, filled by `fill`. */
 static enum stint_status
-with_list(enum stint_status (*fill)(const char *dir, const struct stint_keys_issue *issue, struct stint_list *list, struct line *line),
-          const char *dir, const struct stint_keys_issue *issue, struct stint_list **out, char *error, size_t error_size)
+with_list(enum stint_status (*fill)(const char *dir, const struct stint_keys_issue *issue,
+                                    struct stint_list *list, struct line *line),
+          const char *dir, const struct stint_keys_issue *issue, struct stint_list **out,
+          char *error, size_t error_size)
 {
     char text[STINT_CLIENT_ERROR_SIZE] = "";
     struct line line = { text, sizeof text };
@@ -286,7 +303,8 @@ with_list(enum stint_status (*fill)(const char *dir, const struct stint_keys_iss
 }
 
 enum stint_status
-stint_keys_issue(const char *dir, const struct stint_keys_issue *issue, struct stint_list **list, char *error, size_t error_size)
+stint_keys_issue(const char *dir, const struct stint_keys_issue *issue, struct stint_list **list,
+                 char *error, size_t error_size)
 {
     return with_list(issue_identity, dir, issue, list, error, error_size);
 }
@@ -313,7 +331,8 @@ find(void *arg, enum cert_role role, const char *name, bool has_secret)
     }
     /* In order of role and name: by insertion, a directory has few. */
     uint32_t at = f->count++;
-    while (at > 0 && (f->keys[at - 1].role > role || (f->keys[at - 1].role == role && strcmp(f->keys[at - 1].name, name) > 0))) {
+    while (at > 0 && (f->keys[at - 1].role > role ||
+                      (f->keys[at - 1].role == role && strcmp(f->keys[at - 1].name, name) > 0))) {
         f->keys[at] = f->keys[at - 1];
         at--;
     }
@@ -323,7 +342,8 @@ find(void *arg, enum cert_role role, const char *name, bool has_secret)
 }
 
 static enum stint_status
-read_certificate(const char *dir, const struct found_key *key, struct stint_list *list, struct line *line)
+read_certificate(const char *dir, const struct found_key *key, struct stint_list *list,
+                 struct line *line)
 {
     char name[KEYFILE_NAME_SIZE];
     char detail[256] = "";
@@ -332,7 +352,8 @@ read_certificate(const char *dir, const struct found_key *key, struct stint_list
     (void)keyfile_name(name, key->role, key->name, false);
     enum stint_status status = keydir_read(&file, dir, name, line->text, line->size);
     if (status == STINT_OK) {
-        status = keyfile_read_certificate(span_of(file.text, file.size), &certificate, detail, sizeof detail);
+        status = keyfile_read_certificate(span_of(file.text, file.size), &certificate, detail,
+                                          sizeof detail);
         if (status != STINT_OK) {
             text_format(line->text, line->size, "%s: %s", file.path, detail);
         }
@@ -341,12 +362,14 @@ read_certificate(const char *dir, const struct found_key *key, struct stint_list
 }
 
 static enum stint_status
-list_keys(const char *dir, const struct stint_keys_issue *issue, struct stint_list *list, struct line *line)
+list_keys(const char *dir, const struct stint_keys_issue *issue, struct stint_list *list,
+          struct line *line)
 {
     (void)issue;
     struct finding f = { .count = 0 };
     struct client_heap *heap = client_heap_new((struct stint_allocator){ NULL, NULL });
-    if (heap == NULL || (f.keys = mem_zalloc(&heap->mem, CLIENT_KEYS_MAX * sizeof *f.keys)) == NULL) {
+    if (heap == NULL ||
+        (f.keys = mem_zalloc(&heap->mem, CLIENT_KEYS_MAX * sizeof *f.keys)) == NULL) {
         client_heap_drop(heap);
         return STINT_NO_MEMORY;
     }

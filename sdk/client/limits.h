@@ -13,7 +13,8 @@ enum {
     CLIENT_TIMEOUT_MAX_MS = 24 * 3600 * 1000,
 
     /* Connections. */
-    CLIENT_CANDIDATES = LIMIT_MEMBERS + 16, /* endpoints known: given ones and members of the view */
+    CLIENT_CANDIDATES =
+        LIMIT_MEMBERS + 16,   /* endpoints known: given ones and members of the view */
     CLIENT_ATTEMPT_MS = 2000, /* for one endpoint to answer, when there are others */
     CLIENT_RESUME_MS = 700,   /* for a broken link to come back before another node is asked */
     CLIENT_BACKOFF_MIN_MS = 100,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Items one by one: a record is decoded into the list's scratch when it is taken, its texts are made fit for a terminal, and the
- * public structure points into the scratch. So a list of ten thousand costs what it cost on the wire.
+ * Items one by one: a record is decoded into the list's scratch when it is taken, its texts are
+ * made fit for a terminal, and the public structure points into the scratch. So a list of ten
+ * thousand costs what it cost on the wire.
  */
 #include "client/list.h"
 
@@ -148,7 +149,8 @@ stint_list_free(struct stint_list *list)
     }
 }
 
-/* Decodes the next record into the scratch if it is of that kind; what cannot be read is passed over. */
+/* Decodes the next record into the scratch if it is of that kind; what cannot be read is passed
+ * over. */
 static bool
 take(struct stint_list *list, uint32_t kind, const pb_msgdesc_t *desc, size_t size)
 {
@@ -173,7 +175,8 @@ take(struct stint_list *list, uint32_t kind, const pb_msgdesc_t *desc, size_t si
     return false;
 }
 
-#define TAKE(list, kind, type) take(list, (uint32_t)stint_ItemKind_##kind, type##_fields, sizeof(type))
+#define TAKE(list, kind, type) \
+    take(list, (uint32_t)stint_ItemKind_##kind, type##_fields, sizeof(type))
 
 static const char *
 clean(char *text)
@@ -315,7 +318,8 @@ stint_list_move(struct stint_list *list)
     to->frozen_us = from->frozen_us;
     to->started_ms = from->started_ms;
     for (pb_size_t i = 0; i < from->phases_count; i++) {
-        list->phases[i] = (struct stint_move_phase){ clean(from->phases[i].name), from->phases[i].at_ms, from->phases[i].at_us };
+        list->phases[i] = (struct stint_move_phase){ clean(from->phases[i].name),
+                                                     from->phases[i].at_ms, from->phases[i].at_us };
     }
     to->phases = list->phases;
     to->phase_count = from->phases_count;
@@ -434,7 +438,9 @@ stint_list_key(struct stint_list *list)
 {
     struct stint_key_item *to = &list->shown.key;
     if (TAKE(list, ITEM_KEY, stint_KeyInfo)) {
-        *to = (struct stint_key_item){ .role = "", .name = "", .serial = list->scratch.serial.serial, .revoked = true };
+        *to = (struct stint_key_item){
+            .role = "", .name = "", .serial = list->scratch.serial.serial, .revoked = true
+        };
         return to;
     }
     if (!take(list, LIST_KEY, NULL, sizeof(struct list_key))) {

@@ -30,10 +30,12 @@ struct stint_list *list_new(struct client_heap *heap);
 /* The records of a list that is being made. */
 struct buf *list_records(struct stint_list *list);
 
-/* Takes the records of a call that is over, its note, and where it goes on. NULL when memory is short. */
+/* Takes the records of a call that is over, its note, and where it goes on. NULL when memory is
+ * short. */
 struct stint_list *list_of_call(struct stint_call *call);
 
-/* Encodes an item of the project's own protos into `out`, which has its size; gives the size taken. */
+/* Encodes an item of the project's own protos into `out`, which has its size; gives the size taken.
+ */
 size_t list_encode(const pb_msgdesc_t *desc, const void *item, uint8_t *out, size_t size);
 
 #endif

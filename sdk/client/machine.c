@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finding a node and keeping it: links, handshakes, backoff. What is sent over the session is in requests.c. */
+/* Finding a node and keeping it: links, handshakes, backoff. What is sent over the session is in
+ * requests.c. */
 #include "client/machine.h"
 
 #include <string.h>
@@ -108,7 +109,8 @@ remember_why(struct client_machine *m, enum stint_status status, const char *tex
         return;
     }
     m->why = status;
-    text_format(m->why_text, sizeof m->why_text, "%s: %s", candidates_current(&m->candidates), text);
+    text_format(m->why_text, sizeof m->why_text, "%s: %s", candidates_current(&m->candidates),
+                text);
 }
 
 static bool
@@ -156,7 +158,8 @@ end_round(struct client_machine *m, struct session_time time)
         return;
     }
     uint64_t wait = m->backoff_ms / 2 + prng_below(&m->random, m->backoff_ms);
-    m->backoff_ms = m->backoff_ms * 2 > CLIENT_BACKOFF_MAX_MS ? CLIENT_BACKOFF_MAX_MS : m->backoff_ms * 2;
+    m->backoff_ms =
+        m->backoff_ms * 2 > CLIENT_BACKOFF_MAX_MS ? CLIENT_BACKOFF_MAX_MS : m->backoff_ms * 2;
     set_phase(m, MACHINE_WAITING, time.now_ns + wait * MACHINE_NS_PER_MS);
 }
 
@@ -172,14 +175,17 @@ seek(struct client_machine *m, struct session_time time)
     }
     m->link = m->next_link++;
     m->link_up = false;
-    effect(m, (struct client_effect){ .kind = CLIENT_EFFECT_CONNECT, .link = m->link, .endpoint = endpoint });
+    effect(m, (struct client_effect){
+                  .kind = CLIENT_EFFECT_CONNECT, .link = m->link, .endpoint = endpoint });
     /* The last one left in a round may take its time: there is no other. */
-    uint64_t most = CLIENT_ATTEMPT_MS * MACHINE_NS_PER_MS * (candidates_left(&m->candidates) == 0 ? 2 : 1);
+    uint64_t most =
+        CLIENT_ATTEMPT_MS * MACHINE_NS_PER_MS * (candidates_left(&m->candidates) == 0 ? 2 : 1);
     set_phase(m, MACHINE_SEEKING, time.now_ns + most);
 }
 
 static void
-fail_attempt(struct client_machine *m, enum stint_status status, const char *why, struct session_time time)
+fail_attempt(struct client_machine *m, enum stint_status status, const char *why,
+             struct session_time time)
 {
     remember_why(m, status, why);
     if (is_refusal(status)) {
@@ -252,7 +258,8 @@ look_at_session(struct client_machine *m, struct session_time time)
         } else if (session_was_open(m->session)) {
             machine_lose(m, text[0] != '\0' ? text : "the node has left", time);
         } else {
-            fail_attempt(m, is_refusal(status) ? status : STINT_UNREACHABLE, text[0] != '\0' ? text : stint_strerror(status), time);
+            fail_attempt(m, is_refusal(status) ? status : STINT_UNREACHABLE,
+                         text[0] != '\0' ? text : stint_strerror(status), time);
         }
     }
 }
@@ -274,7 +281,8 @@ client_machine_link_up(struct client_machine *m, uint64_t link, struct session_t
 }
 
 void
-client_machine_link_down(struct client_machine *m, uint64_t link, const char *why, struct session_time time)
+client_machine_link_down(struct client_machine *m, uint64_t link, const char *why,
+                         struct session_time time)
 {
     if (link != m->link || m->phase == MACHINE_STOPPED) {
         return;
@@ -289,14 +297,17 @@ client_machine_link_down(struct client_machine *m, uint64_t link, const char *wh
     } else if (m->phase == MACHINE_RESUMING) {
         session_link_down(m->session);
     } else if (m->phase == MACHINE_SEEKING || m->phase == MACHINE_GREETING) {
-        /* Encryption alone refuses those of another cluster, and its refusal has no more words than this. */
-        bool keys = strncmp(text, "the handshake failed", 20) == 0 && candidates_handshake_failed(&m->candidates);
+        /* Encryption alone refuses those of another cluster, and its refusal has no more words than
+         * this. */
+        bool keys = strncmp(text, "the handshake failed", 20) == 0 &&
+                    candidates_handshake_failed(&m->candidates);
         fail_attempt(m, keys ? STINT_WRONG_CLUSTER : STINT_UNREACHABLE, text, time);
     }
 }
 
 void
-client_machine_received(struct client_machine *m, uint64_t link, struct stint_span frame, struct session_time time)
+client_machine_received(struct client_machine *m, uint64_t link, struct stint_span frame,
+                        struct session_time time)
 {
     struct stint_span batch;
     if (link != m->link || m->session == NULL || m->phase == MACHINE_STOPPED) {
@@ -320,9 +331,11 @@ silence_deadline(const struct client_machine *m)
     if (m->phase != MACHINE_OPEN || list_is_empty(&m->sent)) {
         return UINT64_MAX;
     }
-    const struct client_request *oldest = STINT_CONTAINER_OF(list_first(&m->sent), struct client_request, place);
+    const struct client_request *oldest =
+        STINT_CONTAINER_OF(list_first(&m->sent), struct client_request, place);
     uint64_t heard = session_heard(m->session);
-    return (heard > oldest->sent_ns ? heard : oldest->sent_ns) + CLIENT_SILENCE_MS * MACHINE_NS_PER_MS;
+    return (heard > oldest->sent_ns ? heard : oldest->sent_ns) +
+           CLIENT_SILENCE_MS * MACHINE_NS_PER_MS;
 }
 
 static void
@@ -379,8 +392,10 @@ client_machine_deadline(const struct client_machine *m)
     }
     uint64_t deadline = m->phase_deadline;
     const struct heap_item *timer = heap_first(&m->timers);
-    uint64_t others[] = { timer != NULL ? timer->key : UINT64_MAX, m->session != NULL ? session_deadline(m->session) : UINT64_MAX,
-                          silence_deadline(m), m->phase == MACHINE_OPEN ? m->view_due : UINT64_MAX };
+    uint64_t others[] = { timer != NULL ? timer->key : UINT64_MAX,
+                          m->session != NULL ? session_deadline(m->session) : UINT64_MAX,
+                          silence_deadline(m),
+                          m->phase == MACHINE_OPEN ? m->view_due : UINT64_MAX };
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         deadline = others[i] < deadline ? others[i] : deadline;
     }

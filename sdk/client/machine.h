@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The client as a machine: it finds a node, keeps a session with it, sends requests and collects their answers, and goes to another
- * node when that one is lost. Events go in with the time in them, effects come out; no clock, no socket, no randomness but
- * the seed. The pump (pump.c) drives it, or a simulator.
+ * The client as a machine: it finds a node, keeps a session with it, sends requests and collects
+ * their answers, and goes to another node when that one is lost. Events go in with the time in
+ * them, effects come out; no clock, no socket, no randomness but the seed. The pump (pump.c) drives
+ * it, or a simulator.
  *
  *     OFFLINE -> SEEKING -> GREETING -> OPEN
  *        ^         ^  |        |  ^       |
  *        |         |  '--------'  |       | link lost
- *     (closed)     |   next one   '-------'  comes back within CLIENT_RESUME_MS: the session goes on
+ *     (closed)     |   next one   '-------'  comes back within CLIENT_RESUME_MS: the session goes
+ * on
  *                  '----------------------   else another node, with a new session
  *
- * A request is QUEUED until the session takes it, then SENT. When a session is lost its requests that were sent are queued
- * again under the same id, except those that another node could not know (`stays`): their outcome is unknown. At its
- * deadline a request that was never sent is NOT_SENT, one that was sent gets its grace and is then OUTCOME_UNKNOWN; requests
- * that change nothing are UNREACHABLE in both cases.
+ * A request is QUEUED until the session takes it, then SENT. When a session is lost its requests
+ * that were sent are queued again under the same id, except those that another node could not know
+ * (`stays`): their outcome is unknown. At its deadline a request that was never sent is NOT_SENT,
+ * one that was sent gets its grace and is then OUTCOME_UNKNOWN; requests that change nothing are
+ * UNREACHABLE in both cases.
  */
 #ifndef STINT_CLIENT_MACHINE_H
 #define STINT_CLIENT_MACHINE_H
@@ -88,13 +91,17 @@ struct client_ask {
 };
 
 /*
- * Queues a request; begins to connect if need be. STINT_BUSY: too many, or too many bytes, are pending; STINT_LIMIT: the payload; STINT_NO_MEMORY. The
- * request belongs to the machine until it comes back by CLIENT_EFFECT_DONE.
+ * Queues a request; begins to connect if need be. STINT_BUSY: too many, or too many bytes, are
+ * pending; STINT_LIMIT: the payload; STINT_NO_MEMORY. The request belongs to the machine until it
+ * comes back by CLIENT_EFFECT_DONE.
  */
-STINT_MUST_USE enum stint_status client_machine_ask(struct client_machine *m, const struct client_ask *ask, struct session_time time,
+STINT_MUST_USE enum stint_status client_machine_ask(struct client_machine *m,
+                                                    const struct client_ask *ask,
+                                                    struct session_time time,
                                                     struct client_request **request);
 
-/* Gives a request up: it comes back with CANCELLED, or OUTCOME_UNKNOWN if it has left and changes something. */
+/* Gives a request up: it comes back with CANCELLED, or OUTCOME_UNKNOWN if it has left and changes
+ * something. */
 void client_machine_cancel(struct client_machine *m, struct client_request *request);
 
 /* Frees a request that came back. */
@@ -105,8 +112,10 @@ void client_request_free(struct client_machine *m, struct client_request *reques
 /* Begins to connect if it is OFFLINE or REFUSED. */
 void client_machine_start(struct client_machine *m, struct session_time time);
 void client_machine_link_up(struct client_machine *m, uint64_t link, struct session_time time);
-void client_machine_link_down(struct client_machine *m, uint64_t link, const char *why, struct session_time time);
-void client_machine_received(struct client_machine *m, uint64_t link, struct stint_span frame, struct session_time time);
+void client_machine_link_down(struct client_machine *m, uint64_t link, const char *why,
+                              struct session_time time);
+void client_machine_received(struct client_machine *m, uint64_t link, struct stint_span frame,
+                             struct session_time time);
 void client_machine_tick(struct client_machine *m, struct session_time time);
 
 /* Says good-bye; all requests come back cancelled. Only effects are taken after that. */
@@ -135,15 +144,18 @@ struct client_effect {
     struct client_request *request; /* DONE */
 };
 
-/* The next effect; false when there is none. What it points to is valid until the next call of any function here. */
-bool client_machine_effect(struct client_machine *m, struct session_time time, struct client_effect *effect);
+/* The next effect; false when there is none. What it points to is valid until the next call of any
+ * function here. */
+bool client_machine_effect(struct client_machine *m, struct session_time time,
+                           struct client_effect *effect);
 
 /* ---- questions ---- */
 
 enum stint_client_state client_machine_state(const struct client_machine *m);
 const char *client_machine_node(const struct client_machine *m);
 
-/* Why it is not connected: of the last failure, or of the refusal; STINT_OK and "" when nothing is known. */
+/* Why it is not connected: of the last failure, or of the refusal; STINT_OK and "" when nothing is
+ * known. */
 enum stint_status client_machine_why(const struct client_machine *m, const char **text);
 
 /* Number of requests that have not come back, without the machine's own. */

@@ -21,7 +21,8 @@ enum machine_phase {
     MACHINE_STOPPED,
 };
 
-/* Effects that are not made when they are asked for. An event makes a few; the pump takes all of them after each. */
+/* Effects that are not made when they are asked for. An event makes a few; the pump takes all of
+ * them after each. */
 enum { MACHINE_EFFECTS = 16 };
 
 struct client_machine {
@@ -63,7 +64,8 @@ struct client_machine {
 
 /* ---- machine.c ---- */
 
-/* The session is of no use any more: its requests are queued again or over, and another node is looked for. */
+/* The session is of no use any more: its requests are queued again or over, and another node is
+ * looked for. */
 void machine_lose(struct client_machine *m, const char *why, struct session_time time);
 
 /* ---- requests.c ---- */
@@ -86,6 +88,7 @@ void machine_fail_all(struct client_machine *m, enum stint_status status, const 
 /* Asks the node for the members of the cluster, unless that is under way. */
 void machine_ask_view(struct client_machine *m, struct session_time time);
 
-void machine_finish(struct client_machine *m, struct client_request *r, enum stint_status status, const char *detail);
+void machine_finish(struct client_machine *m, struct client_request *r, enum stint_status status,
+                    const char *detail);
 
 #endif

@@ -18,7 +18,8 @@ refuse(struct reading *r, const char *where, const char *text, const char *what)
 {
     char shown[96];
     text_copy(shown, sizeof shown, text);
-    text_format(r->error, r->error_size, "%s: %s%s%s", where, shown, shown[0] != '\0' ? ": " : "", what);
+    text_format(r->error, r->error_size, "%s: %s%s%s", where, shown, shown[0] != '\0' ? ": " : "",
+                what);
     return STINT_INVALID;
 }
 
@@ -156,10 +157,12 @@ read_environment(struct reading *r)
     const char *endpoints = getenv("STINT_ENDPOINT");
     const char *keys = getenv("STINT_KEYS");
     const char *identity = getenv("STINT_IDENTITY");
-    if (keys != NULL && s->keys_dir[0] == '\0' && text_copy(s->keys_dir, sizeof s->keys_dir, keys) != strlen(keys)) {
+    if (keys != NULL && s->keys_dir[0] == '\0' &&
+        text_copy(s->keys_dir, sizeof s->keys_dir, keys) != strlen(keys)) {
         return refuse(r, "STINT_KEYS", "", "too long");
     }
-    if (identity != NULL && s->identity[0] == '\0' && text_copy(s->identity, sizeof s->identity, identity) != strlen(identity)) {
+    if (identity != NULL && s->identity[0] == '\0' &&
+        text_copy(s->identity, sizeof s->identity, identity) != strlen(identity)) {
         return refuse(r, "STINT_IDENTITY", "", "too long");
     }
     if (endpoints != NULL && s->endpoint_count == 0) {
@@ -173,7 +176,8 @@ check(struct reading *r)
 {
     const struct client_settings *s = r->settings;
     if (s->endpoint_count == 0) {
-        return refuse(r, "endpoint", "", "none given: name a node with --endpoint tcp://HOST:PORT or STINT_ENDPOINT");
+        return refuse(r, "endpoint", "",
+                      "none given: name a node with --endpoint tcp://HOST:PORT or STINT_ENDPOINT");
     }
     if (!s->insecure && s->keys_dir[0] == '\0') {
         return refuse(r, "keys", "", "no key directory given: --keys DIR or STINT_KEYS");
@@ -187,10 +191,12 @@ check(struct reading *r)
 }
 
 enum stint_status
-client_settings_read(const struct stint_client_options *options, struct client_settings *settings, char *error, size_t error_size)
+client_settings_read(const struct stint_client_options *options, struct client_settings *settings,
+                     char *error, size_t error_size)
 {
     struct reading r = { settings, error, error_size };
-    *settings = (struct client_settings){ .pending_max = CLIENT_PENDING_DEFAULT, .pending_bytes_max = CLIENT_PENDING_BYTES_DEFAULT };
+    *settings = (struct client_settings){ .pending_max = CLIENT_PENDING_DEFAULT,
+                                          .pending_bytes_max = CLIENT_PENDING_BYTES_DEFAULT };
     if (options->size < sizeof *options) {
         return refuse(&r, "options", "", "begin with STINT_CLIENT_OPTIONS_INIT");
     }
@@ -201,15 +207,19 @@ client_settings_read(const struct stint_client_options *options, struct client_s
     if (status != STINT_OK) {
         return status;
     }
-    if (options->keys_dir != NULL && text_copy(settings->keys_dir, sizeof settings->keys_dir, options->keys_dir) != strlen(options->keys_dir)) {
+    if (options->keys_dir != NULL && text_copy(settings->keys_dir, sizeof settings->keys_dir,
+                                               options->keys_dir) != strlen(options->keys_dir)) {
         return refuse(&r, "keys", "", "the path is too long");
     }
-    if (options->identity != NULL && text_copy(settings->identity, sizeof settings->identity, options->identity) != strlen(options->identity)) {
+    if (options->identity != NULL && text_copy(settings->identity, sizeof settings->identity,
+                                               options->identity) != strlen(options->identity)) {
         return refuse(&r, "identity", "", "the name is too long");
     }
     settings->insecure = options->insecure;
-    settings->pending_max = options->pending_max != 0 ? options->pending_max : settings->pending_max;
-    settings->pending_bytes_max = options->pending_bytes_max != 0 ? options->pending_bytes_max : settings->pending_bytes_max;
+    settings->pending_max =
+        options->pending_max != 0 ? options->pending_max : settings->pending_max;
+    settings->pending_bytes_max =
+        options->pending_bytes_max != 0 ? options->pending_bytes_max : settings->pending_bytes_max;
     settings->on_state = options->on_state;
     settings->arg = options->arg;
     settings->allocator = options->allocator;

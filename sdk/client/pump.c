@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The machine's shell: the network and the clock go in, effects are carried out, what is over is told. Blocking calls
- * and stint_client_process are the same loop, one of them waits.
+ * The machine's shell: the network and the clock go in, effects are carried out, what is over is
+ * told. Blocking calls and stint_client_process are the same loop, one of them waits.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -52,7 +52,8 @@ carry_out(struct stint_client *client, const struct client_effect *effect)
     }
     case CLIENT_EFFECT_CONNECT: {
         uint64_t link = effect->link;
-        enum stint_status status = link_connect(client->net, link, effect->endpoint, client->identity.trust.server_public);
+        enum stint_status status =
+            link_connect(client->net, link, effect->endpoint, client->identity.trust.server_public);
         if (status != STINT_OK) {
             text_copy(why, sizeof why, stint_strerror(status));
             client_machine_link_down(client->machine, link, why, client_time());
@@ -125,7 +126,8 @@ deliver(struct stint_client *client)
     if (client->state_due) {
         client->state_due = false;
         if (client->settings.on_state != NULL) {
-            client->settings.on_state(client->settings.arg, client, client->state_told, client->state_text);
+            client->settings.on_state(client->settings.arg, client, client->state_told,
+                                      client->state_text);
             told = true;
         }
     }
@@ -172,7 +174,8 @@ pump(struct stint_client *client)
 static int
 wait_ms(const struct stint_client *client, uint64_t deadline_ns)
 {
-    if (!list_is_empty(&client->finished) || !list_is_empty(&client->ready) || client->state_due || link_pending(client->net)) {
+    if (!list_is_empty(&client->finished) || !list_is_empty(&client->ready) || client->state_due ||
+        link_pending(client->net)) {
         return 0;
     }
     uint64_t others[] = { client_machine_deadline(client->machine), client_calls_deadline(client) };
@@ -188,7 +191,8 @@ bool
 client_may_block(struct stint_client *client)
 {
     if (client->in_callback || client->depth != 0) {
-        (void)client_fail(client, STINT_BUSY, "a callback may not wait: begin the operation instead");
+        (void)client_fail(client, STINT_BUSY,
+                          "a callback may not wait: begin the operation instead");
         return false;
     }
     client->error[0] = '\0';
@@ -322,7 +326,8 @@ open_parts(struct stint_client *client, char *error, size_t error_size)
     client->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     client->poll = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event interest = { .events = EPOLLIN };
-    if (client->wake < 0 || client->poll < 0 || epoll_ctl(client->poll, EPOLL_CTL_ADD, client->wake, &interest) != 0 ||
+    if (client->wake < 0 || client->poll < 0 ||
+        epoll_ctl(client->poll, EPOLL_CTL_ADD, client->wake, &interest) != 0 ||
         epoll_ctl(client->poll, EPOLL_CTL_ADD, link_fd(client->net), &interest) != 0) {
         text_format(error, error_size, "cannot make descriptors: %s", strerror(errno));
         return STINT_IO;
@@ -337,7 +342,8 @@ open_parts(struct stint_client *client, char *error, size_t error_size)
                                              .endpoint_count = client->settings.endpoint_count,
                                              .loopback_only = client->settings.insecure,
                                              .pending_max = client->settings.pending_max,
-                                             .pending_bytes_max = client->settings.pending_bytes_max };
+                                             .pending_bytes_max =
+                                                 client->settings.pending_bytes_max };
     uint8_t seed[32];
     entropy_bytes(machine.seed, sizeof machine.seed);
     entropy_bytes(seed, sizeof seed);
@@ -372,7 +378,8 @@ close_parts(struct stint_client *client)
 }
 
 static enum stint_status
-open_client(const struct client_settings *settings, struct stint_client **out, char *error, size_t error_size)
+open_client(const struct client_settings *settings, struct stint_client **out, char *error,
+            size_t error_size)
 {
     struct client_heap *heap = client_heap_new(settings->allocator);
     struct stint_client *client = heap != NULL ? mem_zalloc(&heap->mem, sizeof *client) : NULL;
@@ -390,7 +397,8 @@ open_client(const struct client_settings *settings, struct stint_client **out, c
     list_init(&client->turns);
     list_init(&client->ready);
     list_init(&client->finished);
-    enum stint_status status = client_identity_load(settings, clock_wall_ms(), &client->identity, error, error_size);
+    enum stint_status status =
+        client_identity_load(settings, clock_wall_ms(), &client->identity, error, error_size);
     if (status == STINT_OK) {
         status = open_parts(client, error, error_size);
     }
@@ -403,7 +411,8 @@ open_client(const struct client_settings *settings, struct stint_client **out, c
 }
 
 enum stint_status
-stint_client_open(const struct stint_client_options *options, struct stint_client **client, char *error, size_t error_size)
+stint_client_open(const struct stint_client_options *options, struct stint_client **client,
+                  char *error, size_t error_size)
 {
     char line[STINT_CLIENT_ERROR_SIZE] = "";
     struct client_settings settings;
@@ -424,7 +433,8 @@ stint_client_open(const struct stint_client_options *options, struct stint_clien
     return status;
 }
 
-/* Ends all calls, tells of them, and frees. Handles that were not released live on without a client. */
+/* Ends all calls, tells of them, and frees. Handles that were not released live on without a
+ * client. */
 static void
 free_client(struct stint_client *client)
 {
@@ -435,10 +445,11 @@ free_client(struct stint_client *client)
     effects(client);
     struct list *first;
     while ((first = list_first(&client->calls)) != NULL) {
-        client_call_finish(STINT_CONTAINER_OF(first, struct stint_call, place), STINT_CANCELLED, "the client was closed");
+        client_call_finish(STINT_CONTAINER_OF(first, struct stint_call, place), STINT_CANCELLED,
+                           "the client was closed");
     }
     (void)deliver(client);
-    LIST_EACH(link, &client->handles) {
+    LIST_EACH (link, &client->handles) {
         struct stint_call *call = STINT_CONTAINER_OF(link, struct stint_call, every);
         call->client = NULL;
         list_remove(&call->every);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Protobuf as it stands on the wire, for messages whose type is known at run time only: a cursor over fields,
- * and the writing of them. Nothing here trusts its input.
+ * Protobuf as it stands on the wire, for messages whose type is known at run time only: a cursor
+ * over fields, and the writing of them. Nothing here trusts its input.
  */
 #ifndef STINT_CLIENT_RAWPB_H
 #define STINT_CLIENT_RAWPB_H
@@ -22,11 +22,13 @@ struct rawpb_field {
     struct stint_span bytes; /* BYTES; borrowed from the input */
 };
 
-/* Takes the first field off `rest`. STINT_END_OF_SEQUENCE at the end, STINT_INVALID for what is malformed: a length past the end, a tag of 0
- * or over 2^29 - 1, a number of more than 64 bits, groups. */
+/* Takes the first field off `rest`. STINT_END_OF_SEQUENCE at the end, STINT_INVALID for what is
+ * malformed: a length past the end, a tag of 0 or over 2^29 - 1, a number of more than 64 bits,
+ * groups. */
 STINT_MUST_USE enum stint_status rawpb_next(struct stint_span *rest, struct rawpb_field *field);
 
-/* Takes one packed number of the given form off `rest`; false when it is malformed or nothing is left. */
+/* Takes one packed number of the given form off `rest`; false when it is malformed or nothing is
+ * left. */
 bool rawpb_packed(struct stint_span *rest, enum rawpb_wire wire, uint64_t *number);
 
 /* Each appends; a full buffer is noticed by buf's `failed`. */

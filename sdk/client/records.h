@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The items of an answer, one behind the other in a buffer of this process: kind, sizes, the item's message as it came
- * (a message of admin.proto, encoded), its payload.
+ * The items of an answer, one behind the other in a buffer of this process: kind, sizes, the item's
+ * message as it came (a message of admin.proto, encoded), its payload.
  */
 #ifndef STINT_CLIENT_RECORDS_H
 #define STINT_CLIENT_RECORDS_H

@@ -57,7 +57,8 @@ request_make(struct client_machine *m, const struct client_ask *ask, struct clie
         memcpy(r->ask.id.bytes, id.bytes, sizeof id.bytes);
     }
     r->number = m->next_number++;
-    if (!buf_append_span(&r->payload, ask->payload) || table_insert(&m->by_number, id_of_u64(r->number), r) != STINT_OK) {
+    if (!buf_append_span(&r->payload, ask->payload) ||
+        table_insert(&m->by_number, id_of_u64(r->number), r) != STINT_OK) {
         request_release(m, r);
         return STINT_NO_MEMORY;
     }
@@ -71,7 +72,8 @@ request_make(struct client_machine *m, const struct client_ask *ask, struct clie
 }
 
 enum stint_status
-client_machine_ask(struct client_machine *m, const struct client_ask *ask, struct session_time time, struct client_request **request)
+client_machine_ask(struct client_machine *m, const struct client_ask *ask, struct session_time time,
+                   struct client_request **request)
 {
     *request = NULL;
     if (ask->payload.size > LIMIT_MESSAGE) {
@@ -80,7 +82,8 @@ client_machine_ask(struct client_machine *m, const struct client_ask *ask, struc
     if (m->phase == MACHINE_STOPPED) {
         return STINT_CANCELLED;
     }
-    if (m->pending >= m->pending_max || m->pending_bytes + sizeof **request + ask->payload.size > m->pending_bytes_max) {
+    if (m->pending >= m->pending_max ||
+        m->pending_bytes + sizeof **request + ask->payload.size > m->pending_bytes_max) {
         return STINT_BUSY;
     }
     enum stint_status status = request_make(m, ask, request);
@@ -118,7 +121,8 @@ take_view(struct client_machine *m, struct client_request *r)
 }
 
 void
-machine_finish(struct client_machine *m, struct client_request *r, enum stint_status status, const char *detail)
+machine_finish(struct client_machine *m, struct client_request *r, enum stint_status status,
+               const char *detail)
 {
     STINT_ASSERT(r->state != CLIENT_DONE);
     (void)table_remove(&m->by_number, id_of_u64(r->number));
@@ -126,7 +130,8 @@ machine_finish(struct client_machine *m, struct client_request *r, enum stint_st
     list_remove(&r->place);
     r->state = CLIENT_DONE;
     r->status = status;
-    text_copy(r->detail, sizeof r->detail, detail[0] != '\0' || status == STINT_OK ? detail : stint_strerror(status));
+    text_copy(r->detail, sizeof r->detail,
+              detail[0] != '\0' || status == STINT_OK ? detail : stint_strerror(status));
     if (r->internal) {
         take_view(m, r);
         request_release(m, r);
@@ -141,7 +146,9 @@ machine_finish(struct client_machine *m, struct client_request *r, enum stint_st
 static void
 finish_without_verdict(struct client_machine *m, struct client_request *r, const char *why)
 {
-    enum stint_status status = !r->changes ? STINT_UNREACHABLE : r->was_sent ? STINT_OUTCOME_UNKNOWN : STINT_NOT_SENT;
+    enum stint_status status = !r->changes   ? STINT_UNREACHABLE
+                               : r->was_sent ? STINT_OUTCOME_UNKNOWN
+                                             : STINT_NOT_SENT;
     machine_finish(m, r, status, why);
 }
 
@@ -194,10 +201,14 @@ static bool
 encode_request(struct client_machine *m, struct client_request *r, struct session_time time)
 {
     size_t size;
-    uint64_t left = r->deadline_ns > time.now_ns ? (r->deadline_ns - time.now_ns) / MACHINE_NS_PER_MS : 0;
-    r->ask.timeout_ms = left == 0 ? 1 : left > CLIENT_TIMEOUT_MAX_MS ? CLIENT_TIMEOUT_MAX_MS : (uint32_t)left;
+    uint64_t left =
+        r->deadline_ns > time.now_ns ? (r->deadline_ns - time.now_ns) / MACHINE_NS_PER_MS : 0;
+    r->ask.timeout_ms = left == 0                      ? 1
+                        : left > CLIENT_TIMEOUT_MAX_MS ? CLIENT_TIMEOUT_MAX_MS
+                                                       : (uint32_t)left;
     buf_reset(&m->body);
-    if (!pb_get_encoded_size(&size, stint_Request_fields, &r->ask) || size > UINT16_MAX || !buf_put_u16(&m->body, (uint16_t)size)) {
+    if (!pb_get_encoded_size(&size, stint_Request_fields, &r->ask) || size > UINT16_MAX ||
+        !buf_put_u16(&m->body, (uint16_t)size)) {
         return false;
     }
     uint8_t *to = buf_extend(&m->body, size);
@@ -205,7 +216,8 @@ encode_request(struct client_machine *m, struct client_request *r, struct sessio
         return false;
     }
     pb_ostream_t stream = pb_ostream_from_buffer(to, size);
-    return pb_encode(&stream, stint_Request_fields, &r->ask) && buf_append_span(&m->body, buf_span(&r->payload));
+    return pb_encode(&stream, stint_Request_fields, &r->ask) &&
+           buf_append_span(&m->body, buf_span(&r->payload));
 }
 
 void
@@ -271,19 +283,22 @@ decode_reply(struct stint_span body, stint_Reply *reply, struct record *record)
     struct stint_span head = reader_bytes(&reader, reader_u16(&reader));
     *reply = (stint_Reply)stint_Reply_init_zero;
     pb_istream_t stream = pb_istream_from_buffer(head.data, head.size);
-    if (reader.failed || !pb_decode(&stream, stint_Reply_fields, reply) || reply->item_size > reader.rest.size) {
+    if (reader.failed || !pb_decode(&stream, stint_Reply_fields, reply) ||
+        reply->item_size > reader.rest.size) {
         return false;
     }
     record->kind = (uint32_t)reply->kind;
     record->item = span_of(reader.rest.data, reply->item_size);
-    record->payload = span_of(reader.rest.data + reply->item_size, reader.rest.size - reply->item_size);
+    record->payload =
+        span_of(reader.rest.data + reply->item_size, reader.rest.size - reply->item_size);
     return true;
 }
 
 static void
 last_reply(struct client_machine *m, struct client_request *r, const stint_Reply *reply)
 {
-    enum stint_status status = reply->status < STINT_STATUS_COUNT_ ? (enum stint_status)reply->status : STINT_ERROR;
+    enum stint_status status =
+        reply->status < STINT_STATUS_COUNT_ ? (enum stint_status)reply->status : STINT_ERROR;
     r->truncated = reply->truncated;
     text_copy(r->page, sizeof r->page, reply->page);
     machine_finish(m, r, status, reply->detail);
@@ -329,7 +344,8 @@ expire(struct client_machine *m, struct client_request *r, struct session_time t
     }
     char detail[CLIENT_DETAIL_SIZE];
     if (r->state == CLIENT_SENT) {
-        text_format(detail, sizeof detail, "no answer from %s in time", m->node[0] != '\0' ? m->node : "the node");
+        text_format(detail, sizeof detail, "no answer from %s in time",
+                    m->node[0] != '\0' ? m->node : "the node");
     } else if (m->why != STINT_OK) {
         text_format(detail, sizeof detail, "no node reached in time; %s", m->why_text);
     } else {

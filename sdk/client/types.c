@@ -78,13 +78,18 @@ read_type(struct reading *r, struct stint_span bytes)
         return refuse(r, "a malformed type");
     }
     void *types = t->types;
-    enum stint_status status = grow(t->mem, &types, t->type_count, &t->type_room, CLIENT_TYPES, sizeof *t->types);
+    enum stint_status status =
+        grow(t->mem, &types, t->type_count, &t->type_room, CLIENT_TYPES, sizeof *t->types);
     t->types = types;
     if (status != STINT_OK) {
         return status;
     }
     struct client_type *type = &t->types[t->type_count++];
-    *type = (struct client_type){ .hash = def.hash, .role = role_of(def.name), .first = t->field_count, .count = def.fields, .depth = 1 };
+    *type = (struct client_type){ .hash = def.hash,
+                                  .role = role_of(def.name),
+                                  .first = t->field_count,
+                                  .count = def.fields,
+                                  .depth = 1 };
     text_copy(type->name, sizeof type->name, def.name);
     r->missing = def.fields;
     return STINT_OK;
@@ -95,10 +100,14 @@ field_is_sane(const stint_FieldDef *f)
 {
     bool list = client_field_is_list(f);
     bool sized = f->kind == stint_FieldKind_FIELD_KIND_FIXED_BYTES;
-    return f->name[0] != '\0' && text_is_printable(f->name, sizeof f->name - 1) && f->kind > stint_FieldKind_FIELD_KIND_NONE &&
-           f->kind <= stint_FieldKind_FIELD_KIND_MESSAGE && f->label <= stint_FieldLabel_FIELD_LABEL_REQUIRED && f->tag != 0 &&
-           f->tag < UINT32_C(1) << 29 && f->max_size <= LIMIT_MESSAGE && f->max_count <= LIMIT_MESSAGE && (f->max_count != 0) == list &&
-           (f->subtype != 0) == (f->kind == stint_FieldKind_FIELD_KIND_MESSAGE) && (!sized || f->max_size != 0) &&
+    return f->name[0] != '\0' && text_is_printable(f->name, sizeof f->name - 1) &&
+           f->kind > stint_FieldKind_FIELD_KIND_NONE &&
+           f->kind <= stint_FieldKind_FIELD_KIND_MESSAGE &&
+           f->label <= stint_FieldLabel_FIELD_LABEL_REQUIRED && f->tag != 0 &&
+           f->tag < UINT32_C(1) << 29 && f->max_size <= LIMIT_MESSAGE &&
+           f->max_count <= LIMIT_MESSAGE && (f->max_count != 0) == list &&
+           (f->subtype != 0) == (f->kind == stint_FieldKind_FIELD_KIND_MESSAGE) &&
+           (!sized || f->max_size != 0) &&
            (f->oneof[0] != '\0') == (f->label == stint_FieldLabel_FIELD_LABEL_ONEOF);
 }
 
@@ -110,7 +119,8 @@ read_field(struct reading *r, struct stint_span bytes)
         return refuse(r, "a field without its type");
     }
     void *fields = t->fields;
-    enum stint_status status = grow(t->mem, &fields, t->field_count, &t->field_room, CLIENT_FIELDS, sizeof *t->fields);
+    enum stint_status status =
+        grow(t->mem, &fields, t->field_count, &t->field_room, CLIENT_FIELDS, sizeof *t->fields);
     t->fields = fields;
     if (status != STINT_OK) {
         return status;
@@ -139,15 +149,17 @@ read_code(struct reading *r, struct stint_span bytes)
         return refuse(r, "out of order");
     }
     void *codes = t->codes;
-    enum stint_status status = grow(t->mem, &codes, t->code_count, &t->code_room, CLIENT_CODES, sizeof *t->codes);
+    enum stint_status status =
+        grow(t->mem, &codes, t->code_count, &t->code_room, CLIENT_CODES, sizeof *t->codes);
     t->codes = codes;
     if (status != STINT_OK) {
         return status;
     }
     stint_CodeDef *code = &t->codes[t->code_count];
     *code = (stint_CodeDef)stint_CodeDef_init_zero;
-    if (!decode(bytes, stint_CodeDef_fields, code) || code->locals == 0 || code->locals > t->type_count ||
-        !text_is_printable(code->module, sizeof code->module - 1) || !text_is_printable(code->name, sizeof code->name - 1)) {
+    if (!decode(bytes, stint_CodeDef_fields, code) || code->locals == 0 ||
+        code->locals > t->type_count || !text_is_printable(code->module, sizeof code->module - 1) ||
+        !text_is_printable(code->name, sizeof code->name - 1)) {
         return refuse(r, "a malformed code");
     }
     t->code_count++;
@@ -162,7 +174,8 @@ read_record(struct reading *r, const struct rawpb_field *field)
             return refuse(r, "it does not begin with its version");
         }
         if (field->number != SCHEMA_VERSION) {
-            text_format(r->error, r->error_size, "description of types: version %llu, this program knows version %d",
+            text_format(r->error, r->error_size,
+                        "description of types: version %llu, this program knows version %d",
                         (unsigned long long)field->number, SCHEMA_VERSION);
             return STINT_BAD_VERSION;
         }
@@ -184,7 +197,8 @@ read_record(struct reading *r, const struct rawpb_field *field)
     }
 }
 
-/* What only holds for the whole: indices of types, special types as they must be, no type inside itself. */
+/* What only holds for the whole: indices of types, special types as they must be, no type inside
+ * itself. */
 static enum stint_status
 check_whole(struct reading *r)
 {
@@ -201,7 +215,8 @@ check_whole(struct reading *r)
         const struct client_type *type = &t->types[i];
         const stint_FieldDef *id = client_type_fields(t, type);
         if (type->role != CLIENT_TYPE_PLAIN &&
-            (type->count == 0 || id->tag != 1 || id->kind != stint_FieldKind_FIELD_KIND_FIXED_BYTES || id->max_size != 16 ||
+            (type->count == 0 || id->tag != 1 ||
+             id->kind != stint_FieldKind_FIELD_KIND_FIXED_BYTES || id->max_size != 16 ||
              client_field_is_list(id))) {
             return refuse(r, "a reference that is none");
         }
@@ -232,7 +247,8 @@ check_whole(struct reading *r)
 }
 
 enum stint_status
-client_types_read(struct client_types *t, struct mem *mem, struct stint_span schema, char *error, size_t error_size)
+client_types_read(struct client_types *t, struct mem *mem, struct stint_span schema, char *error,
+                  size_t error_size)
 {
     *t = (struct client_types){ .mem = mem };
     struct reading r = { .t = t, .error = error, .error_size = error_size };
@@ -328,5 +344,6 @@ client_kind_wire(stint_FieldKind kind)
 bool
 client_field_is_list(const stint_FieldDef *field)
 {
-    return field->label == stint_FieldLabel_FIELD_LABEL_REPEATED || field->label == stint_FieldLabel_FIELD_LABEL_FIXED_ARRAY;
+    return field->label == stint_FieldLabel_FIELD_LABEL_REPEATED ||
+           field->label == stint_FieldLabel_FIELD_LABEL_FIXED_ARRAY;
 }

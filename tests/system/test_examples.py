@@ -24,7 +24,7 @@ def test_roam_comes_home_unchanged(world):
 def test_ring_while_its_stations_move(world):
     world.cluster(3)
     world.tool("cluster", "balancer", "off")
-    ring = world.spawn("ring/Census", {"nodes": 15, "tokens": 5, "laps": 3000}, on="n1")
+    ring = world.spawn("ring/Census", {"nodes": 15, "tokens": 5, "laps": 20000}, on="n1")
     moved = 0
     for _ in range(3):
         for station in world.items("tasklet", "list", "--selector", "code=Station"):
@@ -33,6 +33,7 @@ def test_ring_while_its_stations_move(world):
             check(result.rc in (0, 4), f"a move: {result.err}")
             moved += result.rc == 0
     check(moved > 0, "nothing moved")
+    world.tool("tasklet", "migrate", "--selector", "code=Station and node!=n1", "--to", "n1", "--wait", "--yes", "--timeout", "60s", rc=None)
     end = world.json("tasklet", "wait", ring, "--for", "ended", "--timeout", "90s", within=120)
     check_equal((end["ended"], end["status"]), (True, "OK"), f"the ring: {end}")
 

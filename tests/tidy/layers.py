@@ -1,32 +1,55 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The layer table of ARCHITECTURE.md as data: folder, which includes it may use, libraries it is linked with, whether it is pure."""
+"""The layer table of ARCHITECTURE.md as data."""
+import collections
 
-# name: (folder, include prefixes it may use besides its own, layers its library links, outside libraries, pure)
+# Layer: its folder; which includes of the project it may use besides its own; which layers its library is linked with (None: it is no
+# library of its own); outside libraries; whether it is pure, that is, calls nothing of the world.
+Layer = collections.namedtuple("Layer", "folder includes below outside pure")
+
 LAYERS = {
-    "base": ("proto/base", ["stint/"], [], [], True),
-    "wire": ("proto/wire", ["stint/", "base/", "schema/"], ["base", "schema"], ["protobuf-nanopb", "sodium"], True),
-    "link": ("proto/link", ["stint/", "base/", "schema/", "wire/"], ["base", "schema", "wire"], ["zmq", "sodium", "protobuf-nanopb"], False),
-    "cluster": ("cluster", ["stint/", "base/", "schema/", "wire/"], ["base", "schema", "wire"], ["protobuf-nanopb", "sodium"], True),
-    "kernel": ("node/kernel", ["stint/", "base/", "schema/"], ["base", "schema"], ["protobuf-nanopb"], True),
-    "core": ("node/core", ["stint/", "base/", "schema/", "wire/", "cluster/", "kernel/"],
-             ["base", "schema", "wire", "cluster", "kernel"], ["protobuf-nanopb", "sodium"], True),
-    "store": ("node/store", ["stint/", "base/", "schema/", "wire/"], ["base", "schema", "wire"], ["sqlite3", "sodium", "protobuf-nanopb"], False),
-    "module": ("node/module", ["stint/", "base/", "schema/", "kernel/"], ["base", "schema", "kernel"], ["protobuf-nanopb", "dl"], False),
-    "host": ("node/host", ["stint/", "base/", "schema/", "wire/", "link/", "store/", "module/", "core/"],
-             ["base", "schema", "wire", "link", "store", "module", "kernel", "cluster", "core"],
-             ["zmq", "sodium", "protobuf-nanopb", "sqlite3", "dl"], False),
-    "daemon": ("node/daemon", ["stint/"], None, [], False),
-    "client": ("sdk/client", ["stint/", "base/", "schema/", "wire/", "link/"], ["base", "schema", "wire", "link"],
-               ["zmq", "sodium", "protobuf-nanopb", "jansson"], False),
-    "cli": ("sdk/cli", ["stint/"], None, [], False),
-    "sdk": ("sdk/include/stint", ["stint/"], None, [], True),
+    "base": Layer("proto/base", ["stint/"], [], [], True),
+    "wire": Layer("proto/wire", ["stint/", "base/", "schema/"], ["base", "schema"], ["protobuf-nanopb", "sodium"], True),
+    "link": Layer("proto/link", ["stint/", "base/", "schema/", "wire/"], ["base", "schema", "wire"],
+                  ["zmq", "sodium", "protobuf-nanopb"], False),
+    "cluster": Layer("cluster", ["stint/", "base/", "schema/", "wire/"], ["base", "schema", "wire"], ["protobuf-nanopb", "sodium"], True),
+    "kernel": Layer("node/kernel", ["stint/", "base/", "schema/"], ["base", "schema"], ["protobuf-nanopb"], True),
+    "core": Layer("node/core", ["stint/", "base/", "schema/", "wire/", "cluster/", "kernel/"],
+                  ["base", "schema", "wire", "cluster", "kernel"], ["protobuf-nanopb", "sodium"], True),
+    "store": Layer("node/store", ["stint/", "base/", "schema/", "wire/"], ["base", "schema", "wire"],
+                   ["sqlite3", "sodium", "protobuf-nanopb"], False),
+    "module": Layer("node/module", ["stint/", "base/", "schema/", "kernel/"], ["base", "schema", "kernel"],
+                    ["protobuf-nanopb", "dl"], False),
+    "host": Layer("node/host", ["stint/", "base/", "schema/", "wire/", "link/", "store/", "module/", "core/"],
+                  ["base", "schema", "wire", "link", "store", "module", "kernel", "cluster", "core"],
+                  ["zmq", "sodium", "protobuf-nanopb", "sqlite3", "dl"], False),
+    "daemon": Layer("node/daemon", ["stint/"], None, [], False),
+    "client": Layer("sdk/client", ["stint/", "base/", "schema/", "wire/", "link/"], ["base", "schema", "wire", "link"],
+                    ["zmq", "sodium", "protobuf-nanopb", "jansson"], False),
+    "cli": Layer("sdk/cli", ["stint/"], None, [], False),
+    "sdk": Layer("sdk/include/stint", ["stint/"], None, [], True),
 }
 
-# System headers a pure layer may not include at all.
-IMPURE_HEADERS = {"stdio.h", "time.h", "unistd.h", "pthread.h", "signal.h", "fcntl.h", "errno.h", "stdlib.h", "zmq.h", "sqlite3.h",
-                  "jansson.h", "threads.h", "stdatomic.h", "dlfcn.h", "sys/time.h", "sys/socket.h", "poll.h", "sys/types.h"}
+# Where "x/y.h" and <x/y.h> of the project are looked for.
+INCLUDE_ROOTS = ("sdk/include", "proto", "node", "sdk", "")
 
-# The few that need one, with the reason.
+# All that a pure layer may include of the C library.
+PURE_HEADERS = {"stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "inttypes.h", "limits.h", "string.h"}
+
+# Headers from outside that belong to certain layers, by how their names begin.
+HEADER_OWNERS = {
+    "pb": {"wire", "cluster", "kernel", "core", "client", "sdk"},
+    "sodium": {"wire", "client"},
+    "zmq": {"link"},
+    "sqlite3": {"store"},
+    "jansson": {"client", "cli"},
+    "dlfcn.h": {"module"},
+    "signal.h": {"daemon", "cli"},  # a node in a program leaves its signals alone
+    "pthread.h": set(),
+    "threads.h": set(),
+    "stdatomic.h": set(),
+}
+
+# The few that need another one, with the reason.
 HEADER_WAIVERS = {
     ("proto/base/panic.c", "unistd.h"): "the last words of a failed assertion",
     ("proto/base/panic.c", "stdlib.h"): "abort",
@@ -35,10 +58,10 @@ HEADER_WAIVERS = {
 
 # Symbols the pure layers may take from outside the project.
 SYMBOLS = {"memcpy", "memmove", "memset", "memcmp", "memchr", "memrchr", "strlen", "strnlen", "strcmp", "strncmp", "strchr", "strrchr", "strstr",
-           "strspn", "strcspn", "strpbrk", "__stack_chk_fail", "_GLOBAL_OFFSET_TABLE_", "abort", "write", "vsnprintf", "__memcpy_chk",
-           "__memset_chk", "__memmove_chk", "__vsnprintf_chk", "bsearch"}
-SYMBOL_WAIVERS = {"abort": "panic", "write": "panic", "vsnprintf": "text", "__vsnprintf_chk": "text"}
-SYMBOL_PREFIXES = {"wire": ("pb_", "crypto_", "sodium_"), "cluster": ("pb_", "crypto_", "sodium_"), "kernel": ("pb_",),
-                   "core": ("pb_", "crypto_", "sodium_"), "base": ()}
+           "strspn", "strcspn", "strpbrk", "__stack_chk_fail", "_GLOBAL_OFFSET_TABLE_", "__memcpy_chk", "__memset_chk", "__memmove_chk",
+           "bsearch"}
+# And those that only one file may.
+SYMBOL_WAIVERS = {"abort": "base/panic.c", "write": "base/panic.c", "vsnprintf": "base/text.c", "__vsnprintf_chk": "base/text.c"}
+SYMBOL_PREFIXES = {"base": (), "wire": ("pb_", "crypto_", "sodium_"), "cluster": ("pb_",), "kernel": ("pb_",), "core": ("pb_", "sodium_")}
 # libsodium's own sources of entropy: the machines take theirs from their seed.
-SYMBOLS_BANNED = ("randombytes", "crypto_box_keypair", "crypto_sign_keypair", "crypto_kdf_keygen")
+SYMBOLS_BANNED = r"randombytes|crypto_.*(?<!seed)_keypair$|crypto_.*_keygen$"

@@ -12,13 +12,16 @@
  *         stint_list_free(list);
  *     }
  *
- * Each request is answered by a list of items. An item and its texts belong to the list and are valid until the next item is
- * taken. Items are made by the library and only ever grow at their end. All texts are non-NULL, terminated and printable.
+ * Each request is answered by a list of items. An item and its texts belong to the list and are
+ * valid until the next item is taken. Items are made by the library and only ever grow at their
+ * end. All texts are non-NULL, terminated and printable.
  *
- * The rules of client.h hold: what names what, `timeout_ms`, one thread at a time, stint_client_error() for the line about a
- * failure. All functions that ask the cluster may answer, besides what stands at each, STINT_INVALID, STINT_NOT_AUTHORISED, STINT_BUSY,
- * STINT_CANCELLED, STINT_NO_MEMORY, and when no verdict came: STINT_UNREACHABLE if they change nothing, else STINT_NOT_SENT or
- * STINT_OUTCOME_UNKNOWN. *list is NULL unless STINT_OK or STINT_PARTIAL is answered.
+ * The rules of client.h hold: what names what, `timeout_ms`, one thread at a time,
+ * stint_client_error() for the line about a failure. All functions that ask the cluster may answer,
+ * besides what stands at each, STINT_INVALID, STINT_NOT_AUTHORISED, STINT_BUSY, STINT_CANCELLED,
+ * STINT_NO_MEMORY, and when no verdict came: STINT_UNREACHABLE if they change nothing, else
+ * STINT_NOT_SENT or STINT_OUTCOME_UNKNOWN. *list is NULL unless STINT_OK or STINT_PARTIAL is
+ * answered.
  */
 #ifndef STINT_ADMIN_H
 #define STINT_ADMIN_H
@@ -79,7 +82,8 @@ struct stint_frame_item {
     uint32_t line;
     const char *label;
     const char *type;   /* of the locals */
-    const char *locals; /* JSON object; NULL when they are not shown to this role or cannot be decoded; then: */
+    const char *locals; /* JSON object; NULL when they are not shown to this role or cannot be
+                           decoded; then: */
     const char *hidden; /* why */
 };
 
@@ -175,13 +179,14 @@ struct stint_status_item {
     uint64_t moves_done;
 };
 
-/* One certificate: of a key directory, or (serial and `revoked` only) of the cluster's revocation list. */
+/* One certificate: of a key directory, or (serial and `revoked` only) of the cluster's revocation
+ * list. */
 struct stint_key_item {
     const char *role;
     const char *name;
     uint64_t serial;
     uint64_t not_before_ms, not_after_ms; /* wall clock */
-    bool has_secret; /* its secret is in the directory too */
+    bool has_secret;                      /* its secret is in the directory too */
     bool revoked;
 };
 
@@ -219,7 +224,8 @@ STINT_API void stint_list_rewind(struct stint_list *list);
 
 STINT_API size_t stint_list_count(const struct stint_list *list);
 
-/* Whether there is more than this; and the token by which a query goes on behind it ("" at the end). */
+/* Whether there is more than this; and the token by which a query goes on behind it ("" at the
+ * end). */
 STINT_API bool stint_list_truncated(const struct stint_list *list);
 STINT_API const char *stint_list_page(const struct stint_list *list);
 
@@ -231,7 +237,8 @@ STINT_API void stint_list_free(struct stint_list *list);
 
 /* ---- nodes and cluster ---- */
 
-/* Which items of a list are wanted. Begin with STINT_QUERY_INIT. Fields are only ever added, at the end. */
+/* Which items of a list are wanted. Begin with STINT_QUERY_INIT. Fields are only ever added, at the
+ * end. */
 struct stint_query {
     size_t size;
     const char *selector; /* "code=Counter and moves<3"; NULL: all */
@@ -252,32 +259,39 @@ stint_query_init(void)
 }
 #define STINT_QUERY_INIT stint_query_init()
 #else
-#define STINT_QUERY_INIT                                                                \
-    {                                                                                   \
-        .size = sizeof(struct stint_query)                                              \
+#define STINT_QUERY_INIT                   \
+    {                                      \
+        .size = sizeof(struct stint_query) \
     }
 #endif
 
-/* A question and its answer, by any node or the named one (NULL: the one that is connected to). *round_trip_us may be NULL.
- * STINT_NOT_FOUND. */
-STINT_API STINT_MUST_USE enum stint_status stint_admin_ping(struct stint_client *client, const char *node, uint32_t timeout_ms,
+/* A question and its answer, by any node or the named one (NULL: the one that is connected to).
+ * *round_trip_us may be NULL. STINT_NOT_FOUND. */
+STINT_API STINT_MUST_USE enum stint_status stint_admin_ping(struct stint_client *client,
+                                                            const char *node, uint32_t timeout_ms,
                                                             uint64_t *round_trip_us);
 
-/* All members: node items. `stint_admin_node`: the one with that name or id (prefix); STINT_NOT_FOUND, STINT_AMBIGUOUS. */
-STINT_API STINT_MUST_USE enum stint_status stint_admin_nodes(struct stint_client *client, uint32_t timeout_ms, struct stint_list **list);
-STINT_API STINT_MUST_USE enum stint_status stint_admin_node(struct stint_client *client, const char *node, uint32_t timeout_ms,
+/* All members: node items. `stint_admin_node`: the one with that name or id (prefix);
+ * STINT_NOT_FOUND, STINT_AMBIGUOUS. */
+STINT_API STINT_MUST_USE enum stint_status stint_admin_nodes(struct stint_client *client,
+                                                             uint32_t timeout_ms,
+                                                             struct stint_list **list);
+STINT_API STINT_MUST_USE enum stint_status stint_admin_node(struct stint_client *client,
+                                                            const char *node, uint32_t timeout_ms,
                                                             struct stint_list **list);
 
 /* A cordoned node takes no new tasklets. STINT_NOT_FOUND, STINT_STORE_DOWN, STINT_REFUSED. */
-STINT_API STINT_MUST_USE enum stint_status stint_admin_cordon(struct stint_client *client, const char *node, bool cordon,
-                                                              const char *reason, uint32_t timeout_ms);
+STINT_API STINT_MUST_USE enum stint_status stint_admin_cordon(struct stint_client *client,
+                                                              const char *node, bool cordon,
+                                                              const char *reason,
+                                                              uint32_t timeout_ms);
 
 struct stint_drain {
     size_t size;
     const char *node;
-    const char *to;     /* names, comma separated; NULL: any */
-    uint32_t rate;      /* moves a second; 0: as fast as it goes */
-    bool leave;         /* then it leaves the cluster */
+    const char *to; /* names, comma separated; NULL: any */
+    uint32_t rate;  /* moves a second; 0: as fast as it goes */
+    bool leave;     /* then it leaves the cluster */
     bool dry_run;
     const char *reason;
 };
@@ -292,56 +306,79 @@ stint_drain_init(void)
 }
 #define STINT_DRAIN_INIT stint_drain_init()
 #else
-#define STINT_DRAIN_INIT                                                                \
-    {                                                                                   \
-        .size = sizeof(struct stint_drain)                                              \
+#define STINT_DRAIN_INIT                   \
+    {                                      \
+        .size = sizeof(struct stint_drain) \
     }
 #endif
 
 /*
- * Begins to drain a node, or asks how far it is: asking again with the same arguments changes nothing. Drain items; a dry run gives plan
- * items. STINT_PARTIAL: it is over and some cannot move. STINT_NOT_FOUND, STINT_REFUSED, STINT_STORE_DOWN.
+ * Begins to drain a node, or asks how far it is: asking again with the same arguments changes
+ * nothing. Drain items; a dry run gives plan items. STINT_PARTIAL: it is over and some cannot move.
+ * STINT_NOT_FOUND, STINT_REFUSED, STINT_STORE_DOWN.
  */
-STINT_API STINT_MUST_USE enum stint_status stint_admin_drain(struct stint_client *client, const struct stint_drain *drain,
-                                                             uint32_t timeout_ms, struct stint_list **list);
+STINT_API STINT_MUST_USE enum stint_status stint_admin_drain(struct stint_client *client,
+                                                             const struct stint_drain *drain,
+                                                             uint32_t timeout_ms,
+                                                             struct stint_list **list);
 
 /* Ends a node; with `drain` after its tasklets have been moved. STINT_NOT_FOUND, STINT_REFUSED. */
-STINT_API STINT_MUST_USE enum stint_status stint_admin_stop(struct stint_client *client, const char *node, bool drain,
-                                                            const char *reason, uint32_t timeout_ms);
+STINT_API STINT_MUST_USE enum stint_status stint_admin_stop(struct stint_client *client,
+                                                            const char *node, bool drain,
+                                                            const char *reason,
+                                                            uint32_t timeout_ms);
 
 /* One status item. */
-STINT_API STINT_MUST_USE enum stint_status stint_admin_status(struct stint_client *client, uint32_t timeout_ms, struct stint_list **list);
+STINT_API STINT_MUST_USE enum stint_status stint_admin_status(struct stint_client *client,
+                                                              uint32_t timeout_ms,
+                                                              struct stint_list **list);
 
-/* Plan items: what the balancer would do now (dry_run) or is told to do now. max_moves 0: its own bound. */
-STINT_API STINT_MUST_USE enum stint_status stint_admin_balance(struct stint_client *client, bool dry_run, uint32_t max_moves,
-                                                               uint32_t timeout_ms, struct stint_list **list);
+/* Plan items: what the balancer would do now (dry_run) or is told to do now. max_moves 0: its own
+ * bound. */
+STINT_API STINT_MUST_USE enum stint_status stint_admin_balance(struct stint_client *client,
+                                                               bool dry_run, uint32_t max_moves,
+                                                               uint32_t timeout_ms,
+                                                               struct stint_list **list);
 
 enum stint_balancer { STINT_BALANCER_STATUS = 0, STINT_BALANCER_ON = 1, STINT_BALANCER_OFF = 2 };
 
 /* One status item, after the change. STINT_STORE_DOWN. */
-STINT_API STINT_MUST_USE enum stint_status stint_admin_balancer(struct stint_client *client, enum stint_balancer what, uint32_t timeout_ms,
+STINT_API STINT_MUST_USE enum stint_status stint_admin_balancer(struct stint_client *client,
+                                                                enum stint_balancer what,
+                                                                uint32_t timeout_ms,
                                                                 struct stint_list **list);
 
 /* Module items, one for each module and node. */
-STINT_API STINT_MUST_USE enum stint_status stint_admin_modules(struct stint_client *client, uint32_t timeout_ms, struct stint_list **list);
+STINT_API STINT_MUST_USE enum stint_status stint_admin_modules(struct stint_client *client,
+                                                               uint32_t timeout_ms,
+                                                               struct stint_list **list);
 
 /* ---- tasklets ---- */
 
-/* STINT_PARTIAL: some nodes did not answer; stint_list_note says which. So with all lists that are gathered from the nodes. */
-STINT_API STINT_MUST_USE enum stint_status stint_admin_tasklets(struct stint_client *client, const struct stint_query *query,
-                                                                uint32_t timeout_ms, struct stint_list **list);
+/* STINT_PARTIAL: some nodes did not answer; stint_list_note says which. So with all lists that are
+ * gathered from the nodes. */
+STINT_API STINT_MUST_USE enum stint_status stint_admin_tasklets(struct stint_client *client,
+                                                                const struct stint_query *query,
+                                                                uint32_t timeout_ms,
+                                                                struct stint_list **list);
 
 /* One tasklet item. STINT_NOT_FOUND, STINT_AMBIGUOUS. */
-STINT_API STINT_MUST_USE enum stint_status stint_admin_tasklet(struct stint_client *client, const char *tasklet, uint32_t timeout_ms,
+STINT_API STINT_MUST_USE enum stint_status stint_admin_tasklet(struct stint_client *client,
+                                                               const char *tasklet,
+                                                               uint32_t timeout_ms,
                                                                struct stint_list **list);
 
 /* Frame items, innermost first. */
-STINT_API STINT_MUST_USE enum stint_status stint_admin_stack(struct stint_client *client, const char *tasklet, uint32_t timeout_ms,
+STINT_API STINT_MUST_USE enum stint_status stint_admin_stack(struct stint_client *client,
+                                                             const char *tasklet,
+                                                             uint32_t timeout_ms,
                                                              struct stint_list **list);
 
 /* Whether it can move, and to the node `to` (NULL: to each): explain items. */
-STINT_API STINT_MUST_USE enum stint_status stint_admin_explain(struct stint_client *client, const char *tasklet, const char *to,
-                                                               uint32_t timeout_ms, struct stint_list **list);
+STINT_API STINT_MUST_USE enum stint_status stint_admin_explain(struct stint_client *client,
+                                                               const char *tasklet, const char *to,
+                                                               uint32_t timeout_ms,
+                                                               struct stint_list **list);
 
 struct stint_migrate {
     size_t size;
@@ -363,76 +400,106 @@ stint_migrate_init(void)
 }
 #define STINT_MIGRATE_INIT stint_migrate_init()
 #else
-#define STINT_MIGRATE_INIT                                                              \
-    {                                                                                   \
-        .size = sizeof(struct stint_migrate)                                            \
+#define STINT_MIGRATE_INIT                   \
+    {                                        \
+        .size = sizeof(struct stint_migrate) \
     }
 #endif
 
 /*
- * Moves tasklets: move items. STINT_PARTIAL: some did not move, their items say why. STINT_NOT_MOVABLE, STINT_REFUSED, STINT_NOT_FOUND,
- * STINT_AMBIGUOUS, STINT_DRAINING, STINT_UNKNOWN_MODULE, STINT_UNKNOWN_CODE, STINT_INCOMPATIBLE, STINT_IN_DOUBT.
+ * Moves tasklets: move items. STINT_PARTIAL: some did not move, their items say why.
+ * STINT_NOT_MOVABLE, STINT_REFUSED, STINT_NOT_FOUND, STINT_AMBIGUOUS, STINT_DRAINING,
+ * STINT_UNKNOWN_MODULE, STINT_UNKNOWN_CODE, STINT_INCOMPATIBLE, STINT_IN_DOUBT.
  */
-STINT_API STINT_MUST_USE enum stint_status stint_admin_migrate(struct stint_client *client, const struct stint_migrate *migrate,
-                                                               uint32_t timeout_ms, struct stint_list **list);
+STINT_API STINT_MUST_USE enum stint_status stint_admin_migrate(struct stint_client *client,
+                                                               const struct stint_migrate *migrate,
+                                                               uint32_t timeout_ms,
+                                                               struct stint_list **list);
 
-/* With `pending` the kill is raised when the tasklet runs next, not at once. STINT_NOT_FOUND, STINT_AMBIGUOUS, STINT_DEAD. */
-STINT_API STINT_MUST_USE enum stint_status stint_admin_kill(struct stint_client *client, const char *tasklet, bool pending,
-                                                            const char *reason, uint32_t timeout_ms);
-STINT_API STINT_MUST_USE enum stint_status stint_admin_pause(struct stint_client *client, const char *tasklet, bool pause,
-                                                             const char *reason, uint32_t timeout_ms);
+/* With `pending` the kill is raised when the tasklet runs next, not at once. STINT_NOT_FOUND,
+ * STINT_AMBIGUOUS, STINT_DEAD. */
+STINT_API STINT_MUST_USE enum stint_status stint_admin_kill(struct stint_client *client,
+                                                            const char *tasklet, bool pending,
+                                                            const char *reason,
+                                                            uint32_t timeout_ms);
+STINT_API STINT_MUST_USE enum stint_status stint_admin_pause(struct stint_client *client,
+                                                             const char *tasklet, bool pause,
+                                                             const char *reason,
+                                                             uint32_t timeout_ms);
 
 /*
- * Writes a tasklet's pickle with its schema to a new file (0600), whole or not at all. With `move` it lives in that file alone
- * from then on. STINT_EXISTS the file is there; STINT_IO; STINT_NOT_MOVABLE, STINT_NOT_FOUND, STINT_AMBIGUOUS. STINT_OUTCOME_UNKNOWN after
- * `move`: what was received of it stays in PATH.part.
+ * Writes a tasklet's pickle with its schema to a new file (0600), whole or not at all. With `move`
+ * it lives in that file alone from then on. STINT_EXISTS the file is there; STINT_IO;
+ * STINT_NOT_MOVABLE, STINT_NOT_FOUND, STINT_AMBIGUOUS. STINT_OUTCOME_UNKNOWN after `move`: what was
+ * received of it stays in PATH.part.
  */
-STINT_API STINT_MUST_USE enum stint_status stint_admin_export(struct stint_client *client, const char *tasklet, const char *path,
-                                                              bool move, const char *reason, uint32_t timeout_ms);
+STINT_API STINT_MUST_USE enum stint_status stint_admin_export(struct stint_client *client,
+                                                              const char *tasklet, const char *path,
+                                                              bool move, const char *reason,
+                                                              uint32_t timeout_ms);
 
-/* Makes a tasklet from such a file: one spawn item. STINT_NOT_FOUND the file or the node; STINT_BAD_PICKLE, STINT_BAD_VERSION, STINT_WRONG_CLUSTER,
- * STINT_UNKNOWN_MODULE, STINT_UNKNOWN_CODE, STINT_INCOMPATIBLE; STINT_EXISTS a moved export was imported before; STINT_LIMIT, STINT_IO. */
-STINT_API STINT_MUST_USE enum stint_status stint_admin_import(struct stint_client *client, const char *path, const char *on, bool paused,
-                                                              const char *reason, uint32_t timeout_ms, struct stint_list **list);
+/* Makes a tasklet from such a file: one spawn item. STINT_NOT_FOUND the file or the node;
+ * STINT_BAD_PICKLE, STINT_BAD_VERSION, STINT_WRONG_CLUSTER, STINT_UNKNOWN_MODULE,
+ * STINT_UNKNOWN_CODE, STINT_INCOMPATIBLE; STINT_EXISTS a moved export was imported before;
+ * STINT_LIMIT, STINT_IO. */
+STINT_API STINT_MUST_USE enum stint_status stint_admin_import(struct stint_client *client,
+                                                              const char *path, const char *on,
+                                                              bool paused, const char *reason,
+                                                              uint32_t timeout_ms,
+                                                              struct stint_list **list);
 
 /*
- * Reads such a file without any node: one file item, then its frames, innermost first. Its signature is not checked: that needs the
- * cluster. `error` holds one line. STINT_NOT_FOUND, STINT_IO, STINT_BAD_PICKLE, STINT_BAD_VERSION, STINT_LIMIT, STINT_NO_MEMORY.
+ * Reads such a file without any node: one file item, then its frames, innermost first. Its
+ * signature is not checked: that needs the cluster. `error` holds one line. STINT_NOT_FOUND,
+ * STINT_IO, STINT_BAD_PICKLE, STINT_BAD_VERSION, STINT_LIMIT, STINT_NO_MEMORY.
  *
  *     status = stint_file_stack("t.stint", &list, error, sizeof error);
  */
-STINT_API STINT_MUST_USE enum stint_status stint_file_stack(const char *path, struct stint_list **list, char *error, size_t error_size);
+STINT_API STINT_MUST_USE enum stint_status stint_file_stack(const char *path,
+                                                            struct stint_list **list, char *error,
+                                                            size_t error_size);
 
 /* ---- moves, channels ---- */
 
 /* Move items, the newest first. */
-STINT_API STINT_MUST_USE enum stint_status stint_admin_moves(struct stint_client *client, const struct stint_query *query,
-                                                             uint32_t timeout_ms, struct stint_list **list);
-STINT_API STINT_MUST_USE enum stint_status stint_admin_move(struct stint_client *client, const char *move, uint32_t timeout_ms,
+STINT_API STINT_MUST_USE enum stint_status stint_admin_moves(struct stint_client *client,
+                                                             const struct stint_query *query,
+                                                             uint32_t timeout_ms,
+                                                             struct stint_list **list);
+STINT_API STINT_MUST_USE enum stint_status stint_admin_move(struct stint_client *client,
+                                                            const char *move, uint32_t timeout_ms,
                                                             struct stint_list **list);
 
-STINT_API STINT_MUST_USE enum stint_status stint_admin_channels(struct stint_client *client, const struct stint_query *query,
-                                                                uint32_t timeout_ms, struct stint_list **list);
-STINT_API STINT_MUST_USE enum stint_status stint_admin_channel(struct stint_client *client, const char *channel, uint32_t timeout_ms,
+STINT_API STINT_MUST_USE enum stint_status stint_admin_channels(struct stint_client *client,
+                                                                const struct stint_query *query,
+                                                                uint32_t timeout_ms,
+                                                                struct stint_list **list);
+STINT_API STINT_MUST_USE enum stint_status stint_admin_channel(struct stint_client *client,
+                                                               const char *channel,
+                                                               uint32_t timeout_ms,
                                                                struct stint_list **list);
 
 /* ---- keys ---- */
 
 /*
- * Makes a cluster authority in a new or empty-of-keys directory (made 0700): cluster.pub, authority.key, server.key; secrets are 0600.
- * STINT_EXISTS there are keys; STINT_IO, STINT_NO_MEMORY. `cluster` may be NULL. `error` (STINT_CLIENT_ERROR_SIZE bytes
- * suffice) holds one line.
+ * Makes a cluster authority in a new or empty-of-keys directory (made 0700): cluster.pub,
+ * authority.key, server.key; secrets are 0600. STINT_EXISTS there are keys; STINT_IO,
+ * STINT_NO_MEMORY. `cluster` may be NULL. `error` (STINT_CLIENT_ERROR_SIZE bytes suffice) holds one
+ * line.
  *
  *     status = stint_keys_init("/etc/stint/keys", &cluster, error, sizeof error);
  */
-STINT_API STINT_MUST_USE enum stint_status stint_keys_init(const char *dir, struct stint_id *cluster, char *error, size_t error_size);
+STINT_API STINT_MUST_USE enum stint_status stint_keys_init(const char *dir,
+                                                           struct stint_id *cluster, char *error,
+                                                           size_t error_size);
 
 struct stint_keys_issue {
     size_t size;
     const char *role; /* node client operator observer */
     const char *name;
-    const char *out;  /* directory; NULL: the same. Gets cluster.pub, and server.key for a node, if it has none */
-    uint32_t days;    /* 0: 90 for nodes and operators, else 30 */
+    const char *out; /* directory; NULL: the same. Gets cluster.pub, and server.key for a node, if
+                        it has none */
+    uint32_t days;   /* 0: 90 for nodes and operators, else 30 */
 };
 
 #ifdef __cplusplus
@@ -445,29 +512,39 @@ stint_keys_issue_init(void)
 }
 #define STINT_KEYS_ISSUE_INIT stint_keys_issue_init()
 #else
-#define STINT_KEYS_ISSUE_INIT                                                           \
-    {                                                                                   \
-        .size = sizeof(struct stint_keys_issue)                                         \
+#define STINT_KEYS_ISSUE_INIT                   \
+    {                                           \
+        .size = sizeof(struct stint_keys_issue) \
     }
 #endif
 
 /*
- * Issues an identity: ROLE-NAME.cert and ROLE-NAME.key (0600). One key item. STINT_NOT_FOUND no authority in `dir`;
- * STINT_NOT_AUTHORISED its secret can be read by others; STINT_INVALID role or name; STINT_EXISTS it was issued to that directory before;
- * STINT_WRONG_CLUSTER `out` holds another cluster's keys; STINT_IO, STINT_NO_MEMORY.
+ * Issues an identity: ROLE-NAME.cert and ROLE-NAME.key (0600). One key item. STINT_NOT_FOUND no
+ * authority in `dir`; STINT_NOT_AUTHORISED its secret can be read by others; STINT_INVALID role or
+ * name; STINT_EXISTS it was issued to that directory before; STINT_WRONG_CLUSTER `out` holds
+ * another cluster's keys; STINT_IO, STINT_NO_MEMORY.
  */
-STINT_API STINT_MUST_USE enum stint_status stint_keys_issue(const char *dir, const struct stint_keys_issue *issue,
-                                                            struct stint_list **list, char *error, size_t error_size);
+STINT_API STINT_MUST_USE enum stint_status stint_keys_issue(const char *dir,
+                                                            const struct stint_keys_issue *issue,
+                                                            struct stint_list **list, char *error,
+                                                            size_t error_size);
 
-/* The identities of a directory: key items, by role and name. STINT_NOT_FOUND, STINT_IO, STINT_INVALID a file that is none. */
-STINT_API STINT_MUST_USE enum stint_status stint_keys_list(const char *dir, struct stint_list **list, char *error, size_t error_size);
+/* The identities of a directory: key items, by role and name. STINT_NOT_FOUND, STINT_IO,
+ * STINT_INVALID a file that is none. */
+STINT_API STINT_MUST_USE enum stint_status stint_keys_list(const char *dir,
+                                                           struct stint_list **list, char *error,
+                                                           size_t error_size);
 
-/* Puts a serial on the cluster's revocation list: its sessions end and no new one begins. STINT_EXISTS, STINT_STORE_DOWN, STINT_LIMIT. */
-STINT_API STINT_MUST_USE enum stint_status stint_admin_revoke(struct stint_client *client, uint64_t serial, const char *reason,
+/* Puts a serial on the cluster's revocation list: its sessions end and no new one begins.
+ * STINT_EXISTS, STINT_STORE_DOWN, STINT_LIMIT. */
+STINT_API STINT_MUST_USE enum stint_status stint_admin_revoke(struct stint_client *client,
+                                                              uint64_t serial, const char *reason,
                                                               uint32_t timeout_ms);
 
 /* The revocation list: key items with only a serial. */
-STINT_API STINT_MUST_USE enum stint_status stint_admin_revoked(struct stint_client *client, uint32_t timeout_ms, struct stint_list **list);
+STINT_API STINT_MUST_USE enum stint_status stint_admin_revoked(struct stint_client *client,
+                                                               uint32_t timeout_ms,
+                                                               struct stint_list **list);
 
 #ifdef __cplusplus
 }

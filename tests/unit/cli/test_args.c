@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command line: every good form is understood, every bad one is named in one line. And the table of commands makes sense. */
+/* The command line: every good form is understood, every bad one is named in one line. And the
+ * table of commands makes sense. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,7 +27,8 @@ read_line(const char *line)
     int argc = 0;
     snprintf(words, sizeof words, "%s", line);
     char *rest = NULL;
-    for (char *word = strtok_r(words, " ", &rest); word != NULL && argc < ARGV_MAX; word = strtok_r(NULL, " ", &rest)) {
+    for (char *word = strtok_r(words, " ", &rest); word != NULL && argc < ARGV_MAX;
+         word = strtok_r(NULL, " ", &rest)) {
         if (strcmp(word, "|") == 0) {
             word[0] = '\0';
         }
@@ -79,7 +81,8 @@ options_stand_before_and_after_the_command(void **state)
     assert_int_equal(args.format, FORMAT_TABLE);
     assert_int_equal(args.timeout_ms, 0);
     good("-q -v --insecure --yes --dry-run --reason why node stop n1 --drain");
-    assert_true(args.quiet && args.verbose && args.insecure && args.yes && args.dry_run && args_on(&args, "drain"));
+    assert_true(args.quiet && args.verbose && args.insecure && args.yes && args.dry_run &&
+                args_on(&args, "drain"));
     assert_string_equal(args.reason, "why");
 }
 
@@ -209,7 +212,9 @@ durations_have_units(void **state)
     assert_true(args_duration("5s", &ms) && ms == 5000);
     assert_true(args_duration("2m", &ms) && ms == 120000);
     assert_true(args_duration("24h", &ms) && ms == 86400000);
-    static const char *const wrong[] = { "", "5", "s", "5 s", "5d", "0ms", "-1s", "1.5s", "25h", "18446744073709551616ms", "5sm" };
+    static const char *const wrong[] = { "",    "5",   "s",    "5 s", "5d",
+                                         "0ms", "-1s", "1.5s", "25h", "18446744073709551616ms",
+                                         "5sm" };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         assert_false(args_duration(wrong[i], &ms));
     }
@@ -218,10 +223,12 @@ durations_have_units(void **state)
 static bool
 same_arity(const struct flag *a, const struct flag *b)
 {
-    return (a->kind == FLAG_SWITCH) == (b->kind == FLAG_SWITCH) && (a->kind == FLAG_WATCH) == (b->kind == FLAG_WATCH);
+    return (a->kind == FLAG_SWITCH) == (b->kind == FLAG_SWITCH) &&
+           (a->kind == FLAG_WATCH) == (b->kind == FLAG_WATCH);
 }
 
-/* The first pass over a command line knows no command: a flag takes a value everywhere or nowhere, and none hides a global one. */
+/* The first pass over a command line knows no command: a flag takes a value everywhere or nowhere,
+ * and none hides a global one. */
 static void
 the_table_is_consistent(void **state)
 {
@@ -229,12 +236,15 @@ the_table_is_consistent(void **state)
     for (size_t i = 0; i < command_count; i++) {
         const struct command *c = &commands[i];
         assert_non_null(c->run);
-        assert_true(c->help[0] != '\0' && c->words_min <= c->words_max && c->words_max <= WORDS_MAX);
-        assert_true(c->destroys != DESTROYS_WITH_SELECTOR || strcmp(c->flags[0].name, "selector") == 0);
+        assert_true(c->help[0] != '\0' && c->words_min <= c->words_max &&
+                    c->words_max <= WORDS_MAX);
+        assert_true(c->destroys != DESTROYS_WITH_SELECTOR ||
+                    strcmp(c->flags[0].name, "selector") == 0);
         for (size_t k = 0; k < FLAGS_MAX && c->flags[k].name != NULL; k++) {
             for (size_t g = 0; g < global_flag_count; g++) {
                 assert_string_not_equal(c->flags[k].name, global_flags[g].name);
-                assert_true(c->flags[k].letter == 0 || c->flags[k].letter != global_flags[g].letter);
+                assert_true(c->flags[k].letter == 0 ||
+                            c->flags[k].letter != global_flags[g].letter);
             }
             for (size_t j = 0; j < command_count; j++) {
                 for (size_t o = 0; o < FLAGS_MAX && commands[j].flags[o].name != NULL; o++) {
@@ -249,8 +259,10 @@ the_table_is_consistent(void **state)
 static void
 what_destroys_is_marked(void **state)
 {
-    static const char *const always[] = { "tasklet kill ab", "channel close a", "node drain n1", "node stop n1", "keys revoke 1",
-                                          "tasklet import f" };
+    static const char *const always[] = {
+        "tasklet kill ab", "channel close a", "node drain n1",
+        "node stop n1",    "keys revoke 1",   "tasklet import f"
+    };
     (void)state;
     for (size_t i = 0; i < sizeof always / sizeof always[0]; i++) {
         good(always[i]);

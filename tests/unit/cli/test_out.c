@@ -54,18 +54,22 @@ static void
 lists_have_one_form_in_each_format(void **state)
 {
     (void)state;
-    assert_string_equal(show_items(FORMAT_JSON),
-                        "{\"schema\":1,\"items\":[{\"name\":\"a\",\"id\":\"" ID "\",\"count\":5,\"note\":null,\"words\":[],\"tags\":{}},"
-                        "{\"name\":\"longer \\\"one\\\"\",\"id\":\"" ID "\",\"count\":18446744073709551615,\"note\":\"n\","
-                        "\"words\":[\"x\",\"y\"],\"tags\":{\"k\":\"v\",\"l\":\"\"}}],\"truncated\":true}\n");
+    assert_string_equal(
+        show_items(FORMAT_JSON),
+        "{\"schema\":1,\"items\":[{\"name\":\"a\",\"id\":\"" ID
+        "\",\"count\":5,\"note\":null,\"words\":[],\"tags\":{}},"
+        "{\"name\":\"longer \\\"one\\\"\",\"id\":\"" ID
+        "\",\"count\":18446744073709551615,\"note\":\"n\","
+        "\"words\":[\"x\",\"y\"],\"tags\":{\"k\":\"v\",\"l\":\"\"}}],\"truncated\":true}\n");
     assert_string_equal(show_items(FORMAT_NAME), "a\nlonger \"one\"\n");
     const char *lines = show_items(FORMAT_JSONL);
     assert_int_equal(strncmp(lines, "{\"name\":\"a\"", 11), 0);
     assert_non_null(strstr(lines, "}\n{\"name\""));
     assert_null(strstr(lines, "schema"));
-    assert_string_equal(show_items(FORMAT_TABLE), "NAME          ID                           COUNT\n"
-                                                  "a             abababababab                     5\n"
-                                                  "longer \"one\"  abababababab  18446744073709551615\n");
+    assert_string_equal(show_items(FORMAT_TABLE),
+                        "NAME          ID                           COUNT\n"
+                        "a             abababababab                     5\n"
+                        "longer \"one\"  abababababab  18446744073709551615\n");
     assert_non_null(strstr(show_items(FORMAT_WIDE), ID));
     assert_non_null(strstr(written, "NOTE"));
 }
@@ -97,7 +101,8 @@ objects_too(void **state)
 {
     (void)state;
     assert_string_equal(show_object(FORMAT_JSON),
-                        "{\"name\":\"n\\u0001\",\"load\":1.250,\"balance\":-3,\"on\":true,\"at\":\"2027-01-15T08:00:00.123Z\","
+                        "{\"name\":\"n\\u0001\",\"load\":1.250,\"balance\":-3,\"on\":true,\"at\":"
+                        "\"2027-01-15T08:00:00.123Z\","
                         "\"never\":null,\"value\":{\"x\":18446744073709551615}}\n");
     assert_non_null(strstr(show_object(FORMAT_TABLE), "balance  -3\n"));
     assert_non_null(strstr(written, "only in tables"));
@@ -143,16 +148,39 @@ every_status_has_the_exit_code_of_the_contract(void **state)
         int code;
     } cases[] = {
         { STINT_OK, 0 },
-        { STINT_ERROR, 1 }, { STINT_EXISTS, 1 }, { STINT_CLOSED, 1 }, { STINT_LIMIT, 1 }, { STINT_NO_MEMORY, 1 }, { STINT_END_OF_SEQUENCE, 1 },
-        { STINT_CHANNEL_LOST, 1 }, { STINT_STORE_DOWN, 1 }, { STINT_BUSY, 1 },
-        { STINT_INVALID, 2 }, { STINT_AMBIGUOUS, 2 }, { STINT_TYPE_MISMATCH, 2 },
-        { STINT_UNREACHABLE, 3 }, { STINT_NOT_SENT, 3 },
-        { STINT_NOT_FOUND, 4 }, { STINT_DEAD, 4 }, { STINT_UNKNOWN_MODULE, 4 }, { STINT_UNKNOWN_CODE, 4 },
-        { STINT_REFUSED, 5 }, { STINT_NOT_MOVABLE, 5 }, { STINT_DRAINING, 5 }, { STINT_BAD_PICKLE, 5 }, { STINT_BAD_VERSION, 5 },
+        { STINT_ERROR, 1 },
+        { STINT_EXISTS, 1 },
+        { STINT_CLOSED, 1 },
+        { STINT_LIMIT, 1 },
+        { STINT_NO_MEMORY, 1 },
+        { STINT_END_OF_SEQUENCE, 1 },
+        { STINT_CHANNEL_LOST, 1 },
+        { STINT_STORE_DOWN, 1 },
+        { STINT_BUSY, 1 },
+        { STINT_INVALID, 2 },
+        { STINT_AMBIGUOUS, 2 },
+        { STINT_TYPE_MISMATCH, 2 },
+        { STINT_UNREACHABLE, 3 },
+        { STINT_NOT_SENT, 3 },
+        { STINT_NOT_FOUND, 4 },
+        { STINT_DEAD, 4 },
+        { STINT_UNKNOWN_MODULE, 4 },
+        { STINT_UNKNOWN_CODE, 4 },
+        { STINT_REFUSED, 5 },
+        { STINT_NOT_MOVABLE, 5 },
+        { STINT_DRAINING, 5 },
+        { STINT_BAD_PICKLE, 5 },
+        { STINT_BAD_VERSION, 5 },
         { STINT_INCOMPATIBLE, 5 },
         { STINT_PARTIAL, 6 },
-        { STINT_TIMED_OUT, 7 }, { STINT_OUTCOME_UNKNOWN, 7 }, { STINT_IN_DOUBT, 7 },
-        { STINT_NOT_AUTHORISED, 8 }, { STINT_BAD_CERTIFICATE, 8 }, { STINT_EXPIRED, 8 }, { STINT_REVOKED, 8 }, { STINT_WRONG_CLUSTER, 8 },
+        { STINT_TIMED_OUT, 7 },
+        { STINT_OUTCOME_UNKNOWN, 7 },
+        { STINT_IN_DOUBT, 7 },
+        { STINT_NOT_AUTHORISED, 8 },
+        { STINT_BAD_CERTIFICATE, 8 },
+        { STINT_EXPIRED, 8 },
+        { STINT_REVOKED, 8 },
+        { STINT_WRONG_CLUSTER, 8 },
         { STINT_CANCELLED, 130 },
     };
     (void)state;

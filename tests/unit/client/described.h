@@ -47,8 +47,9 @@ described_type(struct buf *out, const char *name, uint32_t fields)
 }
 
 static inline void
-described_field(struct buf *out, const char *name, uint32_t tag, stint_FieldKind kind, stint_FieldLabel label, uint32_t size, uint32_t count,
-                uint32_t subtype, const char *oneof)
+described_field(struct buf *out, const char *name, uint32_t tag, stint_FieldKind kind,
+                stint_FieldLabel label, uint32_t size, uint32_t count, uint32_t subtype,
+                const char *oneof)
 {
     stint_FieldDef def = stint_FieldDef_init_zero;
     text_copy(def.name, sizeof def.name, name);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Scripted nodes for tests of the client: real sessions (the acceptor of wire/session.h), and a function that answers
- * requests. A node is fed with frames and gives frames; whoever drives it is the network.
+ * Scripted nodes for tests of the client: real sessions (the acceptor of wire/session.h), and a
+ * function that answers requests. A node is fed with frames and gives frames; whoever drives it is
+ * the network.
  */
 #ifndef STINT_TESTS_CLIENT_FAKE_NODE_H
 #define STINT_TESTS_CLIENT_FAKE_NODE_H
@@ -28,7 +29,8 @@ enum { FAKE_SEEN = 64 };
 struct fake_node;
 
 /* A request that came: answer with fake_reply and fake_end, now or later. */
-typedef void fake_handler(struct fake_node *node, uint64_t number, const stint_Request *request, struct stint_span payload);
+typedef void fake_handler(struct fake_node *node, uint64_t number, const stint_Request *request,
+                          struct stint_span payload);
 
 struct fake_node {
     struct mem *mem;
@@ -49,7 +51,8 @@ struct fake_node {
 };
 
 static inline void
-fake_node_init(struct fake_node *n, struct mem *mem, const char *name, enum cert_role role, fake_handler *handler)
+fake_node_init(struct fake_node *n, struct mem *mem, const char *name, enum cert_role role,
+               fake_handler *handler)
 {
     memset(n, 0, sizeof *n);
     n->mem = mem;
@@ -69,7 +72,8 @@ fake_node_fini(struct fake_node *n)
 /* ---- answers ---- */
 
 static inline void
-fake_send(struct fake_node *n, uint64_t number, const stint_Reply *head, struct stint_span item, struct stint_span payload)
+fake_send(struct fake_node *n, uint64_t number, const stint_Reply *head, struct stint_span item,
+          struct stint_span payload)
 {
     uint8_t body[LIMIT_BODY];
     stint_Reply reply = *head;
@@ -82,12 +86,15 @@ fake_send(struct fake_node *n, uint64_t number, const stint_Reply *head, struct 
     bytes_copy(body + size, item.data, item.size);
     bytes_copy(body + size + item.size, payload.data, payload.size);
     struct envelope envelope = { .kind = ENVELOPE_REPLY, .number = number };
-    assert_int_equal(session_send(n->session, &envelope, span_of(body, size + item.size + payload.size)), STINT_OK);
+    assert_int_equal(
+        session_send(n->session, &envelope, span_of(body, size + item.size + payload.size)),
+        STINT_OK);
     session_flush(n->session);
 }
 
 static inline void
-fake_item(struct fake_node *n, uint64_t number, stint_ItemKind kind, const pb_msgdesc_t *desc, const void *item, struct stint_span payload)
+fake_item(struct fake_node *n, uint64_t number, stint_ItemKind kind, const pb_msgdesc_t *desc,
+          const void *item, struct stint_span payload)
 {
     uint8_t bytes[4096];
     size_t size = 0;
@@ -125,7 +132,8 @@ fake_view(struct fake_node *n, uint64_t number)
     }
     pb_ostream_t stream = pb_ostream_from_buffer(bytes, sizeof bytes);
     assert_true(pb_encode(&stream, stint_View_fields, &view));
-    fake_item(n, number, stint_ItemKind_ITEM_VIEW, NULL, NULL, span_of(bytes, stream.bytes_written));
+    fake_item(n, number, stint_ItemKind_ITEM_VIEW, NULL, NULL,
+              span_of(bytes, stream.bytes_written));
     fake_end(n, number, STINT_OK, "");
 }
 
@@ -159,12 +167,15 @@ fake_request(struct fake_node *n, const struct envelope *envelope, struct stint_
 
 /* A frame from the client; `refusal` gets what a refused HELLO is answered with. */
 static inline void
-fake_receive(struct fake_node *n, struct stint_span frame, const uint8_t *peer_key, struct session_time time, struct session_refusal *refusal)
+fake_receive(struct fake_node *n, struct stint_span frame, const uint8_t *peer_key,
+             struct session_time time, struct session_refusal *refusal)
 {
     struct session_key key;
     refusal->frame_size = 0;
     if (session_peek_hello(frame, &key)) {
-        struct session_config config = { .mem = n->mem, .random = &n->random, .identity = &n->identity };
+        struct session_config config = { .mem = n->mem,
+                                         .random = &n->random,
+                                         .identity = &n->identity };
         struct session_key mine;
         if (n->session != NULL) {
             session_get_key(n->session, &mine);
@@ -183,7 +194,8 @@ fake_receive(struct fake_node *n, struct stint_span frame, const uint8_t *peer_k
     }
     struct stint_span batch, body;
     struct envelope envelope;
-    if (n->session == NULL || session_receive(n->session, frame, peer_key, time, &batch) != STINT_OK) {
+    if (n->session == NULL ||
+        session_receive(n->session, frame, peer_key, time, &batch) != STINT_OK) {
         return;
     }
     while (envelope_next(&batch, &envelope, &body) == STINT_OK) {

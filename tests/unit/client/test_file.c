@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Exported files, looked at without any node: a good one shows its frames, anything else is refused and harms nobody. */
+/* Exported files, looked at without any node: a good one shows its frames, anything else is refused
+ * and harms nobody. */
 #include "described.h"
 
 #include <stdio.h>
@@ -24,7 +25,9 @@ struct recipe {
     bool no_schema, no_check, moved, shuffled;
 };
 
-static const struct recipe good = { .file_version = 1, .pickle_version = 1, .frames = 2, .head_frames = 2 };
+static const struct recipe good = {
+    .file_version = 1, .pickle_version = 1, .frames = 2, .head_frames = 2
+};
 
 static int
 begin(void **state)
@@ -222,14 +225,17 @@ every_flipped_bit_is_found_or_does_no_harm(void **state)
     uint32_t found = 0;
     (void)state;
     make_file(&good);
-    size_t first = (size_t)((const uint8_t *)memmem(file.data, file.size, pickle.data, pickle.size) - file.data);
+    size_t first =
+        (size_t)((const uint8_t *)memmem(file.data, file.size, pickle.data, pickle.size) -
+                 file.data);
     for (size_t at = 0; at < file.size; at++) {
         uint8_t bit = (uint8_t)(1u << (at % 8));
         file.data[at] ^= bit;
         enum stint_status status = look(&list);
         assert_true(status != STINT_OK || at < first || at >= first + pickle.size);
         found += status != STINT_OK ? 1 : 0;
-        while (status == STINT_OK && (stint_list_file(list) != NULL || stint_list_frame(list) != NULL)) {
+        while (status == STINT_OK &&
+               (stint_list_file(list) != NULL || stint_list_frame(list) != NULL)) {
         }
         stint_list_free(list);
         file.data[at] ^= bit;
@@ -254,7 +260,8 @@ noise_is_refused(void **state)
         (void)buf_append(&file, noise, (size_t)prng_below(&random, sizeof noise));
         assert_int_not_equal(look(&list), STINT_OK);
     }
-    assert_int_equal(stint_file_stack("/nonexistent/file", &list, error, sizeof error), STINT_NOT_FOUND);
+    assert_int_equal(stint_file_stack("/nonexistent/file", &list, error, sizeof error),
+                     STINT_NOT_FOUND);
     assert_int_not_equal(stint_file_stack(dir, &list, error, sizeof error), STINT_OK);
     buf_reset(&file);
     (void)buf_append_text(&file, "\x0a\x0estint tasklet\n");

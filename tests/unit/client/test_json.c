@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Values as JSON: what goes in comes out, every mistake is named with its path, hostile bytes get one answer. */
+/* Values as JSON: what goes in comes out, every mistake is named with its path, hostile bytes get
+ * one answer. */
 #include "described.h"
 
 #include "base/prng.h"
@@ -23,7 +24,8 @@ begin(void **state)
     mem_init(&mem, tracked_allocator(&tracked), 0);
     buf_init(&schema, &mem, CLIENT_SCHEMA_MAX);
     described_all(&schema);
-    assert_int_equal(client_types_read(&types, &mem, buf_span(&schema), error, sizeof error), STINT_OK);
+    assert_int_equal(client_types_read(&types, &mem, buf_span(&schema), error, sizeof error),
+                     STINT_OK);
     buf_fini(&schema);
     buf_init(&bytes, &mem, 1 << 20);
     buf_init(&text, &mem, CLIENT_JSON_MAX);
@@ -47,14 +49,21 @@ resolve(void *arg, const char *name, struct stint_id *id)
 {
     (void)arg;
     memset(id, 0x11, sizeof *id);
-    return strcmp(name, "out") == 0 ? STINT_OK : strcmp(name, "later") == 0 ? STINT_BLOCKED : STINT_NOT_FOUND;
+    return strcmp(name, "out") == 0     ? STINT_OK
+           : strcmp(name, "later") == 0 ? STINT_BLOCKED
+                                        : STINT_NOT_FOUND;
 }
 
 static enum stint_status
 encode(const char *json)
 {
-    struct client_json_in in = { .mem = &mem, .types = &types, .type = client_types_root(&types), .text = json, .resolve = resolve,
-                                 .error = error, .error_size = sizeof error };
+    struct client_json_in in = { .mem = &mem,
+                                 .types = &types,
+                                 .type = client_types_root(&types),
+                                 .text = json,
+                                 .resolve = resolve,
+                                 .error = error,
+                                 .error_size = sizeof error };
     buf_reset(&bytes);
     enum stint_status status = client_json_encode(&in, &bytes);
     assert_true(status == STINT_OK || bytes.size == 0);
@@ -65,12 +74,15 @@ static const char *
 decode(void)
 {
     buf_reset(&text);
-    assert_int_equal(client_json_decode(&mem, &types, client_types_root(&types), buf_span(&bytes), &text), STINT_OK);
+    assert_int_equal(
+        client_json_decode(&mem, &types, client_types_root(&types), buf_span(&bytes), &text),
+        STINT_OK);
     assert_true(buf_put_u8(&text, '\0'));
     return (const char *)text.data;
 }
 
-/* `json` reads; what is written of it contains `part`; and that written text reads to the same bytes. */
+/* `json` reads; what is written of it contains `part`; and that written text reads to the same
+ * bytes. */
 static void
 round_trip(const char *json, const char *part)
 {
@@ -109,14 +121,16 @@ every_kind_goes_there_and_back(void **state)
     round_trip("{\"u64\":\"18446744073709551615\"}", "\"u64\":18446744073709551615");
     round_trip("{\"s32\":-1}", "\"s32\":-1");
     round_trip("{\"s64\":-9223372036854775808}", "\"s64\":-9223372036854775808");
-    round_trip("{\"f32\":7,\"f64\":18446744073709551615}", "\"f32\":7,\"f64\":18446744073709551615");
+    round_trip("{\"f32\":7,\"f64\":18446744073709551615}",
+               "\"f32\":7,\"f64\":18446744073709551615");
     round_trip("{\"sf32\":-7,\"sf64\":-8}", "\"sf32\":-7,\"sf64\":-8");
     round_trip("{\"f\":0.1}", "\"f\":0.1,");
     round_trip("{\"d\":0.1}", "\"d\":0.1,");
     round_trip("{\"d\":1e300}", "\"d\":1e+300");
     round_trip("{\"d\":5}", "\"d\":5,");
     round_trip("{\"d\":\"NaN\"}", "\"d\":\"NaN\"");
-    round_trip("{\"f\":\"-Infinity\",\"d\":\"Infinity\"}", "\"f\":\"-Infinity\",\"d\":\"Infinity\"");
+    round_trip("{\"f\":\"-Infinity\",\"d\":\"Infinity\"}",
+               "\"f\":\"-Infinity\",\"d\":\"Infinity\"");
     round_trip("{\"e\":-3}", "\"e\":-3");
     round_trip("{\"s\":\"a\\\"\\\\\\n\"}", "\"s\":\"a\\\"\\\\\\n\"");
     round_trip("{\"s\":\"\xc3\xa4\xe2\x82\xac\"}", "\"s\":\"\xc3\xa4\xe2\x82\xac\"");
@@ -127,7 +141,8 @@ every_kind_goes_there_and_back(void **state)
     round_trip("{\"ou32\":0}", "\"ou32\":0");
     round_trip("{\"rep\":[0,1,2]}", "\"rep\":[0,1,2]");
     round_trip("{\"reps\":[\"\",\"ab\"]}", "\"reps\":[\"\",\"ab\"]");
-    round_trip("{\"repin\":[{},{\"x\":1}]}", "\"repin\":[{\"x\":0,\"name\":\"\"},{\"x\":1,\"name\":\"\"}]");
+    round_trip("{\"repin\":[{},{\"x\":1}]}",
+               "\"repin\":[{\"x\":0,\"name\":\"\"},{\"x\":1,\"name\":\"\"}]");
     round_trip("{\"fix\":[1,0],\"fixd\":[0.5,0]}", "\"fix\":[1,0],\"fixd\":[0.5,0]");
     round_trip("{}", "\"fix\":[0,0],\"fixd\":[0,0]");
     round_trip("{\"one\":0}", "\"one\":0");
@@ -143,7 +158,8 @@ channels_are_ids_or_names(void **state)
     round_trip("{\"ch\":null}", "\"ch\":null");
     round_trip("{\"ch\":\"00000000000000000000000000000000\"}", "\"ch\":null");
     round_trip("{\"ch\":\"out\"}", "\"ch\":\"11111111111111111111111111111111\"");
-    round_trip("{\"repch\":[\"out\",null]}", "\"repch\":[\"11111111111111111111111111111111\",null]");
+    round_trip("{\"repch\":[\"out\",null]}",
+               "\"repch\":[\"11111111111111111111111111111111\",null]");
     assert_int_equal(encode("{\"ch\":\"later\"}"), STINT_BLOCKED);
     assert_int_equal(encode("{\"repch\":[\"out\",\"nowhere\"]}"), STINT_NOT_FOUND);
     assert_string_equal(error, "repch[1]: there is no channel \"nowhere\"");
@@ -171,7 +187,8 @@ every_mistake_is_named(void **state)
         { "{\"bogus\":1}", "test.All has no field \"bogus\"; its fields are: b, i32" },
         { "{\"in\":{\"y\":1}}", "in: test.In has no field \"y\"; its fields are: x, name" },
         { "{\"b\":1}", "b: expected true or false, found 1" },
-        { "{\"i32\":2147483648}", "i32: expected an integer -2147483648 to 2147483647, found 2147483648" },
+        { "{\"i32\":2147483648}",
+          "i32: expected an integer -2147483648 to 2147483647, found 2147483648" },
         { "{\"i32\":\"5\"}", "i32: expected an integer" },
         { "{\"i32\":1.5}", "found 1.5" },
         { "{\"i64\":9223372036854775808}", "i64: expected" },
@@ -225,9 +242,14 @@ a_required_field_must_be_there(void **state)
     described_begin(&schema);
     described_type(&schema, "test.Old", 1);
     described_field(&schema, "must", 1, KIND(UINT32), LABEL(REQUIRED), 0, 0, 0, "");
-    assert_int_equal(client_types_read(&required, &mem, buf_span(&schema), error, sizeof error), STINT_OK);
-    struct client_json_in in = { .mem = &mem, .types = &required, .type = client_types_root(&required), .text = "{}",
-                                 .error = error, .error_size = sizeof error };
+    assert_int_equal(client_types_read(&required, &mem, buf_span(&schema), error, sizeof error),
+                     STINT_OK);
+    struct client_json_in in = { .mem = &mem,
+                                 .types = &required,
+                                 .type = client_types_root(&required),
+                                 .text = "{}",
+                                 .error = error,
+                                 .error_size = sizeof error };
     assert_int_equal(client_json_encode(&in, &bytes), STINT_INVALID);
     assert_string_equal(error, "must: is required and missing");
     in.text = "{\"must\":0}";
@@ -278,7 +300,8 @@ static enum stint_status
 decode_status(void)
 {
     buf_reset(&text);
-    enum stint_status status = client_json_decode(&mem, &types, client_types_root(&types), buf_span(&bytes), &text);
+    enum stint_status status =
+        client_json_decode(&mem, &types, client_types_root(&types), buf_span(&bytes), &text);
     assert_true(status == STINT_OK || text.size == 0);
     return status;
 }
@@ -290,17 +313,19 @@ malformed_bytes_are_refused(void **state)
         const char *bytes;
         size_t size;
     } cases[] = {
-        { "\x08", 1 },                                             /* no value */
-        { "\x0f\x01", 2 },                                         /* wire form 7 */
-        { "\x0b", 1 },                                             /* a group */
-        { "\x00\x01", 2 },                                         /* tag 0 */
-        { "\x7a\x09" "abc", 5 },                                   /* longer than what is left */
-        { "\x0a\x01\x01", 3 },                                     /* a bool as bytes */
-        { "\x78\x01", 2 },                                         /* a text as number */
-        { "\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f", 11 },    /* 70 bits */
-        { "\xaa\x01\x04\x0a\x02\x01\x02", 7 },                     /* a channel of two bytes */
-        { "\xa2\x01\x01\x08", 4 },                                 /* an inner message that is cut */
-        { "\xba\x01\x01\x80", 4 },                                 /* a packed list that is cut */
+        { "\x08", 1 },     /* no value */
+        { "\x0f\x01", 2 }, /* wire form 7 */
+        { "\x0b", 1 },     /* a group */
+        { "\x00\x01", 2 }, /* tag 0 */
+        { "\x7a\x09"
+          "abc",
+          5 },                                                  /* longer than what is left */
+        { "\x0a\x01\x01", 3 },                                  /* a bool as bytes */
+        { "\x78\x01", 2 },                                      /* a text as number */
+        { "\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f", 11 }, /* 70 bits */
+        { "\xaa\x01\x04\x0a\x02\x01\x02", 7 },                  /* a channel of two bytes */
+        { "\xa2\x01\x01\x08", 4 },                              /* an inner message that is cut */
+        { "\xba\x01\x01\x80", 4 },                              /* a packed list that is cut */
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -337,7 +362,9 @@ random_bytes_do_no_harm(void **state)
             buf_reset(&bytes);
             assert_true(buf_append(&bytes, noise, size));
         } else {
-            assert_int_equal(encode("{\"rep\":[1,2],\"in\":{\"x\":5},\"ch\":\"" ID_TEXT "\",\"d\":1.5,\"reps\":[\"a\"],\"two\":{}}"), STINT_OK);
+            assert_int_equal(encode("{\"rep\":[1,2],\"in\":{\"x\":5},\"ch\":\"" ID_TEXT
+                                    "\",\"d\":1.5,\"reps\":[\"a\"],\"two\":{}}"),
+                             STINT_OK);
             bytes.data[prng_below(&random, bytes.size)] ^= (uint8_t)(1u << prng_below(&random, 8));
         }
         (void)decode_status();
@@ -375,7 +402,8 @@ values_over_the_limit_are_refused(void **state)
     described_type(&schema, "test.Wide", 2);
     described_field(&schema, "a", 1, KIND(STRING), LABEL(SINGULAR), LIMIT_MESSAGE, 0, 0, "");
     described_field(&schema, "b", 2, KIND(STRING), LABEL(SINGULAR), LIMIT_MESSAGE, 0, 0, "");
-    assert_int_equal(client_types_read(&wide, &mem, buf_span(&schema), error, sizeof error), STINT_OK);
+    assert_int_equal(client_types_read(&wide, &mem, buf_span(&schema), error, sizeof error),
+                     STINT_OK);
     for (int field = 0; field < 2; field++) {
         (void)buf_append_text(&json, field == 0 ? "{\"a\":\"" : "\",\"b\":\"");
         for (int i = 0; i < 40000; i++) {
@@ -383,8 +411,12 @@ values_over_the_limit_are_refused(void **state)
         }
     }
     (void)buf_append(&json, "\"}", 3);
-    struct client_json_in in = { .mem = &mem, .types = &wide, .type = client_types_root(&wide), .text = (const char *)json.data,
-                                 .error = error, .error_size = sizeof error };
+    struct client_json_in in = { .mem = &mem,
+                                 .types = &wide,
+                                 .type = client_types_root(&wide),
+                                 .text = (const char *)json.data,
+                                 .error = error,
+                                 .error_size = sizeof error };
     assert_int_equal(client_json_encode(&in, &bytes), STINT_LIMIT);
     assert_non_null(strstr(error, "65536"));
     client_types_fini(&wide);
@@ -398,10 +430,12 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_kind_goes_there_and_back, begin, end),
         cmocka_unit_test_setup_teardown(channels_are_ids_or_names, begin, end),
-        cmocka_unit_test_setup_teardown(an_optional_field_is_shown_only_when_it_is_there, begin, end),
+        cmocka_unit_test_setup_teardown(an_optional_field_is_shown_only_when_it_is_there, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(every_mistake_is_named, begin, end),
         cmocka_unit_test_setup_teardown(a_required_field_must_be_there, begin, end),
-        cmocka_unit_test_setup_teardown(what_the_description_does_not_know_is_passed_over, begin, end),
+        cmocka_unit_test_setup_teardown(what_the_description_does_not_know_is_passed_over, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(lists_are_read_packed_and_not, begin, end),
         cmocka_unit_test_setup_teardown(texts_that_are_no_text_are_made_harmless, begin, end),
         cmocka_unit_test_setup_teardown(malformed_bytes_are_refused, begin, end),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Key directories: made, issued from, listed, chosen from; secrets that others can read are refused, nothing is written over. */
+/* Key directories: made, issued from, listed, chosen from; secrets that others can read are
+ * refused, nothing is written over. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -165,7 +166,8 @@ identities_are_listed_by_role_and_name(void **state)
     assert_int_not_equal(stint_keys_list(keys, &list, error, sizeof error), STINT_OK);
     assert_non_null(strstr(error, "client-bad"));
     assert_null(list);
-    assert_int_equal(stint_keys_list("/nonexistent-directory", &list, error, sizeof error), STINT_NOT_FOUND);
+    assert_int_equal(stint_keys_list("/nonexistent-directory", &list, error, sizeof error),
+                     STINT_NOT_FOUND);
 }
 
 /* ---- which one a client takes ---- */
@@ -178,7 +180,8 @@ load(const char *wanted, uint64_t wall_ms, char name[CERT_NAME_SIZE])
     text_copy(settings.keys_dir, sizeof settings.keys_dir, keys);
     text_copy(settings.identity, sizeof settings.identity, wanted);
     error[0] = '\0';
-    enum stint_status status = client_identity_load(&settings, wall_ms, &identity, error, sizeof error);
+    enum stint_status status =
+        client_identity_load(&settings, wall_ms, &identity, error, sizeof error);
     if (status == STINT_OK) {
         text_copy(name, CERT_NAME_SIZE, identity.certificate.name);
         identity_wipe(&identity);

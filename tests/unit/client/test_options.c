@@ -31,7 +31,8 @@ static void
 a_uri_says_everything(void **state)
 {
     (void)state;
-    assert_int_equal(read_uri("stint://127.0.0.1:1,h:2/?keys=/etc/a%20b&identity=client-web"), STINT_OK);
+    assert_int_equal(read_uri("stint://127.0.0.1:1,h:2/?keys=/etc/a%20b&identity=client-web"),
+                     STINT_OK);
     assert_int_equal(s.endpoint_count, 2);
     assert_string_equal(s.endpoints[0], "tcp://127.0.0.1:1");
     assert_string_equal(s.endpoints[1], "tcp://h:2");
@@ -64,7 +65,9 @@ every_mistake_is_named(void **state)
         { "stint://h:1?insecure=1", "loopback" },
         { "stint://127.0.0.1:1,10.0.0.1:1?insecure=1", "loopback" },
         { "tcp://h:1", "key directory" },
-        { "stint://a:1,a:2,a:3,a:4,a:5,a:6,a:7,a:8,a:9,a:10,a:11,a:12,a:13,a:14,a:15,a:16,a:17?keys=k", "too many" },
+        { "stint://"
+          "a:1,a:2,a:3,a:4,a:5,a:6,a:7,a:8,a:9,a:10,a:11,a:12,a:13,a:14,a:15,a:16,a:17?keys=k",
+          "too many" },
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -114,7 +117,8 @@ options_come_before_the_uri_and_that_before_the_environment(void **state)
     assert_non_null(strstr(error, "none given"));
     options.size = 8;
     assert_int_equal(client_settings_read(&options, &s, error, sizeof error), STINT_INVALID);
-    assert_int_equal(unsetenv("STINT_ENDPOINT") + unsetenv("STINT_KEYS") + unsetenv("STINT_IDENTITY"), 0);
+    assert_int_equal(
+        unsetenv("STINT_ENDPOINT") + unsetenv("STINT_KEYS") + unsetenv("STINT_IDENTITY"), 0);
 }
 
 /* ---- candidates ---- */
@@ -158,7 +162,8 @@ members_join_and_leave_the_list_with_the_view(void **state)
     set_up();
     view.members[2].state = stint_MemberState_MEMBER_DRAINING;
     candidates_view(&c, &view);
-    assert_int_equal(c.count, 3); /* 1 and 2 as given, 3 as member; a draining one is no place to go */
+    assert_int_equal(c.count,
+                     3); /* 1 and 2 as given, 3 as member; a draining one is no place to go */
     view.members_count = 0;
     candidates_view(&c, &view);
     assert_int_equal(c.count, 2);

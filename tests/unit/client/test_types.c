@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Descriptions of types: what is well formed is read, everything else is refused, whatever it is. */
+/* Descriptions of types: what is well formed is read, everything else is refused, whatever it is.
+ */
 #include "described.h"
 
 #include <stdio.h>
@@ -37,7 +38,8 @@ read_schema(void)
 {
     struct client_types types;
     assert_false(schema.failed);
-    enum stint_status status = client_types_read(&types, &mem, buf_span(&schema), error, sizeof error);
+    enum stint_status status =
+        client_types_read(&types, &mem, buf_span(&schema), error, sizeof error);
     assert_true((status == STINT_OK) == (error[0] == '\0'));
     client_types_fini(&types);
     return status;
@@ -61,7 +63,8 @@ a_description_is_read_with_its_types_and_codes(void **state)
     (void)state;
     described_add(&schema);
     described_code(&schema, "tally", "Add", 1);
-    assert_int_equal(client_types_read(&types, &mem, buf_span(&schema), error, sizeof error), STINT_OK);
+    assert_int_equal(client_types_read(&types, &mem, buf_span(&schema), error, sizeof error),
+                     STINT_OK);
     const struct client_type *root = client_types_root(&types);
     assert_string_equal(root->name, "tally.Add");
     assert_int_equal(root->count, 2);
@@ -69,7 +72,8 @@ a_description_is_read_with_its_types_and_codes(void **state)
     const stint_FieldDef *fields = client_type_fields(&types, root);
     assert_string_equal(fields[1].name, "reply");
     assert_int_equal(client_field_type(&types, &fields[1])->role, CLIENT_TYPE_CHANNEL);
-    assert_ptr_equal(client_types_find(&types, "stint.Channel"), client_field_type(&types, &fields[1]));
+    assert_ptr_equal(client_types_find(&types, "stint.Channel"),
+                     client_field_type(&types, &fields[1]));
     assert_null(client_types_find(&types, "nothing"));
     client_types_fini(&types);
 }
@@ -121,7 +125,8 @@ every_broken_rule_is_refused(void **state)
 }
 
 static void
-bad_field(uint32_t tag, stint_FieldKind kind, stint_FieldLabel label, uint32_t size, uint32_t count, uint32_t subtype, const char *oneof)
+bad_field(uint32_t tag, stint_FieldKind kind, stint_FieldLabel label, uint32_t size, uint32_t count,
+          uint32_t subtype, const char *oneof)
 {
     described_begin(&schema);
     described_type(&schema, "t", 1);
@@ -151,7 +156,8 @@ fields_that_make_no_sense_are_refused(void **state)
         described_begin(&schema);
         described_type(&schema, "t", 2);
         described_field(&schema, "x", 2, KIND(BOOL), LABEL(SINGULAR), 0, 0, 0, "");
-        described_field(&schema, same_name ? "x" : "y", same_name ? 3 : 1, KIND(BOOL), LABEL(SINGULAR), 0, 0, 0, "");
+        described_field(&schema, same_name ? "x" : "y", same_name ? 3 : 1, KIND(BOOL),
+                        LABEL(SINGULAR), 0, 0, 0, "");
         refused("twice");
     }
 }
@@ -232,7 +238,8 @@ damaged_descriptions_do_no_harm(void **state)
         buf_reset(&schema);
         described_all(&schema);
         for (uint64_t flips = 1 + prng_below(&random, 4); flips > 0; flips--) {
-            schema.data[prng_below(&random, schema.size)] ^= (uint8_t)(1u << prng_below(&random, 8));
+            schema.data[prng_below(&random, schema.size)] ^=
+                (uint8_t)(1u << prng_below(&random, 8));
         }
         if (prng_below(&random, 4) == 0) {
             schema.size = prng_below(&random, schema.size);
@@ -271,7 +278,8 @@ main(void)
         cmocka_unit_test_setup_teardown(another_version_is_refused_with_both_numbers, begin, end),
         cmocka_unit_test_setup_teardown(every_broken_rule_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(fields_that_make_no_sense_are_refused, begin, end),
-        cmocka_unit_test_setup_teardown(types_in_themselves_and_too_deep_ones_are_refused, begin, end),
+        cmocka_unit_test_setup_teardown(types_in_themselves_and_too_deep_ones_are_refused, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(a_reference_must_look_like_one, begin, end),
         cmocka_unit_test_setup_teardown(too_many_of_anything_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(damaged_descriptions_do_no_harm, begin, end),
