@@ -58,28 +58,13 @@ start(struct world *w, uint32_t count)
     return world_until(w, agree, &count, 60 * SECOND);
 }
 
-static struct stint_id
-spawn(struct world *w, int node, const char *code_name, const pb_msgdesc_t *type, const void *locals)
-{
-    struct node *n = world_node(w, node);
-    const struct code *code;
-    uint8_t bytes[1024];
-    pb_ostream_t stream = pb_ostream_from_buffer(bytes, sizeof bytes);
-    struct stint_id id = { { 0 } };
-    STINT_ASSERT(pb_encode(&stream, type, locals));
-    STINT_ASSERT(kernel_find_code(n->kernel, "mill", code_name, &code) == STINT_OK);
-    STINT_ASSERT(kernel_spawn(n->kernel, code, span_of(bytes, stream.bytes_written), KERNEL_NOTIFY, &id) ==
-                 STINT_OK);
-    return id;
-}
-
 /* A tasklet that waits for ever; its sum is never fed. */
 static struct stint_id
 spawn_idle(struct world *w, int node, uint32_t number)
 {
     mill_Sum sum = { .expect = 1000 };
     (void)snprintf(sum.name, sizeof sum.name, "idle-%u", number);
-    return spawn(w, node, "Sum", mill_Sum_fields, &sum);
+    return world_spawn(w, node, "Sum", mill_Sum_fields, &sum);
 }
 
 static uint32_t
@@ -141,7 +126,7 @@ channel_of_dead_node_is_lost(struct world *w)
     (void)kernel_owned(world_node(w, 2)->kernel, sum, &cid, 1);
     mill_Feed feed = { .count = 1000000, .ask = false };
     memcpy(feed.to.id, cid.bytes, 16);
-    struct stint_id feeder = spawn(w, 1, "Feed", mill_Feed_fields, &feed);
+    struct stint_id feeder = world_spawn(w, 1, "Feed", mill_Feed_fields, &feed);
     world_run(w, SECOND / 10);
     CHECK(!is_gone(w, &feeder));
     world_crash(w, 2);

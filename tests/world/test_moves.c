@@ -52,21 +52,6 @@ all_ready(struct world *w, void *arg)
     return true;
 }
 
-static struct stint_id
-spawn(struct world *w, int node, const char *code_name, const pb_msgdesc_t *type, const void *locals)
-{
-    struct node *n = world_node(w, node);
-    const struct code *code;
-    uint8_t bytes[1024];
-    pb_ostream_t stream = pb_ostream_from_buffer(bytes, sizeof bytes);
-    struct stint_id id = { { 0 } };
-    STINT_ASSERT(pb_encode(&stream, type, locals));
-    STINT_ASSERT(kernel_find_code(n->kernel, "mill", code_name, &code) == STINT_OK);
-    STINT_ASSERT(kernel_spawn(n->kernel, code, span_of(bytes, stream.bytes_written), KERNEL_NOTIFY, &id) ==
-                 STINT_OK);
-    return id;
-}
-
 static bool
 has_inbox(struct world *w, void *arg)
 {
@@ -246,7 +231,7 @@ run(uint64_t seed, bool verbose, bool crashes)
     memcpy(sum.name, "sum", 4);
     s.numbers = sum.expect;
     s.total = (uint64_t)count * (count + 1) / 2 * FEEDS;
-    s.tasklets[0] = spawn(s.w, 0, "Sum", mill_Sum_fields, &sum);
+    s.tasklets[0] = world_spawn(s.w, 0, "Sum", mill_Sum_fields, &sum);
     if (!world_until(s.w, has_inbox, &s, 60000 * WORLD_MS)) {
         world_free(s.w);
         return "the sum did not open its channel within a minute";
@@ -254,7 +239,7 @@ run(uint64_t seed, bool verbose, bool crashes)
     for (uint32_t i = 0; i < FEEDS; i++) {
         mill_Feed feed = { .sender = i, .count = count, .ask = prng_below(&random, 2) == 0 && !crashes };
         memcpy(feed.to.id, s.inbox.bytes, 16);
-        s.tasklets[i + 1] = spawn(s.w, (int)prng_below(&random, NODES), "Feed", mill_Feed_fields, &feed);
+        s.tasklets[i + 1] = world_spawn(s.w, (int)prng_below(&random, NODES), "Feed", mill_Feed_fields, &feed);
     }
     world_on_event(s.w, check, &s);
     for (int i = 0; i < 400 && !over(s.w, &s); i++) {

@@ -54,6 +54,11 @@ void world_pause(struct world *w, int node, bool paused);
 void world_cut(struct world *w, int a, int b, bool cut);
 void world_set_faults(struct world *w, const struct world_faults *faults);
 
+/* Starts a tasklet of the module mill (world_spawn.c) on a node, with locals of that nanopb type. */
+struct pb_msgdesc_s;
+struct stint_id world_spawn(struct world *w, int node, const char *code, const struct pb_msgdesc_s *type,
+                            const void *locals);
+
 /* Gives a node an event of the test's own. */
 void world_event(struct world *w, int node, struct node_event *event);
 
