@@ -65,3 +65,7 @@ SYMBOL_WAIVERS = {"abort": "base/panic.c", "write": "base/panic.c", "vsnprintf":
 SYMBOL_PREFIXES = {"base": (), "wire": ("pb_", "crypto_", "sodium_"), "cluster": ("pb_",), "kernel": ("pb_",), "core": ("pb_", "sodium_")}
 # libsodium's own sources of entropy: the machines take theirs from their seed.
 SYMBOLS_BANNED = r"randombytes|crypto_.*(?<!seed)_keypair$|crypto_.*_keygen$"
+
+# Sections of constants that hold addresses: writable for the dynamic linker only. The last two are where types and resume points
+# register themselves (stint/tasklet.h).
+CONSTANT_SECTIONS = (".data.rel.ro", "stint_types", "stint_points")

@@ -142,29 +142,46 @@ def check_symbols(_source, build):
 # ---- globals ----
 
 def judge_section(section):
-    """Why nothing of a pure layer may stand in that section, or None."""
+    """Why nothing of a pure layer may stand in that writable section, or None."""
     if section.startswith((".init_array", ".ctors", ".fini_array", ".dtors")):
         return "runs by itself"
-    if section.startswith(".data.rel.ro"):
-        return None
-    if section == "*COM*" or section.startswith((".data", ".bss", ".tdata", ".tbss")):
-        return "is writable"
-    return None
+    return None if section.startswith(table.CONSTANT_SECTIONS) else "is writable"
+
+
+def writable_sections(path):
+    """(object, section) of what a program may write to, as far as it is not empty."""
+    current, lines = "", tool("objdump", "-h", path).splitlines()
+    for head, flags in zip(lines, lines[1:]):
+        named = re.match(r"(\S+):\s+file format", head)
+        section = re.match(r"\s*\d+ (\S+)\s+([0-9a-f]+)\s", head)
+        if named:
+            current = named.group(1)
+        elif section and int(section.group(2), 16) and "ALLOC" in flags and "READONLY" not in flags:
+            yield current, section.group(1)
+
+
+def variables(path):
+    """(section, name) of each variable."""
+    for line in tool("objdump", "-t", path).splitlines():
+        match = re.match(r"[0-9a-f]+ (.{7}) (\S+)\s+([0-9a-f]+) (.*)$", line)
+        if match and int(match.group(3), 16) and "F" not in match.group(1):
+            yield match.group(2), match.group(4).split()[-1]
 
 
 def check_globals(_source, build):
     count, faults = 0, []
     for name in table.SYMBOL_PREFIXES:
-        for line in tool("objdump", "-t", library(build, name)).splitlines():
-            match = re.match(r"[0-9a-f]+ (.{7}) (\S+)\s+([0-9a-f]+) (.*)$", line)
-            if not match:
-                continue
+        names = {}
+        for section, variable in variables(library(build, name)):
             count += 1
-            section, size, symbol = match.group(2), int(match.group(3), 16), match.group(4).split()[-1]
+            names.setdefault(section, []).append(variable)
+        for variable in names.get("*COM*", []):
+            faults.append(f"layer {name}: {variable} is writable")
+        for object_name, section in writable_sections(library(build, name)):
             why = judge_section(section)
-            if why and (size or why == "runs by itself"):
-                faults.append(f"layer {name}: {symbol} in {section} {why}")
-    return count, 1000, "symbols", faults
+            if why:
+                faults.append(f"{name}/{object_name}: {section} {why}: {' '.join(names.get(section, []))}")
+    return count, 50, "variables", faults
 
 
 # ---- files ----
