@@ -22,7 +22,7 @@ static struct buf file, pickle;
 
 struct recipe {
     uint32_t file_version, pickle_version, frames, head_frames;
-    bool no_schema, no_check, moved, shuffled;
+    bool no_schema, no_check, moved, shuffled, twice;
 };
 
 static const struct recipe good = {
@@ -124,6 +124,9 @@ make_file(const struct recipe *r)
     if (!r->no_schema) {
         rawpb_put_bytes(&file, 4, buf_span(&schema));
     }
+    if (r->twice) {
+        rawpb_put_bytes(&file, 4, buf_span(&schema));
+    }
     rawpb_put_bytes(&file, r->shuffled ? 6 : 5, buf_span(&pickle));
     rawpb_put_bytes(&file, r->shuffled ? 5 : 6, span_text("certificate"));
     rawpb_put_bytes(&file, 7, span_text("signature"));
@@ -200,6 +203,8 @@ what_breaks_the_format_is_refused(void **state)
     refused(r, STINT_LIMIT, "frames");
     r = good, r.shuffled = true;
     refused(r, STINT_BAD_PICKLE, "damaged");
+    r = good, r.twice = true;
+    refused(r, STINT_BAD_PICKLE, "out of order");
     r = good, r.no_schema = true;
     refused(r, STINT_BAD_PICKLE, "description");
 }

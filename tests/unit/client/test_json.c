@@ -296,13 +296,18 @@ texts_that_are_no_text_are_made_harmless(void **state)
     assert_non_null(strstr(decode(), "\"s\":\"a\\ufffd\\u001b[\\u009b\""));
 }
 
+/* From memory that ends where the bytes end, so that reading on is noticed. */
 static enum stint_status
 decode_status(void)
 {
+    uint8_t *exact = mem_alloc(&mem, bytes.size + 1);
+    assert_non_null(exact);
+    bytes_copy(exact + 1, bytes.data, bytes.size);
     buf_reset(&text);
-    enum stint_status status =
-        client_json_decode(&mem, &types, client_types_root(&types), buf_span(&bytes), &text);
+    enum stint_status status = client_json_decode(&mem, &types, client_types_root(&types),
+                                                  span_of(exact + 1, bytes.size), &text);
     assert_true(status == STINT_OK || text.size == 0);
+    mem_free(&mem, exact, bytes.size + 1);
     return status;
 }
 
@@ -319,7 +324,10 @@ malformed_bytes_are_refused(void **state)
         { "\x00\x01", 2 }, /* tag 0 */
         { "\x7a\x09"
           "abc",
-          5 },                                                  /* longer than what is left */
+          5 }, /* longer than what is left */
+        { "\x7a\x04"
+          "abc",
+          5 },                                                  /* one byte longer */
         { "\x0a\x01\x01", 3 },                                  /* a bool as bytes */
         { "\x78\x01", 2 },                                      /* a text as number */
         { "\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f", 11 }, /* 70 bits */

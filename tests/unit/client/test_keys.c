@@ -13,6 +13,7 @@
 
 #include "base/text.h"
 #include "client/client_internal.h"
+#include "client/keydir.h"
 #include "link/clock.h"
 #include "stint/admin.h"
 #include "tmpdir.h"
@@ -97,6 +98,24 @@ an_authority_is_made_once(void **state)
     assert_int_equal(stint_keys_init(file, &cluster, error, sizeof error), STINT_INVALID);
     text_format(file, sizeof file, "%s/none/keys", dir);
     assert_int_equal(stint_keys_init(file, &cluster, error, sizeof error), STINT_NOT_FOUND);
+}
+
+static void
+nothing_is_ever_written_over(void **state)
+{
+    char path[TMPDIR_SIZE + 96];
+    struct stint_id cluster;
+    (void)state;
+    assert_int_equal(keydir_write(keys, "x.pub", "one", 3, 0644, error, sizeof error), STINT_OK);
+    assert_int_equal(keydir_write(keys, "x.pub", "two", 3, 0644, error, sizeof error),
+                     STINT_EXISTS);
+    /* One file of an authority is enough to keep off, and the others are not made. */
+    text_format(path, sizeof path, "%s/authority.key", keys);
+    assert_int_equal(unlink(path), 0);
+    text_format(path, sizeof path, "%s/cluster.pub", keys);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(stint_keys_init(keys, &cluster, error, sizeof error), STINT_EXISTS);
+    assert_int_equal(mode_of(keys, "authority.key"), 0);
 }
 
 static void
@@ -250,6 +269,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         T(an_authority_is_made_once),
+        T(nothing_is_ever_written_over),
         T(identities_are_issued_here_or_for_carrying),
         T(what_cannot_be_issued_is_refused),
         T(identities_are_listed_by_role_and_name),

@@ -152,12 +152,15 @@ fields_that_make_no_sense_are_refused(void **state)
     bad_field(1, KIND(FIXED_BYTES), LABEL(SINGULAR), 0, 0, 0, "");
     bad_field(1, KIND(BOOL), LABEL(ONEOF), 0, 0, 0, "");
     bad_field(1, KIND(BOOL), LABEL(SINGULAR), 0, 0, 0, "o");
-    for (int same_name = 0; same_name < 2; same_name++) {
+    for (int how = 0; how < 3; how++) {
         described_begin(&schema);
         described_type(&schema, "t", 2);
         described_field(&schema, "x", 2, KIND(BOOL), LABEL(SINGULAR), 0, 0, 0, "");
-        described_field(&schema, same_name ? "x" : "y", same_name ? 3 : 1, KIND(BOOL),
-                        LABEL(SINGULAR), 0, 0, 0, "");
+        described_field(&schema, how == 0 ? "x" : "y",
+                        how == 0   ? 3
+                        : how == 1 ? 2
+                                   : 1,
+                        KIND(BOOL), LABEL(SINGULAR), 0, 0, 0, "");
         refused("twice");
     }
 }
