@@ -322,8 +322,10 @@ control_tick(struct node *n)
     if (n->phase == PHASE_JOINING && n->authority == NULL) {
         if (n->now_ns >= n->join_deadline) {
             char why[OUTBOX_TEXT_MAX];
-            text_format(why, sizeof why, "cannot join: no member answered in time at %s%s; is it right, and does one run there?",
-                        n->join_count == 0 ? "the endpoints that are known" : n->join[0], n->join_count > 1 ? " or the others" : "");
+            const char *at = n->join_count == 0 ? "the endpoints that are known" : n->join[0];
+            text_format(why, sizeof why, "cannot join: no member answered in time at %s%s: %s", at,
+                        n->join_count > 1 ? " or the others" : "",
+                        n->join_trouble[0] != 0 ? n->join_trouble : "is it right, and does a node run there");
             node_exit(n, STINT_UNREACHABLE, why);
             return;
         }

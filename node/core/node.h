@@ -66,6 +66,7 @@ struct node {
     uint8_t old_secret[32], secret[32];
     bool has_store, may_found, detect_fast;
     uint64_t join_deadline;
+    char join_trouble[128]; /* why the last connection for the join broke */
     uint64_t pickle_max;
 
     struct view *view; /* installed; number 0 before the first */

@@ -5,6 +5,7 @@
  * admin.c.
  */
 #include "base/ids.h"
+#include "base/text.h"
 #include "core/peers.h"
 
 #define INBOUND_MAX 4096
@@ -204,6 +205,9 @@ peers_link_down(struct node *n, uint64_t link, const char *why)
     struct conn *c = table_find(&n->peers->by_link, id_of_u64(link));
     if (c == NULL || c->session == NULL) {
         return;
+    }
+    if (c->outbound && c->expect.inc == 0 && why != NULL) {
+        text_copy(n->join_trouble, sizeof n->join_trouble, why);
     }
     node_log(n, NODE_LOG_DEBUG, "link %s%s down: %s", c->outbound ? "to " : "inbound", c->endpoint,
              why != NULL ? why : "");
