@@ -177,6 +177,21 @@ retry_name(struct stint_call *call, enum stint_status status)
     return true;
 }
 
+/*
+ * Nodes bound how long they wait for anything; an operation that was given more time goes on with a
+ * new request. Its verdict was that nothing happened and nothing will. One that comes at once is no
+ * bound, and is believed.
+ */
+static bool
+goes_on(const struct stint_call *call, const struct client_request *r)
+{
+    uint64_t now = client_time().now_ns;
+    uint64_t enough = STINT_CLIENT_GRACE_MS * MACHINE_MS;
+    bool waits = call->kind == CALL_WAIT || call->kind == CALL_RECEIVE || call->kind == CALL_SEND;
+    return waits && r->status == STINT_TIMED_OUT && now - r->sent_ns > enough &&
+           now + enough < call->deadline_ns;
+}
+
 static void
 got_main(struct stint_call *call, struct client_request *r)
 {
@@ -185,6 +200,12 @@ got_main(struct stint_call *call, struct client_request *r)
     r->records = records;
     call->truncated = r->truncated;
     text_copy(call->page, sizeof call->page, r->page);
+    if (goes_on(call, r)) {
+        if (call->lane != NULL) {
+            client_cache_renew_lane(&call->client->cache, call->lane);
+        }
+        return;
+    }
     bool good = r->status == STINT_OK;
     if (!good && (call->kind == CALL_SEND || call->kind == CALL_RECEIVE) &&
         retry_name(call, r->status)) {

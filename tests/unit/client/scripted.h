@@ -139,6 +139,10 @@ on_receive(struct fake_node *n, uint64_t number)
 {
     stint_ValueInfo info = stint_ValueInfo_init_zero;
     s.receives++;
+    if (s.hold) {
+        s.held[s.held_count++] = number;
+        return;
+    }
     text_copy(info.type, sizeof info.type, "tally.Add");
     fake_item(n, number, stint_ItemKind_ITEM_VALUE, stint_ValueInfo_fields, &info,
               span_of("\x08\x2a", 2));

@@ -98,6 +98,32 @@ one_that_waits_for_its_turn_can_be_cancelled_or_run_out_of_time(void **state)
     stint_call_release(third);
 }
 
+/* A node says after its own bound that nothing came; the operation was given more time. */
+static void
+one_that_has_time_left_is_asked_for_again(void **state)
+{
+    (void)state;
+    struct told told = { .release = false };
+    struct stint_value value;
+    s.hold = true;
+    struct stint_call *call =
+        stint_client_receive_begin(client, "a", true, TIMEOUT_MS, on_done, &told);
+    uint64_t bound = clock_now_ns() + (STINT_CLIENT_GRACE_MS + 300) * UINT64_C(1000000);
+    while (s.held_count == 0 || clock_now_ns() < bound) {
+        stint_client_process(client);
+        node_turn(0);
+        struct pollfd p = { .fd = stint_client_fd(client), .events = POLLIN };
+        (void)poll(&p, 1, 20);
+    }
+    s.hold = false;
+    fake_end(&s.node, s.held[0], STINT_TIMED_OUT, "nothing came");
+    turns(&told, 1);
+    assert_int_equal(told.status[0], STINT_OK);
+    assert_int_equal(s.receives, 2);
+    assert_int_equal(stint_call_value(call, &value), STINT_OK);
+    stint_call_release(call);
+}
+
 static void
 a_callback_may_not_wait(void **state)
 {
@@ -189,6 +215,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         T(operations_on_one_channel_take_effect_in_order),
         T(one_that_waits_for_its_turn_can_be_cancelled_or_run_out_of_time),
+        T(one_that_has_time_left_is_asked_for_again),
         T(a_callback_may_not_wait),
         T(a_callback_may_close_the_client),
         T(closing_ends_what_is_under_way_and_tells),
