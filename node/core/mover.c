@@ -439,7 +439,8 @@ admit(struct node *n, const struct move_effect *e)
         text_format(detail, sizeof detail, "node %s does not have %s/%s", n->name, offer->module, offer->code);
     } else if (offer->bytes > n->pickle_max) {
         status = STINT_LIMIT;
-        text_copy(detail, sizeof detail, "it is larger than the limit for pickles there");
+        text_format(detail, sizeof detail, "its pickle of about %llu bytes is larger than the limit of %llu on node %s",
+                    (unsigned long long)offer->bytes, (unsigned long long)n->pickle_max, n->name);
     }
     moves_admitted(n->moves, e->key, status, detail, n->now_ns);
 }

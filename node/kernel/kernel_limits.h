@@ -8,6 +8,9 @@
 #define KERNEL_STACK_MAX (16u << 20)  /* bytes of one tasklet's stack */
 #define KERNEL_VALUE_MAX 65536u       /* bytes of one message, in memory and encoded */
 #define KERNEL_WINDOW 64u             /* unconfirmed sends for a (tasklet, channel) */
+#define KERNEL_OUTSTANDING_BYTES                                                                 \
+    (256u << 10) /* of unconfirmed sends of one tasklet: it must fit into a pickle, however many  \
+                    channels it sends to */
 #define KERNEL_CAPACITY_MAX 65536u    /* values in a channel's buffer */
 #define KERNEL_BUFFER_MAX (64u << 20) /* bytes of a channel's buffer */
 #define KERNEL_OWNED_MAX 1024u        /* channels of one tasklet */

@@ -117,8 +117,10 @@ outlet_append(struct kernel *k, struct outlet *o, uint64_t number, struct stint_
     }
     o->newest = send;
     o->window++;
+    o->window_bytes += send->size;
     if (o->tasklet != NULL) {
         o->tasklet->extra->outstanding++;
+        o->tasklet->extra->outstanding_bytes += send->size;
     }
     return STINT_OK;
 }
@@ -131,8 +133,10 @@ outlet_shift(struct kernel *k, struct outlet *o)
     o->first = send->next;
     o->newest = o->first == NULL ? NULL : o->newest;
     o->window--;
+    o->window_bytes -= send->size;
     if (o->tasklet != NULL) {
         o->tasklet->extra->outstanding--;
+        o->tasklet->extra->outstanding_bytes -= send->size;
     }
     mem_free(k->mem, send, sizeof *send + send->size);
 }
@@ -147,6 +151,7 @@ outlet_detach(struct outlet *o)
     }
     o->epoch = t->epoch;
     t->extra->outstanding -= o->window;
+    t->extra->outstanding_bytes -= o->window_bytes;
     t->extra->outlet_count--;
     list_remove(&o->of_tasklet);
     if (o->last > t->extra->number_base) {
@@ -265,6 +270,15 @@ outlet_for(struct kernel *k, struct tasklet *t, const stint_Channel *handle,
     return o;
 }
 
+/* Whether a send may go on without being waited for. What is waited for is confirmed by itself, so nobody waits
+ * for room that another channel's answers would have to make. */
+static bool
+has_room(const struct outlet *o, uint32_t window_max, size_t size)
+{
+    return o->buffered && o->window < window_max
+           && o->tasklet->extra->outstanding_bytes + size <= KERNEL_OUTSTANDING_BYTES;
+}
+
 /* Sends without waiting; false: *wake is not 0. */
 static void
 send_on(struct kernel *k, struct outlet *o, struct stint_span bytes, uint32_t *wake)
@@ -292,7 +306,7 @@ outlet_begin(struct kernel *k, struct tasklet *t, const stint_Channel *handle,
             *wake = (uint32_t)status;
             return false;
         }
-        if (o->buffered && o->window < KERNEL_WINDOW && !effects_are_many(k)) {
+        if (has_room(o, KERNEL_WINDOW, bytes.size) && !effects_are_many(k)) {
             send_on(k, o, bytes, wake);
             return false;
         }
@@ -378,10 +392,11 @@ outlet_confirm(struct kernel *k, struct outlet *o, uint64_t number, enum stint_s
 static void
 outlet_unblock(struct kernel *k, struct outlet *o)
 {
-    bool waits = o->blocking && o->op == KERNEL_SEND && o->buffered && !o->cancelling;
+    bool waits = o->blocking && o->op == KERNEL_SEND && !o->cancelling &&
+                 has_room(o, KERNEL_WINDOW / 2 + 1, 0);
     struct stint_span bytes;
-    if (waits && o->window <= KERNEL_WINDOW / 2 &&
-        relation_encode(k, o->type, o->tasklet->value, &bytes) == STINT_OK &&
+    if (waits && relation_encode(k, o->type, o->tasklet->value, &bytes) == STINT_OK &&
+        has_room(o, KERNEL_WINDOW / 2 + 1, bytes.size) &&
         outlet_append(k, o, o->last, bytes, false) == STINT_OK) {
         outlet_wake(k, o, STINT_OK, (struct stint_span){ NULL, 0 });
     }

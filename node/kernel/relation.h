@@ -45,8 +45,9 @@ struct outlet {
     struct outlet_send
         *first; /* what is not confirmed and not waited for, oldest first: the window */
     struct outlet_send *newest;
-    uint32_t window; /* how many */
+    uint32_t window; /* how many, */
     uint32_t slot;
+    uint64_t window_bytes; /* with how many bytes of values */
     enum stint_status
         failed;      /* of an earlier send that nobody waited for: raised by the next operation */
     uint8_t op;      /* enum kernel_op: of the blocking operation */

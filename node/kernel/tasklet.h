@@ -76,7 +76,8 @@ struct tasklet_extra {
     struct fault *fault;
     struct list outlets; /* of outlet.of_tasklet, last used first */
     uint32_t outlet_count;
-    uint32_t outstanding; /* entries in the windows of all outlets */
+    uint32_t outstanding; /* entries in the windows of all outlets, */
+    uint64_t outstanding_bytes; /* and their values */
     uint64_t number_base; /* new outlets begin after it, so that numbers to one channel never go
                              back */
     struct tasklet *tasklet;
