@@ -18,7 +18,7 @@ NAMES = ("n1", "n2", "n3")
 ENTRY = "n1"  # founder, where all work begins and the clients are connected: not the one to be drained
 READERS = 24
 REFRESH = 0.5
-SHARE = 0.15  # of all tasklets that each node must hold for the work to count as spread
+SHARE = 0.25  # of all tasklets that each node must hold for the work to count as spread
 SPREAD_WITHIN, DRAIN_WITHIN, SETTLE_WITHIN, COUNT_WITHIN = 90, 60, 30, 60
 SETTLE_AT_LEAST = 3.0
 EMPTY_WITHIN = 10
@@ -204,7 +204,8 @@ class Demo:
 
     def keep(self):
         cluster = self.cluster
-        tasklet = next(t["id"] for t in cluster.json("tasklet", "list", "--selector", "code=Count")["items"])[:8]
+        root = cluster.json("tasklet", "list", "--selector", "code=Count")["items"][0]
+        tasklet, target = root["id"][:8], next(n for n in NAMES if n not in (self.drained, root["node"]))
         stop = os.path.join(cluster.dir, "stop")
         pids = " ".join(str(n.popen.pid) for n in reversed(cluster.nodes))
         with open(stop, "w", encoding="ascii") as script:  # the first signal asks to drain, the next to leave at once
@@ -216,7 +217,7 @@ Try:
   stint node list
   stint tasklet list --limit 20
   stint tasklet stack {tasklet}
-  stint tasklet migrate {tasklet} --to {next(n for n in NAMES[1:] if n != self.drained)} --wait
+  stint tasklet migrate {tasklet} --to {target} --wait
   stint node uncordon {self.drained}
 To stop it:
   sh {stop}""", flush=True)
