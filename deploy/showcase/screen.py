@@ -67,7 +67,7 @@ class Screen:
             rows.append(f"  {n['name']:<6}{self.paint(f'''{n['state']:<11}''', COLOURS.get(n['state']))}{bar} {n['tasklets']:<6}"
                         f"{n['load']:>6.2f}{100 * n['cpu']:>6.0f}%{n['moves_in']:>7}{n['moves_out']:>7}")
         rows.append(f"  {self.paint(state['phase'], '1')}: {state['moves']} moves, {state['in_flight']} under way; "
-                    f"pass {state['passes'] + 1}, {number(state['words'])} words, {number(state['rate'])} words/s; "
+                    f"{state['passes']} passes, {number(state['words'])} words, {number(state['rate'])} words/s; "
                     f"{time.monotonic() - self.started:.0f} s")
         if not self.colours:
             width = shutil.get_terminal_size().columns - 1
