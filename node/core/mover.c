@@ -18,6 +18,7 @@
 #include "wire/parcel.h"
 #include "wire/seal.h"
 
+#define REPORT_SOON_NS (UINT64_C(20) * 1000000)
 #define HELD_MAX 65536
 #define HELD_BYTES_MAX ((size_t)32 << 20)
 
@@ -554,8 +555,11 @@ finished(struct node *n, const struct move_record *record)
     node_log(n, moved ? NODE_LOG_DEBUG : NODE_LOG_INFO, "move of a tasklet %s %s: %s%s%s",
              record->outgoing ? "to" : "from", node_name_of(n, record->outgoing ? record->to.id : record->from.id),
              move_outcome_text(record->outcome), record->detail[0] != 0 ? ": " : "", record->detail);
+    mover_measure(n); /* lists of nodes show the move soon; many moves make one report */
+    if (n->report_due > n->now_ns + REPORT_SOON_NS) {
+        n->report_due = n->now_ns + REPORT_SOON_NS;
+    }
     if (record->outgoing) {
-        n->report_due = drain_progress(n->drain).state != DRAIN_OFF ? n->now_ns : n->report_due;
         drain_finished(n->drain, record->tasklet, moved, record->status, record->detail, n->now_ns);
         if (!moved) {
             kernel_move_refused(n->kernel, record->tasklet, record->status, record->detail);

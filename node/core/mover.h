@@ -10,6 +10,9 @@ void mover_spread_fini(struct node *n);
 void mover_spread_tick(struct node *n);
 uint64_t mover_spread_deadline(const struct node *n);
 
+/* Counts what is here, for the next report of this node's load. */
+void mover_measure(struct node *n);
+
 /* A tasklet has just come: the balancer leaves it for a while. */
 void mover_note_arrival(struct node *n, struct stint_id tasklet);
 

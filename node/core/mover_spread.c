@@ -216,8 +216,8 @@ mover_balance(struct node *n, uint32_t limit, const char *by)
     return started;
 }
 
-static void
-measure(struct node *n)
+void
+mover_measure(struct node *n)
 {
     struct kernel_counters counters;
     struct moves_counts moves = moves_counts(n->moves);
@@ -283,7 +283,7 @@ drain_pass(struct node *n)
     struct kernel_counters counters;
     kernel_count(n->kernel, &counters);
     drain_end(n->drain, !more, counters.tasklets - counters.system, n->now_ns);
-    measure(n); /* who watches the drain sees it end */
+    mover_measure(n); /* who watches the drain sees it end */
     n->report_due = n->now_ns;
 }
 
@@ -298,7 +298,7 @@ mover_spread_tick(struct node *n)
     }
     if (n->now_ns >= s->look_due) {
         s->look_due = n->now_ns + LOOK_NS;
-        measure(n);
+        mover_measure(n);
         const struct member *me = view_member(n->view, n->self);
         bool normal = me != NULL && (me->state == stint_MemberState_MEMBER_ACTIVE ||
                                      me->state == stint_MemberState_MEMBER_CORDONED);
