@@ -377,8 +377,14 @@ own_contact(struct authority *a, uint64_t now_ns)
 {
     const struct authority_member *own = authority_table_member(&a->table, a->config.node);
     if (own != NULL) {
-        authority_contact(a, own->member.ref, a->taken, now_ns);
+        authority_contact(a, own->member.ref, a->own_names_wait ? 0 : a->taken, now_ns);
     }
+}
+
+void
+authority_own_names(struct authority *a, bool wait)
+{
+    a->own_names_wait = wait;
 }
 
 void

@@ -31,12 +31,13 @@
  * authority's own node is never voted dead.
  *
  * Names (DECISIONS 13) belong to a channel and end by NAME_DROP or with their host. A move
- * writes nothing, so the host in the row may be out of date: when it leaves the view, its names
- * are dropped only after every living member has reported that view as installed. Before it
- * reports, a node says NAME_PUT again for every name of a channel that is here (or frozen, or
- * prepared, here) if it was put by a host that is gone, and waits for the replies. The
- * authority's own node reports by taking AUTHORITY_VIEW: it installs the view at once, says its
- * NAME_PUTs, and the next authority_tick counts it.
+ * writes nothing, so the host in the row may be out of date, and any channel may have been on a
+ * node that leaves the view: then all names are in doubt, and those that nobody has put again are
+ * dropped after every living member has reported that view as installed. Before it reports, a
+ * node says NAME_PUT again for every name of a channel that is here (or frozen, or prepared,
+ * here) and waits for the replies. The authority's own node reports by taking AUTHORITY_VIEW: it
+ * installs the view at once, says its NAME_PUTs, and the next authority_tick counts it, unless
+ * authority_own_names says that some wait.
  */
 #ifndef STINT_CLUSTER_AUTHORITY_H
 #define STINT_CLUSTER_AUTHORITY_H
@@ -133,6 +134,9 @@ void authority_committed(struct authority *a, uint64_t number, enum store_result
  */
 void authority_contact(struct authority *a, struct node_ref ref, uint64_t installed,
                        uint64_t now_ns);
+
+/* Whether names of the authority's own node are still to be put again. */
+void authority_own_names(struct authority *a, bool wait);
 
 /* Counts votes again, drops names of dead hosts, repeats a load. */
 void authority_tick(struct authority *a, uint64_t now_ns);

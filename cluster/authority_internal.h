@@ -67,6 +67,7 @@ struct authority {
     struct authority_table table;
     uint64_t announced; /* number of the last view reported as an effect */
     uint64_t taken;     /* number of the last view whose effect was taken */
+    bool own_names_wait;
     /* UNREADABLE: when to load; READY: no verdict or drop is tried before it */
     uint64_t retry_ns;
 

@@ -317,6 +317,8 @@ rule_name_put(struct authority *a, const struct rule_input *in, struct authority
     if (n == NULL || !node_ref_equal(n->host, wanted.host) || !id_equal(n->owner, wanted.owner)) {
         bool written = authority_write_name(&a->changes, &wanted);
         STINT_ASSERT(written);
+    } else {
+        authority_table_confirm(&a->table, n->name);
     }
     return STINT_OK;
 }

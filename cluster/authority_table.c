@@ -351,14 +351,57 @@ table_remove_row(struct authority_table *t, const struct authority_change *c)
     }
 }
 
+/* The incarnation of the living member that the change is about; 0: there is none. */
+static uint64_t
+life_of(struct authority_table *t, const struct authority_change *c)
+{
+    const struct authority_member *m =
+        c->kind == AUTHORITY_ROW_MEMBER ? authority_table_member(t, id_from(c->key)) : NULL;
+    return m != NULL && member_is_living(&m->member) ? m->member.ref.inc : 0;
+}
+
+static void
+doubt(struct authority_table *t, struct authority_name *n)
+{
+    if (n->orphan_view == 0) {
+        t->orphan_count++;
+    }
+    n->orphan_view = t->view;
+}
+
+/*
+ * A life has ended. Any channel may have been there, whatever host its row has: it may have moved.
+ * Every node puts its names again before it reports this view; the others went with that node.
+ */
+static void
+doubt_names(struct authority_table *t)
+{
+    for (uint32_t i = 0; i < t->name_count; i++) {
+        doubt(t, t->names[i]);
+    }
+}
+
+void
+authority_table_confirm(struct authority_table *t, const char *name)
+{
+    struct authority_name *n = authority_table_name(t, name);
+    if (n != NULL && n->orphan_view != 0) {
+        n->orphan_view = 0;
+        t->orphan_count--;
+    }
+}
+
 enum stint_status
 authority_table_apply(struct authority_table *t, const struct authority_changes *changes)
 {
     enum stint_status worst = STINT_OK;
+    bool any_ended = false;
     for (uint32_t i = 0; i < changes->count; i++) {
         const struct authority_change *c = &changes->changes[i];
+        uint64_t life = life_of(t, c);
         if (c->remove) {
             table_remove_row(t, c);
+            any_ended = any_ended || life != 0;
             continue;
         }
         struct store_row row = { c->kind, span_of(c->key, c->key_size),
@@ -368,10 +411,14 @@ authority_table_apply(struct authority_table *t, const struct authority_changes 
         /* these rows were made here */
         STINT_ASSERT(status == STINT_OK || status == STINT_NO_MEMORY);
         worst = status == STINT_OK ? worst : status;
+        any_ended = any_ended || (life != 0 && life_of(t, c) != life);
     }
     if (changes->new_view) {
         t->view++;
         authority_table_settle(t);
+        if (any_ended) {
+            doubt_names(t);
+        }
     }
     return worst;
 }
@@ -391,8 +438,7 @@ authority_table_settle(struct authority_table *t)
     for (uint32_t i = 0; i < t->name_count; i++) {
         struct authority_name *n = t->names[i];
         if (n->orphan_view == 0 && authority_table_living(t, n->host) == NULL) {
-            n->orphan_view = t->view;
-            t->orphan_count++;
+            doubt(t, n);
         }
     }
 }

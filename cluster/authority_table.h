@@ -25,7 +25,8 @@ struct authority_name {
     char name[VIEW_NAME_SIZE];
     struct stint_id channel, owner;
     struct node_ref host;
-    uint64_t orphan_view; /* number of the view that no longer had the host; 0: it is there */
+    /* number of the first view without a node that may have had the channel; 0: put since */
+    uint64_t orphan_view;
 };
 
 struct authority_claim {
@@ -97,6 +98,9 @@ const struct authority_member *authority_table_living(const struct authority_tab
                                                       struct node_ref ref);
 uint32_t authority_table_living_count(const struct authority_table *t);
 struct authority_name *authority_table_name(const struct authority_table *t, const char *name);
+
+/* Somebody has the channel of this name: it is not in doubt any more. */
+void authority_table_confirm(struct authority_table *t, const char *name);
 
 /* The index of the first name after `name` in order. */
 uint32_t authority_table_after(const struct authority_table *t, const char *name);

@@ -343,6 +343,7 @@ control_tick(struct node *n)
         }
     }
     if (n->authority != NULL) {
+        authority_own_names(n->authority, c->names_pending != 0);
         authority_tick(n->authority, n->now_ns);
     }
 }

@@ -22,6 +22,7 @@ struct control {
     uint64_t activate_at;
     bool activating;
     bool leaving;
+    bool names_failed;      /* some could not be put again for want of an answer */
     uint32_t names_pending; /* names put again and not confirmed: until then the view is not reported as installed */
     uint64_t reported_view;
     uint64_t heard_view; /* newest number heard of */
@@ -36,6 +37,10 @@ void control_take_reply(struct node *n, const stint_StoreReply *reply);
 void control_expire_calls(struct node *n);
 uint64_t control_calls_deadline(const struct node *n);
 void control_free_calls(struct node *n);
+
+/* The names that are just being asked for, except by who waits with `except`; `fn` may ask anew. */
+void control_each_name_put(struct node *n, store_done_fn *except,
+                           void (*fn)(struct node *n, const stint_StoreRequest *request));
 
 /* ---- control_view.c: what this node knows of the members ---- */
 

@@ -122,6 +122,19 @@ control_expire_calls(struct node *n)
     }
 }
 
+void
+control_each_name_put(struct node *n, store_done_fn *except,
+                      void (*fn)(struct node *n, const stint_StoreRequest *request))
+{
+    const struct list *head = &n->control->calls;
+    for (const struct list *link = head->next; link != head; link = link->next) { /* new ones come behind */
+        const struct store_call *call = STINT_CONTAINER_OF(link, struct store_call, link);
+        if (call->request.op == stint_StoreOp_STORE_NAME_PUT && call->done != except) {
+            fn(n, &call->request);
+        }
+    }
+}
+
 uint64_t
 control_calls_deadline(const struct node *n)
 {

@@ -35,20 +35,40 @@ see_gone(void *arg, enum view_change change, const struct member *m)
     walk->any_gone = walk->any_gone || change == VIEW_GONE;
 }
 
+static void put_names_again(struct node *n);
+
 static void
 name_put(struct node *n, uint64_t token, const stint_StoreReply *reply)
 {
     (void)token;
-    (void)reply;
     struct control *c = n->control;
-    if (--c->names_pending == 0) {
-        n->report_due = n->now_ns;
+    c->names_failed = c->names_failed || reply->status == STINT_STORE_DOWN || reply->status == STINT_BUSY;
+    if (--c->names_pending != 0) {
+        return;
+    }
+    n->report_due = n->now_ns;
+    if (c->names_failed && n->phase == PHASE_MEMBER) { /* a view that is reported without them would end them */
+        put_names_again(n);
     }
 }
 
 static void
+put_name_again(struct node *n, const stint_StoreRequest *request)
+{
+    stint_StoreRequest again = *request;
+    again.op = stint_StoreOp_STORE_NAME_PUT;
+    memset(again.id, 0, sizeof again.id);
+    n->control->names_pending++;
+    control_store(n, &again, 30000, name_put, 0);
+}
+
+/* Those of channels that are here, and those that are just being asked for: their rows may be older than the view. */
+static void
 put_names_again(struct node *n)
 {
+    n->control->names_failed = false;
+    n->control->names_pending++; /* not over before all are under way */
+    control_each_name_put(n, name_put, put_name_again);
     uint32_t cursor = 0;
     struct kernel_channel_view channel;
     while (kernel_each_channel(n->kernel, &cursor, &channel)) {
@@ -60,8 +80,10 @@ put_names_again(struct node *n)
         text_copy(request.name, sizeof request.name, channel.name);
         memcpy(request.channel, channel.id.bytes, 16);
         memcpy(request.owner, channel.owner.bytes, 16);
-        n->control->names_pending++;
-        control_store(n, &request, 30000, name_put, 0);
+        put_name_again(n, &request);
+    }
+    if (--n->control->names_pending == 0) {
+        n->report_due = n->now_ns;
     }
 }
 
