@@ -155,6 +155,7 @@ def test_tasklets(world):
 
 def test_lists_are_not_cut_in_silence(world):
     world.cluster(2)
+    world.tool("cluster", "balancer", "off")
     for i in range(7):
         world.spawn("tally/Tally", {"name": f"t{i}"}, on=f"n{i % 2 + 1}")
     result = world.tool("tasklet", "list", "--limit", "3", "-o", "json")

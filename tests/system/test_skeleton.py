@@ -7,6 +7,7 @@ from lib import check, check_equal
 
 def test_blocked_tasklet_moves_with_its_stack(world):
     n1, n2 = world.cluster(2)
+    world.tool("cluster", "balancer", "off")
     tally = world.spawn("tally/Tally", {"name": "a"}, on=n1)
     world.tool("channel", "send", "a", '{"amount":5}')
     before = world.blocked(tally)
