@@ -114,7 +114,9 @@ def test_killed_node_takes_only_its_own(world):
         left = wait_until(settled, "no move is left in doubt")
         check_equal(len({s["id"] for s in left}), len(left), "a station is listed once")
         check(all(s["node"] != victim.name for s in left), "no station on the dead node")
-        check(all(world.tasklet(s["id"], endpoint=n1)["node"] in names for s in left[:3]), "those that live can be described")
+        for station in left[:3]:  # those that live can be described; others end meanwhile, because a channel was lost
+            result = world.tool("tasklet", "describe", station["id"], "-o", "json", rc=None, endpoint=n1)
+            check(result.rc == 4 or result.json["node"] in set(names) - {victim.name}, f"where a station is: {result.out}{result.err}")
 
         # The ring has a hole: it stands still, or ends for a reason that the death explains; never with a token twice.
         result = world.tool("tasklet", "wait", ring, "--for", "ended", "--timeout", "1s", "-o", "json", rc=None, endpoint=n1)
