@@ -141,7 +141,8 @@ is_wanted(const struct drain *d, struct stint_id node)
 }
 
 void
-drain_begin(struct drain *d, const struct drain_target *targets, uint32_t count, uint64_t now_ns)
+drain_begin(struct drain *d, const struct drain_target *targets, uint32_t count, bool first,
+            uint64_t now_ns)
 {
     d->target_count = 0;
     for (uint32_t i = 0; i < count && d->target_count < VIEW_MEMBERS_MAX; i++) {
@@ -149,10 +150,12 @@ drain_begin(struct drain *d, const struct drain_target *targets, uint32_t count,
             d->targets[d->target_count++] = targets[i];
         }
     }
-    d->pass++;
-    d->started = 0;
-    d->pass_stuck = 0;
-    d->progress.why[0] = '\0';
+    if (first) {
+        d->pass++;
+        d->started = 0;
+        d->pass_stuck = 0;
+        d->progress.why[0] = '\0';
+    }
     earn(d, now_ns);
 }
 

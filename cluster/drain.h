@@ -6,7 +6,7 @@
  *
  * Core walks its tasklets in passes, as often as drain_deadline says:
  *
- *     drain_begin(d, now)
+ *     drain_begin(d, …, at its first tasklet, now)
  *     while (drain_wants(d) && another tasklet)   drain_consider(d, tasklet, …), start its move
  *     drain_end(d, whether the walk came to its end, remaining, now)
  *
@@ -59,10 +59,10 @@ STINT_MUST_USE enum stint_status drain_start(struct drain *d, const struct stint
 void drain_stop(struct drain *d);
 
 /*
- * A pass begins; `targets` are the members that take tasklets now (the machine leaves out those
- * that were not asked for).
+ * A pass begins (`first`), or goes on where the last call of drain_end left it; `targets` are the
+ * members that take tasklets now (the machine leaves out those that were not asked for).
  */
-void drain_begin(struct drain *d, const struct drain_target *targets, uint32_t count,
+void drain_begin(struct drain *d, const struct drain_target *targets, uint32_t count, bool first,
                  uint64_t now_ns);
 
 /* True while another move may be started in this pass. */
@@ -79,7 +79,7 @@ bool drain_consider(struct drain *d, struct stint_id tasklet, enum stint_status 
 void drain_refused(struct drain *d, struct stint_id tasklet, enum stint_status status,
                    const char *why, uint64_t now_ns);
 
-/* The pass is over. `complete`: every tasklet was considered; `remaining`: how many are here. */
+/* `complete`: the pass is over, every tasklet was considered; `remaining`: how many are here. */
 void drain_end(struct drain *d, bool complete, uint64_t remaining, uint64_t now_ns);
 
 /* A move that the drain asked for is over; others are ignored. */

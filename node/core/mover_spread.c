@@ -29,7 +29,7 @@ struct mover_spread {
     uint32_t round;
     uint32_t cursor; /* where the next look begins, so that all get their turn */
     uint64_t look_due;
-    bool drain_cordoned;
+    uint32_t drain_cursor; /* where the drain's pass goes on */
 };
 
 enum stint_status
@@ -258,12 +258,12 @@ drain_pass(struct node *n)
                                                       .has_room = moves_has_room(n->moves, m->ref) };
         }
     }
-    drain_begin(n->drain, targets, count, n->now_ns);
-    uint32_t cursor = 0, looked = 0;
+    uint32_t *cursor = &n->spread->drain_cursor, looked = 0;
+    drain_begin(n->drain, targets, count, *cursor == 0, n->now_ns);
     struct kernel_tasklet_view view;
     bool more = true;
     while (drain_wants(n->drain) && looked++ < DRAIN_LOOK_MAX &&
-           (more = kernel_each_tasklet(n->kernel, &cursor, &view))) {
+           (more = kernel_each_tasklet(n->kernel, cursor, &view))) {
         char why[MOVE_DETAIL_SIZE] = "";
         struct node_ref to;
         struct stint_id tasklet = view.id;
@@ -282,6 +282,7 @@ drain_pass(struct node *n)
     }
     struct kernel_counters counters;
     kernel_count(n->kernel, &counters);
+    *cursor = more ? *cursor : 0;
     drain_end(n->drain, !more, counters.tasklets - counters.system, n->now_ns);
     mover_measure(n); /* who watches the drain sees it end */
     n->report_due = n->now_ns;

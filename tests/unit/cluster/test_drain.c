@@ -28,6 +28,7 @@ struct scene {
     bool room[TARGETS];
     enum stint_status refuse; /* what starting a move says */
     uint32_t started, most_in_flight, in_flight;
+    uint32_t cursor, look_max; /* a walk looks at so many at most, 0 all, and the next goes on there */
 };
 
 static int
@@ -80,9 +81,10 @@ walk(struct scene *s)
     for (uint32_t i = 0; i < s->target_count; i++) {
         targets[i] = (struct drain_target){ test_ref(200 + i, 1), s->loads[i], s->room[i] };
     }
-    drain_begin(s->d, targets, s->target_count, s->now);
-    uint32_t i = 0;
-    for (; i < s->count && drain_wants(s->d); i++) {
+    drain_begin(s->d, targets, s->target_count, s->cursor == 0, s->now);
+    uint32_t i = s->cursor;
+    uint32_t end = s->look_max != 0 && i + s->look_max < s->count ? i + s->look_max : s->count;
+    for (; i < end && drain_wants(s->d); i++) {
         struct resident *r = &s->residents[i];
         struct node_ref to;
         if (r->gone || r->moving
@@ -100,6 +102,7 @@ walk(struct scene *s)
         s->in_flight++;
         s->most_in_flight = s->in_flight > s->most_in_flight ? s->in_flight : s->most_in_flight;
     }
+    s->cursor = s->look_max == 0 || i == s->count ? 0 : i;
     drain_end(s->d, i == s->count, remaining(s), s->now);
 }
 
@@ -310,11 +313,29 @@ test_tasklets_that_end_while_they_are_stuck_are_forgotten(void **state)
     assert_true(s->mem.used - empty < (used - empty) / 4);
 }
 
+static void
+test_what_cannot_move_does_not_hide_what_can(void **state)
+{
+    struct scene *s = *state;
+    s->look_max = 8;
+    start(s, 101, 0);
+    for (uint32_t i = 0; i < 100; i++) {
+        s->residents[i].status = STINT_NOT_MOVABLE;
+    }
+    pass(s, 2000);
+    assert_true(s->residents[100].gone);
+    struct drain_progress p = drain_progress(s->d);
+    assert_int_equal(p.state, DRAIN_STUCK);
+    assert_int_equal(p.stuck, 100); /* of the whole pass */
+    assert_string_equal(p.why, "holds a C stack");
+}
+
 int
 main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
+        CASE(test_what_cannot_move_does_not_hide_what_can),
         CASE(test_an_empty_node_is_done_at_once),
         CASE(test_all_go_to_the_least_loaded_and_not_too_many_at_once),
         CASE(test_the_rate_is_kept),
