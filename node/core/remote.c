@@ -9,7 +9,8 @@
  *   KILL            to the tasklet's host
  *
  * Nothing here remembers an operation: the kernel of the tasklet does, and offers again whenever a route was wrong. The only
- * memory is a list of pairs of tasklet and channel that are offered again after a pause (`retries`), each once.
+ * memory is a list of pairs of tasklet and channel that are offered again after a pause (`retries`), each once. What that
+ * has no room for is found by walking through all that is outstanding, a part at a time.
  */
 #include <string.h>
 
@@ -38,6 +39,9 @@ struct remote {
     struct table retries; /* by pair_id; the tasklet may be the participant of a request */
     struct heap due;
     uint64_t tie;
+    bool missed;     /* `retries` had no room for some: all that is outstanding is walked through */
+    bool walking;
+    uint32_t cursor; /* of that walk, which goes on as there is room */
     struct table namings; /* by token */
     uint64_t next_token;
 };
@@ -106,19 +110,48 @@ remote_again(struct node *n, struct stint_id tid, struct stint_id cid)
 {
     struct remote *r = n->remote;
     struct stint_id key = pair_id(tid, cid);
-    if (table_find(&r->retries, key) != NULL || table_count(&r->retries) >= RETRIES_MAX) {
+    if (table_find(&r->retries, key) != NULL) {
         return;
     }
-    struct retry *retry = mem_zalloc(n->mem, sizeof *retry);
+    struct retry *retry = table_count(&r->retries) < RETRIES_MAX ? mem_zalloc(n->mem, sizeof *retry) : NULL;
     if (retry == NULL) {
+        r->missed = true;
         return;
     }
     *retry = (struct retry){ .key = key, .tid = tid, .cid = cid };
     if (table_insert(&r->retries, key, retry) != STINT_OK) {
         mem_free(n->mem, retry, sizeof *retry);
+        r->missed = true;
     } else if (heap_insert(&r->due, &retry->item, n->now_ns + RETRY_NS, r->tie++) != STINT_OK) {
         free_retry(n, retry);
+        r->missed = true;
     }
+}
+
+/* What is outstanding, as much of it as there is room for; the rest when these have had their turn. */
+static void
+walk_outstanding(struct node *n)
+{
+    struct remote *r = n->remote;
+    struct stint_id cid, tid;
+    while (r->walking && table_count(&r->retries) < RETRIES_MAX) {
+        r->walking = kernel_outstanding(n->kernel, &r->cursor, &cid, &tid);
+        if (r->walking) {
+            remote_again(n, tid, cid);
+        }
+    }
+}
+
+static void
+reoffer_outstanding(struct node *n)
+{
+    struct remote *r = n->remote;
+    r->missed = r->missed || r->walking; /* those before its cursor are walked through again after it */
+    if (!r->walking) {
+        r->walking = true;
+        r->cursor = 0;
+    }
+    walk_outstanding(n);
 }
 
 void
@@ -132,12 +165,22 @@ remote_tick(struct node *n)
         admin_reoffer(n, retry->tid);
         free_retry(n, retry);
     }
+    if (r->missed && !r->walking && item == NULL) {
+        r->missed = false;
+        reoffer_outstanding(n);
+        admin_reoffer_all(n);
+    } else {
+        walk_outstanding(n);
+    }
 }
 
 uint64_t
 remote_deadline(const struct node *n)
 {
     const struct heap_item *item = heap_first(&n->remote->due);
+    if (item == NULL && (n->remote->missed || n->remote->walking)) {
+        return n->now_ns + RETRY_NS;
+    }
     return item != NULL ? item->key : UINT64_MAX;
 }
 
@@ -527,16 +570,6 @@ remote_lost(struct node *n, const struct envelope *envelope)
 }
 
 /* ---- what changes outside ---- */
-
-static void
-reoffer_outstanding(struct node *n)
-{
-    uint32_t cursor = 0;
-    struct stint_id cid, tid;
-    while (kernel_outstanding(n->kernel, &cursor, &cid, &tid)) {
-        remote_again(n, tid, cid);
-    }
-}
 
 struct gone_walk {
     struct node *n;
