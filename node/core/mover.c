@@ -310,6 +310,9 @@ freeze(struct node *n, struct move_effect *e)
     }
     if (status == STINT_OK) {
         status = kernel_freeze(n->kernel, e->tasklet);
+        if (status == STINT_LIMIT) {
+            text_copy(detail, sizeof detail, "its channel has dealings with as many tasklets elsewhere as it can");
+        }
     }
     if (status != STINT_OK) {
         moves_frozen(n->moves, e->key, status, NULL,
@@ -326,7 +329,7 @@ freeze(struct node *n, struct move_effect *e)
         (void)!kernel_thaw(n->kernel, e->tasklet, view.epoch);
         release_held(n, e->tasklet);
         moves_frozen(n->moves, e->key, status, NULL,
-                     detail[0] != 0 ? detail : "its pickle does not fit the limit", n->now_ns);
+                     status == STINT_LIMIT ? "its pickle does not fit the limit" : stint_strerror(status), n->now_ns);
         return;
     }
     struct move_parcel parcel = { .epoch = view.epoch,

@@ -387,11 +387,16 @@ reopen(struct node *n, struct conn *c)
     session_free(c->session);
     c->session = NULL;
     conn_unbind(n, c);
-    outbox_disconnect(&n->outbox, c->number);
+    if (c->number != 0) {
+        outbox_disconnect(&n->outbox, c->number);
+    }
     c->number = n->peers->next_link++;
     buf_reset(&c->backlog);
     if (table_insert(&n->peers->by_link, id_of_u64(c->number), c) != STINT_OK) {
-        c->number = 0;
+        c->number = 0; /* no frame would find it: tried again */
+        c->reopen_at = n->now_ns + REOPEN_NS;
+        set_timer(n, c);
+        return;
     }
     open_session(n, c);
     if (c->session != NULL) {

@@ -9,6 +9,7 @@
 #include "core/peers.h"
 
 #define INBOUND_MAX 4096
+#define INBOUND_KEPT 768 /* of these for nodes and operators: clients may not keep them out */
 
 static void
 refuse(struct node *n, const struct node_event *event, const struct session_refusal *refusal)
@@ -38,6 +39,13 @@ bind_link(struct node *n, struct conn *c, uint64_t number)
     c->waiting_since = 0;
 }
 
+static bool
+has_room(const struct node *n, enum cert_role role)
+{
+    bool kept = role == ROLE_NODE || role == ROLE_OPERATOR;
+    return n->peers->inbound < (kept ? INBOUND_MAX : INBOUND_MAX - INBOUND_KEPT);
+}
+
 static struct conn *
 accept(struct node *n, const struct node_event *event, const struct session_key *key)
 {
@@ -55,7 +63,7 @@ accept(struct node *n, const struct node_event *event, const struct session_key 
     enum stint_status status = session_accept(&config, event->bytes, event->peer_key, conn_time(n), &c->session,
                                               &refusal);
     if (status == STINT_OK) {
-        status = table_insert(&p->by_nonce, conn_nonce(key), c);
+        status = has_room(n, session_peer(c->session)->role) ? table_insert(&p->by_nonce, conn_nonce(key), c) : STINT_BUSY;
     }
     if (status != STINT_OK) {
         refuse(n, event, &refusal);

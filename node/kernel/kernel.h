@@ -213,7 +213,8 @@ uint32_t kernel_explain(const struct kernel *k, struct stint_id tid, kernel_expl
  * Takes a tasklet out of the run: it and its owned channels change no more, offers to them are
  * STINT_BUSY. Its place in local queues becomes that of a foreign waiter; so do the places of
  * local waiters of its channels, which go on as waiting for a remote operation. Nothing is
- * emitted. STINT_NOT_HERE, STINT_BUSY (frozen already), STINT_NO_MEMORY (nothing changed).
+ * emitted. STINT_NOT_HERE, STINT_BUSY (frozen already); STINT_LIMIT: a channel that is concerned has
+ * dealings with as many tasklets elsewhere as it can; STINT_NO_MEMORY (nothing changed).
  */
 STINT_MUST_USE enum stint_status kernel_freeze(struct kernel *k, struct stint_id tid);
 

@@ -559,7 +559,8 @@ relation_convert(struct kernel *k, struct tasklet *t)
     struct relation *r = relation_pair(k, t, ch, &o);
     const struct known_type *known = registry_type(&k->registry, ch->type);
     if (r == NULL || known == NULL) {
-        return STINT_NO_MEMORY;
+        bool most = ch->extra != NULL && ch->extra->relation_count >= KERNEL_RELATIONS_MAX;
+        return most ? STINT_LIMIT : STINT_NO_MEMORY;
     }
     STINT_ASSERT(o->first == NULL && !o->blocking && r->op == 0);
     bool sends = t->wait.direction > 0;
