@@ -116,9 +116,10 @@ stint_admin_export(struct stint_client *client, const char *tasklet, const char 
     call->stays = move; /* another node could not give the same bytes again */
     call->ask.move = move;
     /* First the file: a full disk or a wrong path must not be found out after the tasklet has left
-     * its node. */
+     * its node, so there is room for the largest from the beginning. */
     enum stint_status made =
-        call->over ? STINT_OK : export_out_open(&out, path, error, sizeof error);
+        call->over ? STINT_OK
+                   : export_out_open(&out, path, move ? CLIENT_FILE_MAX : 0, error, sizeof error);
     if (made != STINT_OK) {
         client_call_finish(call, made, error);
     }

@@ -23,7 +23,8 @@ fail(char *error, size_t error_size, const char *path, int number)
 }
 
 enum stint_status
-export_out_open(struct export_out *out, const char *path, char *error, size_t error_size)
+export_out_open(struct export_out *out, const char *path, size_t reserve, char *error,
+                size_t error_size)
 {
     struct stat info;
     size_t size = path != NULL ? strlen(path) : 0;
@@ -37,7 +38,15 @@ export_out_open(struct export_out *out, const char *path, char *error, size_t er
         return fail(error, error_size, path, EEXIST);
     }
     out->fd = open(out->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    return out->fd < 0 ? fail(error, error_size, out->part, errno) : STINT_OK;
+    if (out->fd < 0) {
+        return fail(error, error_size, out->part, errno);
+    }
+    int number = reserve != 0 ? posix_fallocate(out->fd, 0, (off_t)reserve) : 0;
+    if (number != 0 && number != EINVAL && number != EOPNOTSUPP) { /* those: it cannot be known here */
+        export_out_drop(out);
+        return fail(error, error_size, path, number);
+    }
+    return STINT_OK;
 }
 
 enum stint_status
@@ -57,10 +66,18 @@ export_out_write(struct export_out *out, struct stint_span bytes, char *error, s
     return STINT_OK;
 }
 
+/* Cuts the file where writing stopped; true when that failed. */
+static bool
+give_back(const struct export_out *out)
+{
+    off_t end = lseek(out->fd, 0, SEEK_CUR);
+    return end < 0 || ftruncate(out->fd, end) != 0;
+}
+
 enum stint_status
 export_out_finish(struct export_out *out, char *error, size_t error_size)
 {
-    int number = fsync(out->fd) != 0 ? errno : 0;
+    int number = give_back(out) || fsync(out->fd) != 0 ? errno : 0;
     if (close(out->fd) != 0 && number == 0) {
         number = errno;
     }
@@ -84,6 +101,7 @@ export_out_finish(struct export_out *out, char *error, size_t error_size)
 void
 export_out_keep(struct export_out *out)
 {
+    (void)give_back(out);
     (void)fsync(out->fd);
     (void)close(out->fd);
 }

@@ -15,14 +15,14 @@ struct export_out {
     char part[EXPORT_PATH_SIZE];
 };
 
-/* Makes PATH.part (0600). STINT_EXISTS it or PATH is there; STINT_NOT_FOUND, STINT_NOT_AUTHORISED,
- * STINT_IO. */
+/* Makes PATH.part (0600), with room on disk for `reserve` bytes. STINT_EXISTS it or PATH is there;
+ * STINT_NOT_FOUND, STINT_NOT_AUTHORISED, STINT_IO. On failure nothing is left behind. */
 STINT_MUST_USE enum stint_status export_out_open(struct export_out *out, const char *path,
-                                                 char *error, size_t error_size);
+                                                 size_t reserve, char *error, size_t error_size);
 STINT_MUST_USE enum stint_status export_out_write(struct export_out *out, struct stint_span bytes,
                                                   char *error, size_t error_size);
 
-/* Puts it on disk and gives it its name; on failure PATH.part stays. */
+/* Puts it on disk, gives back what was reserved too much, and gives it its name; on failure PATH.part stays. */
 STINT_MUST_USE enum stint_status export_out_finish(struct export_out *out, char *error,
                                                    size_t error_size);
 
