@@ -105,8 +105,12 @@ pair_id(struct stint_id tid, struct stint_id cid)
     return tid;
 }
 
-void
-remote_again(struct node *n, struct stint_id tid, struct stint_id cid)
+/*
+ * Once for each pair, however often it is refused meanwhile: each of a window of offers is refused by itself, and if each
+ * refusal brought the whole window again there would soon be no end of them.
+ */
+static void
+offer_after(struct node *n, struct stint_id tid, struct stint_id cid, uint64_t delay_ns)
 {
     struct remote *r = n->remote;
     struct stint_id key = pair_id(tid, cid);
@@ -122,10 +126,16 @@ remote_again(struct node *n, struct stint_id tid, struct stint_id cid)
     if (table_insert(&r->retries, key, retry) != STINT_OK) {
         mem_free(n->mem, retry, sizeof *retry);
         r->missed = true;
-    } else if (heap_insert(&r->due, &retry->item, n->now_ns + RETRY_NS, r->tie++) != STINT_OK) {
+    } else if (heap_insert(&r->due, &retry->item, n->now_ns + delay_ns, r->tie++) != STINT_OK) {
         free_retry(n, retry);
         r->missed = true;
     }
+}
+
+void
+remote_again(struct node *n, struct stint_id tid, struct stint_id cid)
+{
+    offer_after(n, tid, cid, RETRY_NS);
 }
 
 /* What is outstanding, as much of it as there is room for; the rest when these have had their turn. */
@@ -504,8 +514,7 @@ refuse_received(struct node *n, const struct arrival *a)
     bool known = directory_lookup(n->directory, cid, &place, n->now_ns) && !place.ended;
     if (a->envelope.status == STINT_NOT_HERE && known) {
         if (!id_equal(place.node.id, a->from.id)) { /* it was told where the channel went */
-            kernel_reoffer_one(n->kernel, tid, cid);
-            admin_reoffer(n, tid);
+            offer_after(n, tid, cid, 0);
             return;
         }
         route_wrong(n, cid, place.epoch);
