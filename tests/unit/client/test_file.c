@@ -3,10 +3,15 @@
  * and harms nobody. */
 #include "described.h"
 
+#include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/hash.h"
 #include "base/prng.h"
+#include "client/export_file.h"
 #include "schema/pickle.pb.h"
 #include "stint/admin.h"
 #include "tmpdir.h"
@@ -280,6 +285,31 @@ noise_is_refused(void **state)
     assert_int_equal(stint_file_stack(path, &list, error, sizeof error), STINT_LIMIT);
 }
 
+static void
+room_is_there_before_a_tasklet_leaves_its_node(void **state)
+{
+    (void)state;
+    struct export_out out;
+    struct stat info;
+    struct rlimit limit, small;
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    small = limit;
+    small.rlim_cur = 4096; /* as a disk that is nearly full */
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    enum stint_status status = export_out_open(&out, path, 8192, error, sizeof error);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    assert_int_equal(status, STINT_IO);
+    assert_non_null(strstr(error, path));
+    assert_int_not_equal(stat(out.part, &info), 0); /* nothing is left behind */
+    assert_int_equal(export_out_open(&out, path, 8192, error, sizeof error), STINT_OK);
+    assert_int_equal(export_out_write(&out, span_text("abc"), error, sizeof error), STINT_OK);
+    assert_int_equal(export_out_finish(&out, error, sizeof error), STINT_OK);
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(info.st_size, 3);
+    assert_int_equal(unlink(path), 0);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int
@@ -291,6 +321,7 @@ main(void)
         T(every_cut_is_refused),
         T(every_flipped_bit_is_found_or_does_no_harm),
         T(noise_is_refused),
+        T(room_is_there_before_a_tasklet_leaves_its_node),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
