@@ -14,6 +14,7 @@
 #define SEARCHES_MAX 16384
 #define HELD_MAX 65536
 #define HELD_BYTES_MAX ((size_t)32 << 20)
+#define ENDED_NS (UINT64_C(500) * 1000000) /* how long a last result may be on its way after the end of a channel */
 #define AGAIN_NS (UINT64_C(100) * 1000000)
 #define ANSWER_NS (UINT64_C(1500) * 1000000) /* an answer that takes longer is not waited for */
 
@@ -40,6 +41,7 @@ struct search {
     uint64_t view;       /* under which the round began */
     bool asked_home;
     bool everybody;
+    bool ended;      /* it has ended, and what is held waits for a last result until the deadline */
     bool conclusive; /* every member had installed that view when the round began */
     struct list held;
     struct list finders;
@@ -267,6 +269,26 @@ found(struct node *n, struct search *s, struct node_ref where)
 }
 
 /*
+ * It has ended, perhaps with the very operation that is offered here again: then the result is on its way, behind the
+ * tasklet that has moved meanwhile. So nobody is told that it is lost before that had its time.
+ */
+static void
+wait_for_last(struct node *n, struct search *s)
+{
+    struct list finders;
+    struct stint_id id = s->id;
+    list_init(&finders);
+    list_splice_back(&finders, &s->finders);
+    if (list_is_empty(&s->held)) {
+        lost(n, s);
+    } else if (!s->ended) {
+        s->ended = true;
+        s->deadline = n->now_ns + ENDED_NS;
+    }
+    answer_finders(n, &finders, id, NODE_REF_NONE);
+}
+
+/*
  * All who were asked have answered that they do not know. It is lost only if that was everybody, each had installed this view before
  * it was asked, and no view has come since (rule H8 of tests/model): else somebody may be about to adopt it.
  */
@@ -274,8 +296,12 @@ static void
 nobody(struct node *n, struct search *s)
 {
     struct directory_place place;
-    if (known_place(n, s->id, &place) && !place.ended) {
-        found(n, s, place.node);
+    if (known_place(n, s->id, &place)) {
+        if (place.ended) {
+            wait_for_last(n, s);
+        } else {
+            found(n, s, place.node);
+        }
         return;
     }
     if (!s->everybody) {
@@ -337,13 +363,14 @@ void
 route_send(struct node *n, stint_LocateKind kind, const struct envelope *envelope, struct stint_span body)
 {
     struct directory_place place;
-    if (known_place(n, envelope->target, &place)) {
-        if (place.ended) {
-            remote_lost(n, envelope);
-        } else {
-            peers_send(n, place.node.id, envelope, body);
-        }
+    bool known = known_place(n, envelope->target, &place);
+    bool operation = envelope->kind == ENVELOPE_OFFER || envelope->kind == ENVELOPE_CANCEL;
+    if (known && !place.ended) {
+        peers_send(n, place.node.id, envelope, body);
         return;
+    }
+    if (known && !operation) {
+        return; /* what has no answer goes with it */
     }
     struct route *r = n->route;
     bool fresh;
@@ -365,7 +392,11 @@ route_send(struct node *n, stint_LocateKind kind, const struct envelope *envelop
     r->held_count++;
     r->held_bytes += body.size;
     list_push_back(&s->held, &h->link);
-    start_if_fresh(n, s, fresh);
+    if (known) {
+        wait_for_last(n, s);
+    } else {
+        start_if_fresh(n, s, fresh);
+    }
 }
 
 static void
@@ -627,7 +658,7 @@ route_view(struct node *n, const struct view *old, const struct view *next)
     /* Who was asked may be gone: every search begins its round again. */
     LIST_EACH (link, &n->route->order) {
         struct search *s = STINT_CONTAINER_OF(link, struct search, link);
-        s->deadline = n->now_ns;
+        s->deadline = s->ended ? s->deadline : n->now_ns;
     }
 }
 
@@ -638,6 +669,10 @@ route_tick(struct node *n)
     LIST_EACH (link, &n->route->order) {
         struct search *s = STINT_CONTAINER_OF(link, struct search, link);
         if (s->deadline > n->now_ns) {
+            continue;
+        }
+        if (s->ended) {
+            lost(n, s);
             continue;
         }
         struct directory_place place;
