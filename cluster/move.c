@@ -255,7 +255,7 @@ moves_view(struct moves *m, const struct view *view, uint64_t now_ns)
     if (m->fenced) {
         return;
     }
-    if (!view_has(view, m->self)) {
+    if (!view_has(view, m->self) && !MUTANT(m->mem, SELF_VIEW)) {
         moves_fence(m);
         return;
     }

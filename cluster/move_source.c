@@ -403,7 +403,9 @@ source_view(struct moves *m, uint64_t now_ns)
             break;
         case MOVE_FROZEN:
         case MOVE_ABORTING: /* M-S */
-            resume(m, mv, STINT_UNREACHABLE, "the target left the view", now_ns);
+            if (!MUTANT(m->mem, NO_RESUME)) {
+                resume(m, mv, STINT_UNREACHABLE, "the target left the view", now_ns);
+            }
             break;
         case MOVE_COMMITTED:
             move_settle(m, mv, MOVE_IN_DOUBT, STINT_IN_DOUBT,
@@ -449,6 +451,10 @@ source_tick(struct moves *m, struct move *mv, uint64_t now_ns)
                               "the target did not answer the offer", now_ns);
             return;
         case MOVE_FROZEN:
+            if (MUTANT(m->mem, RESUME_TIMEOUT)) {
+                resume(m, mv, STINT_TIMED_OUT, "mutant", now_ns);
+                return;
+            }
             abort_move(m, mv, STINT_TIMED_OUT, "the target did not confirm the parcel in time",
                        now_ns);
             return;

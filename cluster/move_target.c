@@ -73,6 +73,10 @@ static void
 bury(struct moves *m, struct move *mv, enum stint_status status, const char *detail,
      bool discard, uint64_t now_ns)
 {
+    if (MUTANT(m->mem, NO_TOMBSTONE)) {
+        send_status(m, mv->record.from, mv->record.key, stint_MOVE_ABORTED, status, detail);
+        return;
+    }
     move_tombstone_add(source_of(m, mv), mv->record.key.counter, false, status);
     if (discard) {
         (void)moves_emit(m, MOVE_DISCARD, mv);
@@ -313,10 +317,12 @@ moves_installed(struct moves *m, struct move_key key, enum stint_status status,
         bury(m, mv, status, detail, false, now_ns);
     } else {
         move_enter(m, mv, MOVE_PREPARED, m->config.abort_ms, false, now_ns);
-        if (mv->orphaned) {
-            run(m, mv, true, now_ns); /* M-D: the view came while it was being installed */
-        } else {
+        if (!mv->orphaned) {
             send_prepared(m, mv);
+        }
+        if (mv->orphaned || MUTANT(m->mem, ONEPHASE)) {
+            /* M-D: the view came while it was being installed */
+            run(m, mv, mv->orphaned, now_ns);
         }
     }
     move_sources_drop_absent(m);
@@ -486,5 +492,8 @@ target_tick(struct moves *m, struct move *mv, uint64_t now_ns)
                     now_ns);
     } else if (mv->record.phase == MOVE_PREPARED) {
         mv->record.outcome = MOVE_IN_DOUBT; /* only COMMIT, ABORT or a view can tell */
+        if (MUTANT(m->mem, ADOPT_TIMEOUT)) {
+            run(m, mv, true, now_ns);
+        }
     }
 }

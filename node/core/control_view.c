@@ -159,6 +159,10 @@ control_consider_view(struct node *n)
             node_exit(n, STINT_OK, "left the cluster"); /* as asked; the answer may be lost with its session */
             break;
         }
+        if (MUTANT(n->mem, SELF_VIEW)) {
+            install(n);
+            break;
+        }
         node_fence(n, "the cluster's view no longer has this node");
         break;
     case VIEW_REGRESSED:

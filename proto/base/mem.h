@@ -7,6 +7,7 @@
 #ifndef STINT_BASE_MEM_H
 #define STINT_BASE_MEM_H
 
+#include "base/mutant.h"
 #include "stint/types.h"
 
 struct mem {
@@ -14,6 +15,9 @@ struct mem {
     size_t used;
     size_t peak;
     size_t limit; /* 0 = none */
+#ifdef STINT_MUTANTS
+    enum mutant mutant; /* of the machine that owns it */
+#endif
 };
 
 /* Makes `m` hand out at most `limit` bytes at a time of `allocator`'s memory. */

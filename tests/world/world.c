@@ -106,6 +106,9 @@ start(struct world *w, int i)
 {
     struct world_node_state *s = &w->nodes[i];
     mem_init(&s->mem, world_allocator(), MEMORY_MAX);
+#ifdef STINT_MUTANTS
+    s->mem.mutant = w->mutant;
+#endif
     struct node_config config = {
         .mem = &s->mem,
         .seed = prng_next(&w->random),
@@ -541,3 +544,11 @@ world_verbose(struct world *w, bool verbose)
 {
     w->verbose = verbose;
 }
+
+#ifdef STINT_MUTANTS
+void
+world_set_mutant(struct world *w, enum mutant mutant)
+{
+    w->mutant = mutant;
+}
+#endif

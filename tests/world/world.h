@@ -74,6 +74,10 @@ int world_count(const struct world *w);
 uint64_t world_now(const struct world *w);
 struct prng *world_random(struct world *w);
 const struct world_stats *world_stats(const struct world *w);
+#ifdef STINT_MUTANTS
+/* All nodes that are started from now on have this mistake in them (tests/sim). */
+void world_set_mutant(struct world *w, enum mutant mutant);
+#endif
 void world_verbose(struct world *w, bool verbose); /* prints what the nodes log, with virtual time */
 
 /* An operator connected to a node: requests and their replies, through a real session. */

@@ -56,6 +56,9 @@ client_of(struct world *w, int node)
     struct world_client *c = calloc(1, sizeof *c);
     STINT_ASSERT(c != NULL);
     mem_init(&c->mem, world_allocator(), 0);
+#ifdef STINT_MUTANTS
+    c->mem.mutant = w->mutant;
+#endif
     prng_init(&c->random, prng_next(&w->random));
     STINT_ASSERT(cert_dev_identity(ROLE_OPERATOR, "world", &c->identity) == STINT_OK);
     struct session_config config = { .mem = &c->mem, .random = &c->random, .identity = &c->identity };

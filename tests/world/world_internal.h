@@ -85,6 +85,9 @@ struct world {
     void (*check)(struct world *w, int node, void *arg);
     void *check_arg;
     bool verbose;
+#ifdef STINT_MUTANTS
+    enum mutant mutant;
+#endif
 };
 
 /* One frame leaves an actor over one of its links. */
