@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/panic.h"
 #include "base/span.h"
 #include "base/text.h"
@@ -94,6 +95,22 @@ world_push(struct world *w, enum happening_kind kind, int actor, uint64_t at, si
     return h;
 }
 
+/* Folds what happens into the run's hash. */
+static void
+fold(struct world *w, uint64_t a, uint64_t b)
+{
+    w->stats.hash = hash_mix(w->stats.hash ^ hash_mix(a + 0x9e3779b97f4a7c15U * b + w->now));
+}
+
+static void
+tell(struct world *w, enum world_what what, int node, int peer, struct stint_span bytes, const char *text)
+{
+    if (w->watch != NULL) {
+        struct world_happening h = { .what = what, .node = node, .peer = peer, .bytes = bytes, .text = text };
+        w->watch(w, &h, w->watch_arg);
+    }
+}
+
 static void
 fail(const char *why)
 {
@@ -120,7 +137,7 @@ start(struct world *w, int i)
         .endpoint = s->endpoint,
         .authority = s->authority,
         .found = s->authority,
-        .detect_fast = true,
+        .detect_fast = !s->detect_normal,
         .version = "world",
     };
     memcpy(config.join_secret, s->secret, sizeof config.join_secret);
@@ -141,6 +158,8 @@ start(struct world *w, int i)
     s->exited = s->ready = s->paused = false;
     s->life++;
     s->run_at = s->sample_at = w->now;
+    s->dies_after = 0;
+    tell(w, WORLD_BEGINS, i, -1, span_of(NULL, 0), "starts");
 }
 
 int
@@ -155,6 +174,8 @@ world_start(struct world *w, const char *name, const struct stint_module *const 
     prng_bytes(&w->random, s->secret, sizeof s->secret);
     s->modules = modules;
     s->authority = i == 0;
+    s->clock_ppm = 1000000;
+    s->clock_since = s->clock_shown = w->now;
     STINT_ASSERT(cert_dev_identity(ROLE_NODE, name, &s->identity) == STINT_OK);
     start(w, i);
     return i;
@@ -172,14 +193,16 @@ world_crash(struct world *w, int node)
     s->up = false;
     s->life++;
     STINT_ASSERT(s->mem.used == 0);
-    for (int c = 0; c < CONNECTIONS_MAX; c++) {
+    for (int c = 0; c < w->connection_count; c++) {
         struct connection *k = &w->connections[c];
         if (k->used && k->from == node) {
             k->used = false;
-        } else if (k->used && k->to == node) {
-            k->up = false;
+        } else if (k->used && k->to == node && k->up) {
+            /* The kernel of the dead process's machine says so, most times. */
+            world_break_connection(w, c, prng_below(&w->random, 4) != 0, 0);
         }
     }
+    tell(w, WORLD_ENDS, node, -1, span_of(NULL, 0), "is gone");
 }
 
 void
@@ -187,14 +210,27 @@ world_restart(struct world *w, int node)
 {
     STINT_ASSERT(!w->nodes[node].up);
     start(w, node);
-    for (int c = 0; c < CONNECTIONS_MAX; c++) {
+    for (int c = 0; c < w->connection_count; c++) {
         struct connection *k = &w->connections[c];
         if (k->used && k->to == node && !k->up) {
             struct happening *h = world_push(w, HAPPENING_UP, k->from, w->now + 10 * WORLD_MS, 0);
             h->connection = c;
+            h->connection_generation = k->generation;
             h->link = k->from_link;
         }
     }
+}
+
+void
+world_crash_within(struct world *w, int node, uint32_t effects)
+{
+    w->nodes[node].dies_after = effects + 1;
+}
+
+void
+world_detect_normal(struct world *w, int node)
+{
+    w->nodes[node].detect_normal = true;
 }
 
 void
@@ -207,53 +243,6 @@ void
 world_cut(struct world *w, int a, int b, bool cut)
 {
     w->cut[a][b] = cut;
-}
-
-static void
-store_commit(struct world *w, int i, const struct store_commit *commit)
-{
-    struct world_node_state *s = &w->nodes[i];
-    enum store_result result = STORE_COMMITTED;
-    if (commit->expected_view != s->store_view) {
-        result = STORE_CONFLICT;
-    }
-    for (size_t k = 0; result == STORE_COMMITTED && k < commit->count; k++) {
-        const struct store_write *write = &commit->writes[k];
-        size_t at = 0;
-        while (at < s->row_count &&
-               !(s->rows[at].kind == write->row.kind && s->rows[at].key_size == write->row.key.size &&
-                 (write->row.key.size == 0 ||
-                  memcmp(s->rows[at].key, write->row.key.data, write->row.key.size) == 0))) {
-            at++;
-        }
-        if (write->remove) {
-            if (at < s->row_count) {
-                s->rows[at] = s->rows[--s->row_count];
-            }
-            continue;
-        }
-        if (at == s->row_count) {
-            s->rows = realloc(s->rows, (s->row_count + 1) * sizeof *s->rows);
-            STINT_ASSERT(s->rows != NULL);
-            s->row_count++;
-        }
-        struct world_row *row = &s->rows[at];
-        STINT_ASSERT(write->row.key.size <= sizeof row->key && write->row.value.size <= sizeof row->value);
-        row->kind = write->row.kind;
-        row->key_size = write->row.key.size;
-        row->value_size = write->row.value.size;
-        bytes_copy(row->key, write->row.key.data, row->key_size);
-        bytes_copy(row->value, write->row.value.data, row->value_size);
-    }
-    if (result == STORE_COMMITTED) {
-        s->store_view = commit->next_view;
-        if (prng_below(&w->random, 1000) < w->faults.store_unknown_permille) {
-            result = STORE_UNKNOWN;
-        }
-    }
-    struct happening *h = world_push(w, HAPPENING_STORE, i, w->now + w->faults.store_delay_ns, 0);
-    h->number = commit->number;
-    h->result = result;
 }
 
 static void step(struct world *w, int i, struct node_event *event);
@@ -286,6 +275,11 @@ carry_out(struct world *w, int i)
     bool load = false;
     const struct node_effect *e;
     while (s->up && (e = node_next_effect(s->node)) != NULL) {
+        if (s->dies_after != 0 && --s->dies_after == 0) {
+            world_crash(w, i);
+            return;
+        }
+        fold(w, (uint64_t)e->kind, (uint64_t)e->bytes.size);
         switch (e->kind) {
         case NODE_CONNECT:
             world_connect(w, i, e->link, e->endpoint);
@@ -294,10 +288,11 @@ carry_out(struct world *w, int i)
             world_disconnect(w, i, e->link);
             break;
         case NODE_SEND:
+            tell(w, WORLD_SENDS, i, world_peer(w, i, e->link), e->bytes, NULL);
             world_transmit(w, i, e->link, e->bytes);
             break;
         case NODE_STORE_COMMIT:
-            store_commit(w, i, &e->commit);
+            world_store_commit(w, i, &e->commit);
             break;
         case NODE_STORE_LOAD:
             load = true;
@@ -311,6 +306,7 @@ carry_out(struct world *w, int i)
             s->view = e->view;
             break;
         case NODE_LOG:
+            tell(w, WORLD_LOGS, i, -1, span_of(NULL, 0), e->text);
             if (w->verbose) {
                 printf("%10.3f ms %s: %s\n", (double)w->now / 1e6, s->name, e->text);
             }
@@ -321,6 +317,7 @@ carry_out(struct world *w, int i)
                 printf("%10.3f ms %s: %s %s\n", (double)w->now / 1e6, s->name,
                        e->kind == NODE_EXIT ? "exit" : "fenced", e->text != NULL ? e->text : "");
             }
+            tell(w, WORLD_LOGS, i, -1, span_of(NULL, 0), e->text != NULL ? e->text : "");
             if (e->kind == NODE_EXIT) {
                 s->exited = true;
                 s->exit_status = e->status;
@@ -337,12 +334,13 @@ static void
 step(struct world *w, int i, struct node_event *event)
 {
     struct world_node_state *s = &w->nodes[i];
-    event->now_ns = w->now;
-    event->wall_ms = WORLD_WALL_START_MS + w->now / WORLD_MS;
+    event->now_ns = world_clock(w, i);
+    event->wall_ms = (uint64_t)((int64_t)(WORLD_WALL_START_MS + event->now_ns / WORLD_MS) + s->wall_off_ms);
     w->stats.events++;
+    fold(w, (uint64_t)event->kind * 16 + (uint64_t)i, event->link);
     node_step(s->node, event);
     carry_out(w, i);
-    if (w->check != NULL) {
+    if (w->check != NULL && s->up) {
         w->check(w, i, w->check_arg);
     }
     if (s->exited && s->up) {
@@ -353,6 +351,7 @@ step(struct world *w, int i, struct node_event *event)
 void
 world_event(struct world *w, int node, struct node_event *event)
 {
+    tell(w, WORLD_EVENT, node, -1, span_of(NULL, 0), NULL);
     step(w, node, event);
 }
 
@@ -364,7 +363,7 @@ node_wants(struct world *w, int i)
     if (!s->up || s->paused) {
         return UINT64_MAX;
     }
-    uint64_t at = node_deadline(s->node);
+    uint64_t at = world_clock_until(w, i, node_deadline(s->node));
     if (node_runnable(s->node) && s->run_at < at) {
         at = s->run_at;
     }
@@ -383,50 +382,90 @@ wake_node(struct world *w, int i)
         event = (struct node_event){ .kind = NODE_RUN, .budget = RUN_BUDGET };
         s->run_at = w->now + RUN_NS;
     }
+    tell(w, event.kind == NODE_RUN ? WORLD_RUN : WORLD_TIME, i, -1, span_of(NULL, 0), NULL);
     step(w, i, &event);
+}
+
+/* What comes for a paused process waits in its socket's buffer. */
+static void
+postpone(struct world *w, const struct happening *h)
+{
+    struct happening *later = world_push(w, h->kind, h->actor, w->now + 5 * WORLD_MS, h->size);
+    later->link = h->link;
+    later->connection = h->connection;
+    later->connection_generation = h->connection_generation;
+    later->to_acceptor = h->to_acceptor;
+    later->number = h->number;
+    later->result = h->result;
+    bytes_copy(later->bytes, h->bytes, h->size);
+}
+
+static void
+deliver_to_client(struct world *w, const struct happening *h)
+{
+    int client = h->actor - ACTOR_CLIENT;
+    if (h->kind == HAPPENING_FRAME) {
+        world_client_frame(w, client, span_of(h->bytes, h->size));
+    } else if (h->kind == HAPPENING_UP) {
+        world_client_up(w, client);
+    }
+}
+
+static void
+deliver_frame(struct world *w, const struct happening *h)
+{
+    const struct connection *k = &w->connections[h->connection];
+    struct node_event event = { .kind = NODE_RECEIVED, .link = h->link, .bytes = span_of(h->bytes, h->size) };
+    if (h->to_acceptor) {
+        event.peer_key = k->from >= ACTOR_CLIENT ? world_client_key(w, k->from - ACTOR_CLIENT)
+                                                 : w->nodes[k->from].identity.curve_public;
+    }
+    tell(w, WORLD_FRAME, h->actor, h->to_acceptor ? k->from : k->to, event.bytes, NULL);
+    step(w, h->actor, &event);
 }
 
 static void
 deliver(struct world *w, struct happening *h)
 {
-    if (h->actor >= ACTOR_CLIENT) {
-        int client = h->actor - ACTOR_CLIENT;
-        if (h->kind == HAPPENING_FRAME) {
-            world_client_frame(w, client, span_of(h->bytes, h->size));
-        } else {
-            world_client_up(w, client);
+    struct connection *k = &w->connections[h->connection];
+    bool of_link = h->kind != HAPPENING_STORE;
+    if (of_link && (!k->used || h->connection_generation != k->generation)) {
+        return; /* it was on its way in a connection that broke */
+    }
+    if (h->kind == HAPPENING_UP) {
+        if (!w->nodes[k->to].up || k->up) {
+            return;
         }
+        k->up = true;
+        k->to_link = w->next_inbound++;
+    }
+    if (h->actor >= ACTOR_CLIENT) {
+        deliver_to_client(w, h);
         return;
     }
     struct world_node_state *s = &w->nodes[h->actor];
     if (!s->up || h->generation != s->life) {
         return;
     }
-    if (s->paused) { /* it waits in the socket's buffer */
-        struct happening *later = world_push(w, h->kind, h->actor, w->now + 5 * WORLD_MS, h->size);
-        later->link = h->link;
-        later->connection = h->connection;
-        later->to_acceptor = h->to_acceptor;
-        later->number = h->number;
-        later->result = h->result;
-        bytes_copy(later->bytes, h->bytes, h->size);
+    if (s->paused) {
+        if (h->kind == HAPPENING_UP) {
+            k->up = false;
+        }
+        postpone(w, h);
+        return;
+    }
+    if (h->kind == HAPPENING_FRAME) {
+        deliver_frame(w, h);
         return;
     }
     struct node_event event = { .kind = NODE_STORE_DONE, .number = h->number, .result = h->result };
     if (h->kind == HAPPENING_UP) {
-        w->connections[h->connection].up = true;
         event = (struct node_event){ .kind = NODE_LINK_UP, .link = h->link };
-    } else if (h->kind == HAPPENING_FRAME) {
-        const struct connection *k = &w->connections[h->connection];
-        event = (struct node_event){ .kind = NODE_RECEIVED,
-                                     .link = h->link,
-                                     .bytes = span_of(h->bytes, h->size) };
-        if (h->to_acceptor) {
-            event.peer_key = k->from >= ACTOR_CLIENT
-                                 ? world_client_key(w, k->from - ACTOR_CLIENT)
-                                 : w->nodes[k->from].identity.curve_public;
-        }
+    } else if (h->kind == HAPPENING_DOWN) {
+        event = (struct node_event){ .kind = NODE_LINK_DOWN, .link = h->link, .text = "connection reset" };
     }
+    tell(w, h->kind == HAPPENING_UP ? WORLD_LINK_UP : of_link ? WORLD_LINK_DOWN : WORLD_STORED, h->actor, of_link ? k->to : -1,
+         span_of(NULL, 0), NULL);
     step(w, h->actor, &event);
 }
 
@@ -494,6 +533,14 @@ world_run(struct world *w, uint64_t duration_ns)
 }
 
 void
+world_on_happening(struct world *w, void (*watch)(struct world *w, const struct world_happening *what, void *arg),
+                   void *arg)
+{
+    w->watch = watch;
+    w->watch_arg = arg;
+}
+
+void
 world_on_event(struct world *w, void (*check)(struct world *w, int node, void *arg), void *arg)
 {
     w->check = check;
@@ -504,6 +551,30 @@ struct node *
 world_node(struct world *w, int node)
 {
     return w->nodes[node].node;
+}
+
+uint64_t
+world_life(const struct world *w, int node)
+{
+    return w->nodes[node].life;
+}
+
+const char *
+world_name(const struct world *w, int node)
+{
+    return w->nodes[node].name;
+}
+
+bool
+world_is_paused(const struct world *w, int node)
+{
+    return w->nodes[node].paused;
+}
+
+size_t
+world_node_memory(const struct world *w, int node)
+{
+    return w->nodes[node].mem.used;
 }
 
 bool

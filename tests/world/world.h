@@ -30,12 +30,27 @@ struct world_faults {
     uint32_t reorder_permille; /* such a frame gets up to 20 times the delay */
     uint64_t delay_min_ns, delay_max_ns;
     uint64_t store_delay_ns;
+    uint64_t store_delay_max_ns;     /* 0: always store_delay_ns */
     uint32_t store_unknown_permille; /* the commit takes effect, its answer is lost */
+    uint32_t store_lost_permille;    /* it takes no effect, and its answer is as unknown */
+    uint32_t store_refuse_permille;  /* it takes no effect and says so */
 };
 
 /* Counters that a test may look at. */
 struct world_stats {
     uint64_t events, frames, dropped, duplicated;
+    uint64_t hash; /* of all that happened, in order */
+};
+
+/* One thing that happened, for who watches. */
+enum world_what { WORLD_TIME, WORLD_RUN, WORLD_FRAME, WORLD_LINK_UP, WORLD_LINK_DOWN, WORLD_STORED, WORLD_EVENT, WORLD_SENDS,
+                  WORLD_LOGS, WORLD_ENDS, WORLD_BEGINS };
+struct world_happening {
+    enum world_what what;
+    int node;
+    int peer; /* WORLD_FRAME: the node (or 1000 and more: a client) at the other end; -1 */
+    struct stint_span bytes; /* WORLD_FRAME, WORLD_SENDS: the frame */
+    const char *text;        /* WORLD_LOGS, WORLD_ENDS */
 };
 
 struct world *world_new(uint64_t seed, const struct world_faults *faults);
@@ -50,6 +65,12 @@ void world_crash(struct world *w, int node);
 void world_restart(struct world *w, int node);
 /* No event reaches the node until it is resumed, as SIGSTOP does. */
 void world_pause(struct world *w, int node, bool paused);
+/* The node is killed after so many more effects: in the middle of what a step asked for. */
+void world_crash_within(struct world *w, int node, uint32_t effects);
+/* Its monotonic clock leaps ahead and goes at that rate (parts per million) from now on; its wall clock is off by so much. */
+void world_set_clock(struct world *w, int node, uint64_t leap_ns, uint32_t ppm, int64_t wall_off_ms);
+/* All TCP connections between two nodes (in both directions) break; what was on its way is lost. */
+void world_break(struct world *w, int a, int b, bool told);
 /* Frames from a to b are dropped (one way). */
 void world_cut(struct world *w, int a, int b, bool cut);
 void world_set_faults(struct world *w, const struct world_faults *faults);
@@ -68,7 +89,17 @@ void world_run(struct world *w, uint64_t duration_ns);
 /* Called after every event with the node that stepped. */
 void world_on_event(struct world *w, void (*check)(struct world *w, int node, void *arg), void *arg);
 
+void world_on_happening(struct world *w, void (*watch)(struct world *w, const struct world_happening *what, void *arg),
+                        void *arg);
+/* From now on nodes start with the normal profile of failure detection (the fast one is the default). */
+void world_detect_normal(struct world *w, int node);
+
 struct node *world_node(struct world *w, int node); /* NULL while crashed */
+uint64_t world_life(const struct world *w, int node); /* changes with every start and end of it */
+const char *world_name(const struct world *w, int node);
+uint64_t world_node_now(const struct world *w, int node); /* on its monotonic clock */
+bool world_is_paused(const struct world *w, int node);
+size_t world_node_memory(const struct world *w, int node);
 bool world_is_exited(struct world *w, int node, enum stint_status *status);
 int world_count(const struct world *w);
 uint64_t world_now(const struct world *w);

@@ -20,12 +20,13 @@ struct connection {
     int from, to;          /* actors; `from` opened it */
     uint64_t from_link;    /* number at the opener */
     uint64_t to_link;      /* number at the acceptor, with NODE_LINK_INBOUND */
-    uint64_t last_arrival; /* frames keep their order unless the network reorders them; [0] to acceptor */
+    uint64_t last_arrival; /* frames keep their order unless the network reorders them; to the acceptor */
     uint64_t last_arrival_back;
+    uint64_t generation; /* of its present TCP connection: frames of one that broke are lost */
     char endpoint[ENDPOINT_SIZE];
 };
 
-enum happening_kind { HAPPENING_FRAME, HAPPENING_UP, HAPPENING_STORE };
+enum happening_kind { HAPPENING_FRAME, HAPPENING_UP, HAPPENING_DOWN, HAPPENING_STORE };
 
 struct happening {
     struct heap_item item;
@@ -34,6 +35,7 @@ struct happening {
     uint64_t generation; /* of the actor's life; a later life gets nothing of an earlier one */
     uint64_t link;
     int connection;
+    uint64_t connection_generation;
     bool to_acceptor;
     uint64_t number;
     enum store_result result;
@@ -65,8 +67,14 @@ struct world_node_state {
     struct world_row *rows;
     size_t row_count;
     uint64_t store_view;
-    uint64_t run_at;
+    uint64_t run_at;    /* world time, like all but what is named of the node's own clock */
     uint64_t sample_at;
+    /* Its monotonic clock showed `clock_shown` at `clock_since`, and runs at that rate; its wall clock is off by so much. */
+    uint64_t clock_since, clock_shown;
+    uint32_t clock_ppm; /* 1 000 000: right */
+    int64_t wall_off_ms;
+    uint32_t dies_after; /* effects that are still carried out before it is killed; 0: lives */
+    bool detect_normal;
 };
 
 struct world {
@@ -79,7 +87,10 @@ struct world {
     struct world_node_state nodes[WORLD_NODES_MAX];
     int node_count;
     struct connection connections[CONNECTIONS_MAX];
+    int connection_count; /* the ones in use are below */
     uint64_t next_inbound;
+    void (*watch)(struct world *w, const struct world_happening *what, void *arg);
+    void *watch_arg;
     bool cut[WORLD_NODES_MAX][WORLD_NODES_MAX];
     struct world_client *clients[WORLD_NODES_MAX];
     void (*check)(struct world *w, int node, void *arg);
@@ -94,8 +105,16 @@ struct world {
 void world_transmit(struct world *w, int actor, uint64_t link, struct stint_span frame);
 int world_connect(struct world *w, int actor, uint64_t link, const char *endpoint);
 void world_disconnect(struct world *w, int actor, uint64_t link);
+/* What a node's clocks show now, and when its monotonic clock will show that. */
+uint64_t world_clock(const struct world *w, int node);
+uint64_t world_clock_until(const struct world *w, int node, uint64_t shown);
+/* The TCP connection of a link ends; both sides may be told, and the opener connects again after `again_ns`. */
+void world_break_connection(struct world *w, int connection, bool told, uint64_t again_ns);
 struct happening *world_push(struct world *w, enum happening_kind kind, int actor, uint64_t at, size_t size);
 struct stint_allocator world_allocator(void);
+void world_store_commit(struct world *w, int node, const struct store_commit *commit);
+/* The actor at the other end of a link, -1 if there is none. */
+int world_peer(struct world *w, int actor, uint64_t link);
 
 /* world_client.c */
 void world_client_frame(struct world *w, int client, struct stint_span frame);

@@ -21,7 +21,7 @@ find_node(const struct world *w, const char *endpoint)
 static struct connection *
 find_connection(struct world *w, int actor, uint64_t link, bool *opener)
 {
-    for (int c = 0; c < CONNECTIONS_MAX; c++) {
+    for (int c = 0; c < w->connection_count; c++) {
         struct connection *k = &w->connections[c];
         if (!k->used) {
             continue;
@@ -38,6 +38,52 @@ find_connection(struct world *w, int actor, uint64_t link, bool *opener)
     return NULL;
 }
 
+static void
+connect_at(struct world *w, int c, uint64_t at)
+{
+    struct connection *k = &w->connections[c];
+    struct happening *h = world_push(w, HAPPENING_UP, k->from, at, 0);
+    h->connection = c;
+    h->connection_generation = k->generation;
+    h->link = k->from_link;
+}
+
+void
+world_break_connection(struct world *w, int c, bool told, uint64_t again_ns)
+{
+    struct connection *k = &w->connections[c];
+    k->generation++;
+    k->up = false;
+    if (told) {
+        struct happening *h = world_push(w, HAPPENING_DOWN, k->from, w->now + WORLD_MS / 10, 0);
+        h->connection = c;
+        h->connection_generation = k->generation;
+        h->link = k->from_link;
+    }
+    if (again_ns != 0) {
+        connect_at(w, c, w->now + again_ns);
+    }
+}
+
+void
+world_break(struct world *w, int a, int b, bool told)
+{
+    for (int c = 0; c < w->connection_count; c++) {
+        const struct connection *k = &w->connections[c];
+        if (k->used && k->up && ((k->from == a && k->to == b) || (k->from == b && k->to == a))) {
+            world_break_connection(w, c, told, WORLD_MS + prng_below(&w->random, 300 * WORLD_MS));
+        }
+    }
+}
+
+int
+world_peer(struct world *w, int actor, uint64_t link)
+{
+    bool opener;
+    const struct connection *k = find_connection(w, actor, link, &opener);
+    return k == NULL ? -1 : opener ? k->to : k->from;
+}
+
 int
 world_connect(struct world *w, int actor, uint64_t link, const char *endpoint)
 {
@@ -50,13 +96,14 @@ world_connect(struct world *w, int actor, uint64_t link, const char *endpoint)
         c++;
     }
     STINT_ASSERT(c < CONNECTIONS_MAX);
-    w->connections[c] = (struct connection){
-        .used = true, .from = actor, .to = to, .from_link = link, .to_link = w->next_inbound++
-    };
+    w->connection_count = c < w->connection_count ? w->connection_count : c + 1;
+    w->connections[c] = (struct connection){ .used = true,
+                                             .from = actor,
+                                             .to = to,
+                                             .from_link = link,
+                                             .generation = w->connections[c].generation + 1 };
     if (w->nodes[to].up) {
-        struct happening *h = world_push(w, HAPPENING_UP, actor, w->now + WORLD_MS, 0);
-        h->connection = c;
-        h->link = link;
+        connect_at(w, c, w->now + WORLD_MS);
     }
     return c;
 }
@@ -77,6 +124,7 @@ push_frame(struct world *w, struct connection *k, bool to_acceptor, uint64_t at,
     int actor = to_acceptor ? k->to : k->from;
     struct happening *h = world_push(w, HAPPENING_FRAME, actor, at, frame.size);
     h->connection = (int)(k - w->connections);
+    h->connection_generation = k->generation;
     h->to_acceptor = to_acceptor;
     h->link = to_acceptor ? k->to_link : k->from_link;
     bytes_copy(h->bytes, frame.data, frame.size);
@@ -88,7 +136,7 @@ world_transmit(struct world *w, int actor, uint64_t link, struct stint_span fram
     bool opener;
     struct connection *k = find_connection(w, actor, link, &opener);
     w->stats.frames++;
-    if (k == NULL) {
+    if (k == NULL || !k->up) {
         w->stats.dropped++;
         return;
     }
