@@ -144,6 +144,63 @@ make_receive(struct stint_client *client, const char *channel, bool as_json, uin
     return call;
 }
 
+struct stint_call *
+client_make_create(struct stint_client *client, const struct stint_channel *ch, uint32_t timeout_ms)
+{
+    struct stint_call *call = client_call_new(client, CALL_CREATE, timeout_ms);
+    if (call != NULL && ch->size < sizeof *ch) {
+        client_call_finish(call, STINT_INVALID, "begin with STINT_CHANNEL_INIT");
+    } else if (call != NULL && ch->capacity > LIMIT_CAPACITY) {
+        client_call_finish(call, STINT_INVALID, "a channel's capacity is at most 65536");
+    } else if (call != NULL && ch->name != NULL && !text_is_name(ch->name, LIMIT_NAME)) {
+        client_call_finish(call, STINT_INVALID,
+                           "a channel's name has 1 to 63 of the characters A-Z a-z 0-9 . _ -");
+    } else if (call != NULL) {
+        call->changes = true;
+        call->grace_ms = STINT_CLIENT_GRACE_MS;
+        call->ask.verb = stint_Verb_VERB_CHANNEL_CREATE;
+        call->ask.capacity = ch->capacity;
+        (void)(client_call_text(call, call->ask.text, sizeof call->ask.text, ch->name, "name") &&
+               client_call_text(call, call->ask.type, sizeof call->ask.type, ch->type, "type") &&
+               client_call_text(call, call->ask.on, sizeof call->ask.on, ch->on, "node"));
+    }
+    return call;
+}
+
+enum stint_status
+client_created(struct stint_call *call, struct stint_id *id)
+{
+    struct stint_client *client = call->client;
+    stint_ChannelInfo info = stint_ChannelInfo_init_zero;
+    if (!client_records_first(&call->records, stint_ItemKind_ITEM_CHANNEL, stint_ChannelInfo_fields,
+                              &info, NULL) ||
+        info.id.size != sizeof id->bytes) {
+        return client_fail(client, STINT_BAD_FRAME,
+                           "the node answered something else than a channel");
+    }
+    memcpy(id->bytes, info.id.bytes, sizeof id->bytes);
+    if (call->ask.text[0] != '\0') {
+        client_cache_put_name(&client->cache, call->ask.text, &info, client_time().now_ns);
+    }
+    return STINT_OK;
+}
+
+struct stint_call *
+client_make_close(struct stint_client *client, const char *channel, bool wake, uint32_t timeout_ms)
+{
+    struct stint_call *call = client_call_new(client, CALL_CLOSE, timeout_ms);
+    if (call != NULL) {
+        call->changes = true;
+        call->grace_ms = STINT_CLIENT_GRACE_MS;
+        call->ask.verb = stint_Verb_VERB_CHANNEL_CLOSE;
+        call->ask.wake = wake;
+        set_channel(call, channel);
+        (void)client_call_text(call, call->ask.target, sizeof call->ask.target, channel, "channel");
+        client_cache_forget_name(&client->cache, channel != NULL ? channel : "");
+    }
+    return call;
+}
+
 void
 client_call_begin(struct stint_call *call)
 {
@@ -285,39 +342,8 @@ stint_client_channel_create(struct stint_client *client, const struct stint_chan
     if (!client_may_block(client)) {
         return STINT_BUSY;
     }
-    struct stint_call *call = client_call_new(client, CALL_CREATE, timeout_ms);
-    if (call != NULL && ch->size < sizeof *ch) {
-        client_call_finish(call, STINT_INVALID, "begin with STINT_CHANNEL_INIT");
-    } else if (call != NULL && ch->capacity > LIMIT_CAPACITY) {
-        client_call_finish(call, STINT_INVALID, "a channel's capacity is at most 65536");
-    } else if (call != NULL && ch->name != NULL && !text_is_name(ch->name, LIMIT_NAME)) {
-        client_call_finish(call, STINT_INVALID,
-                           "a channel's name has 1 to 63 of the characters A-Z a-z 0-9 . _ -");
-    } else if (call != NULL) {
-        call->changes = true;
-        call->grace_ms = STINT_CLIENT_GRACE_MS;
-        call->ask.verb = stint_Verb_VERB_CHANNEL_CREATE;
-        call->ask.capacity = ch->capacity;
-        (void)(client_call_text(call, call->ask.text, sizeof call->ask.text, ch->name, "name") &&
-               client_call_text(call, call->ask.type, sizeof call->ask.type, ch->type, "type") &&
-               client_call_text(call, call->ask.on, sizeof call->ask.on, ch->on, "node"));
-    }
-    enum stint_status status = client_run(client, call);
-    if (status != STINT_OK) {
-        return status;
-    }
-    stint_ChannelInfo info = stint_ChannelInfo_init_zero;
-    if (!client_records_first(&call->records, stint_ItemKind_ITEM_CHANNEL, stint_ChannelInfo_fields,
-                              &info, NULL) ||
-        info.id.size != sizeof id->bytes) {
-        return client_fail(client, STINT_BAD_FRAME,
-                           "the node answered something else than a channel");
-    }
-    memcpy(id->bytes, info.id.bytes, sizeof id->bytes);
-    if (ch->name != NULL) {
-        client_cache_put_name(&client->cache, ch->name, &info, client_time().now_ns);
-    }
-    return STINT_OK;
+    enum stint_status status = client_run(client, client_make_create(client, ch, timeout_ms));
+    return status == STINT_OK ? client_created(client->last, id) : status;
 }
 
 enum stint_status
@@ -342,20 +368,9 @@ enum stint_status
 stint_client_channel_close(struct stint_client *client, const char *channel, bool wake,
                            uint32_t timeout_ms)
 {
-    if (!client_may_block(client)) {
-        return STINT_BUSY;
-    }
-    struct stint_call *call = client_call_new(client, CALL_CLOSE, timeout_ms);
-    if (call != NULL) {
-        call->changes = true;
-        call->grace_ms = STINT_CLIENT_GRACE_MS;
-        call->ask.verb = stint_Verb_VERB_CHANNEL_CLOSE;
-        call->ask.wake = wake;
-        set_channel(call, channel);
-        (void)client_call_text(call, call->ask.target, sizeof call->ask.target, channel, "channel");
-        client_cache_forget_name(&client->cache, channel != NULL ? channel : "");
-    }
-    return client_run(client, call);
+    return client_may_block(client)
+               ? client_run(client, client_make_close(client, channel, wake, timeout_ms))
+               : STINT_BUSY;
 }
 
 /* ---- values ---- */

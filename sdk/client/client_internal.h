@@ -250,6 +250,14 @@ uint64_t client_calls_deadline(const struct stint_client *client);
 /* Begins a call of one request, made by the caller in call->ask. */
 void client_call_begin(struct stint_call *call);
 
+/* Calls that make and close a channel, not begun (client.c), and what the first one has made. NULL: as
+ * client_call_new. */
+struct stint_call *client_make_create(struct stint_client *client, const struct stint_channel *ch,
+                                      uint32_t timeout_ms);
+struct stint_call *client_make_close(struct stint_client *client, const char *channel, bool wake,
+                                     uint32_t timeout_ms);
+STINT_MUST_USE enum stint_status client_created(struct stint_call *call, struct stint_id *id);
+
 /* The first item of an answer, if it is of that kind and can be read; its payload may be NULL. */
 bool client_records_first(const struct buf *records, stint_ItemKind kind, const pb_msgdesc_t *desc,
                           void *out, struct stint_span *payload);

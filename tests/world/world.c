@@ -54,6 +54,9 @@ world_new(uint64_t seed, const struct world_faults *faults)
 void
 world_free(struct world *w)
 {
+    if (w->guests != NULL) {
+        w->guests->free(w);
+    }
     for (int i = 0; i < w->node_count; i++) {
         world_client_free(w, i);
         world_crash(w, i);
@@ -169,7 +172,7 @@ world_start(struct world *w, const char *name, const struct stint_module *const 
     int i = w->node_count++;
     struct world_node_state *s = &w->nodes[i];
     text_copy(s->name, sizeof s->name, name);
-    text_format(s->endpoint, sizeof s->endpoint, "world://%s", name);
+    text_format(s->endpoint, sizeof s->endpoint, "tcp://127.0.0.1:%d", 7401 + i);
     s->id = prng_id(&w->random);
     prng_bytes(&w->random, s->secret, sizeof s->secret);
     s->modules = modules;
@@ -411,14 +414,26 @@ deliver_to_client(struct world *w, const struct happening *h)
     }
 }
 
+/* Guests see for themselves when a connection ends. */
+static void
+deliver_to_guest(struct world *w, const struct happening *h)
+{
+    if (h->kind == HAPPENING_FRAME) {
+        w->guests->frame(w, h->actor, h->link, span_of(h->bytes, h->size));
+    } else if (h->kind == HAPPENING_UP) {
+        w->guests->up(w, h->actor, h->link);
+    }
+}
+
 static void
 deliver_frame(struct world *w, const struct happening *h)
 {
     const struct connection *k = &w->connections[h->connection];
     struct node_event event = { .kind = NODE_RECEIVED, .link = h->link, .bytes = span_of(h->bytes, h->size) };
     if (h->to_acceptor) {
-        event.peer_key = k->from >= ACTOR_CLIENT ? world_client_key(w, k->from - ACTOR_CLIENT)
-                                                 : w->nodes[k->from].identity.curve_public;
+        event.peer_key = k->from >= ACTOR_GUEST    ? w->guests->key(w, k->from)
+                         : k->from >= ACTOR_CLIENT ? world_client_key(w, k->from - ACTOR_CLIENT)
+                                                   : w->nodes[k->from].identity.curve_public;
     }
     tell(w, WORLD_FRAME, h->actor, h->to_acceptor ? k->from : k->to, event.bytes, NULL);
     step(w, h->actor, &event);
@@ -438,6 +453,10 @@ deliver(struct world *w, struct happening *h)
         }
         k->up = true;
         k->to_link = w->next_inbound++;
+    }
+    if (h->actor >= ACTOR_GUEST) {
+        deliver_to_guest(w, h);
+        return;
     }
     if (h->actor >= ACTOR_CLIENT) {
         deliver_to_client(w, h);
@@ -487,6 +506,12 @@ world_step(struct world *w, uint64_t until)
             who = ACTOR_CLIENT + i;
         }
     }
+    int guest = -1;
+    uint64_t guest_wants = w->guests != NULL ? w->guests->deadline(w, &guest) : UINT64_MAX;
+    if (guest_wants < at) {
+        at = guest_wants;
+        who = guest;
+    }
     struct heap_item *item = heap_first(&w->queue);
     bool queued = item != NULL && item->key <= at;
     if (queued) {
@@ -504,6 +529,8 @@ world_step(struct world *w, uint64_t until)
         struct happening *h = (struct happening *)(void *)item;
         deliver(w, h);
         free(h);
+    } else if (who >= ACTOR_GUEST) {
+        w->guests->time(w, who);
     } else if (who >= ACTOR_CLIENT) {
         world_client_time(w, who - ACTOR_CLIENT);
     } else {

@@ -11,6 +11,7 @@
 #define CONNECTIONS_MAX 4096
 #define WORLD_WALL_START_MS UINT64_C(1800000000000)
 #define ACTOR_CLIENT 1000 /* actor numbers from here on are clients, below they are nodes */
+#define ACTOR_GUEST 2000  /* and from here on guests */
 
 struct world_client;
 
@@ -77,6 +78,17 @@ struct world_node_state {
     bool detect_normal;
 };
 
+/* Actors that the world knows only by what it must tell them: the SDK's clients, when a test has any. */
+struct world_guests {
+    uint64_t (*deadline)(struct world *w, int *actor); /* of the first of them that wants something */
+    void (*time)(struct world *w, int actor);
+    void (*frame)(struct world *w, int actor, uint64_t link, struct stint_span frame);
+    void (*up)(struct world *w, int actor, uint64_t link);
+    const uint8_t *(*key)(struct world *w, int actor);
+    bool (*is_cut)(struct world *w, int from, int to);
+    void (*free)(struct world *w);
+};
+
 struct world {
     uint64_t now;
     struct prng random;
@@ -93,6 +105,8 @@ struct world {
     void *watch_arg;
     bool cut[WORLD_NODES_MAX][WORLD_NODES_MAX];
     struct world_client *clients[WORLD_NODES_MAX];
+    const struct world_guests *guests; /* NULL: none */
+    void *guest_state;
     void (*check)(struct world *w, int node, void *arg);
     void *check_arg;
     bool verbose;

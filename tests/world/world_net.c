@@ -143,6 +143,7 @@ world_transmit(struct world *w, int actor, uint64_t link, struct stint_span fram
     int from = opener ? k->from : k->to;
     int to = opener ? k->to : k->from;
     bool cut = from < ACTOR_CLIENT && to < ACTOR_CLIENT && w->cut[from][to];
+    cut = cut || (w->guests != NULL && w->guests->is_cut(w, from, to));
     bool gone = to < ACTOR_CLIENT && !w->nodes[to].up;
     if (cut || gone || prng_below(&w->random, 1000) < w->faults.drop_permille) {
         w->stats.dropped++;
