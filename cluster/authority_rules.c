@@ -172,7 +172,9 @@ rule_join(struct authority *a, const struct rule_input *in, struct authority_ans
      * The authority's own node is in from the first moment: everybody else comes through it
      * anyway.
      */
-    struct authority_member m = { .member = { .ref = { in->node, t->view + 1 },
+    bool same = MUTANT(a->mem, STALE_JOIN) && own != NULL;
+    struct authority_member m = { .member = { .ref = { in->node, same ? own->member.ref.inc
+                                                                      : t->view + 1 },
                                               .modules = r->modules,
                                               .state = in->from->local ? stint_MEMBER_ACTIVE
                                                                        : stint_MEMBER_JOINING },

@@ -161,7 +161,8 @@ directory_report(struct directory *d, const struct directory_place *place, uint6
         if (is_same(place, &e->place)) {
             return STINT_OK;
         }
-        if (!is_newer(place, &e->place) && !is_found_again(place, e)) {
+        if (!is_newer(place, &e->place) && !is_found_again(place, e)
+            && !MUTANT(d->mem, EPOCH_BACK)) {
             return STINT_CONFLICT;
         }
         e->place = *place;
@@ -304,7 +305,8 @@ directory_moved(struct directory *d, const struct directory_place *place, uint64
     }
     e = entry_add(d, &d->forwarders, place);
     if (e != NULL) { /* without it the senders ask the home */
-        e->expires_ns = now_ns + DIRECTORY_FORWARD_MS * MS_NS;
+        e->expires_ns = MUTANT(d->mem, FORWARD_FOREVER) ? UINT64_MAX
+                                                        : now_ns + DIRECTORY_FORWARD_MS * MS_NS;
         list_push_back(&d->forwarders.order, &e->link);
     }
 }

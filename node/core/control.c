@@ -156,7 +156,7 @@ settle_detector(struct node *n)
         any = true;
         if (effect.kind == DETECTOR_PROBE) {
             send_probe(n, effect.peer.id, false, n->now_ns);
-        } else if (may_vote(n, effect.peer)) {
+        } else if (may_vote(n, effect.peer) && !MUTANT(n->mem, DETECTOR_BLIND)) {
             vote(n, effect.peer, effect.kind == DETECTOR_BACK);
         }
     }

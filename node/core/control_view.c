@@ -92,7 +92,7 @@ names_again(struct node *n, const struct view *old, const struct view *next)
 {
     struct names_walk walk = { .n = n };
     view_diff(old, next, see_gone, &walk);
-    if (walk.any_gone && n->phase == PHASE_MEMBER) {
+    if (walk.any_gone && n->phase == PHASE_MEMBER && !MUTANT(n->mem, NAME_ONCE)) {
         put_names_again(n);
     }
 }
@@ -107,7 +107,9 @@ install(struct node *n)
     if (next->number > n->last_view) {
         n->last_generation = next->generation;
         n->last_view = next->number;
-        outbox_persist(&n->outbox, n->self.inc, n->last_generation, n->last_view);
+        if (!MUTANT(n->mem, VIEW_UNSAVED)) {
+            outbox_persist(&n->outbox, n->self.inc, n->last_generation, n->last_view);
+        }
     }
     view_diff(old, next, report_change, n);
     mover_view(n, next); /* M-S, M-D first: homes hear of adoptions before the view is reported */

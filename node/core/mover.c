@@ -189,7 +189,9 @@ release_held(struct node *n, struct stint_id tasklet)
                                  .by = node_name_of(n, h->from.id),
                                  .envelope = h->envelope,
                                  .body = span_of(h->body, h->size) };
-            node_dispatch(n, &a);
+            if (!MUTANT(n->mem, HELD_LOST)) {
+                node_dispatch(n, &a);
+            }
         }
         free_held(n, h);
     }
@@ -384,6 +386,9 @@ static void
 tell_moved(void *arg, struct stint_id tid, struct kernel_place place)
 {
     const struct moved_notice *notice = arg;
+    if (MUTANT(notice->n->mem, WAITER_LOST)) {
+        return;
+    }
     struct directory_place where = { .id = notice->channel,
                                      .kind = stint_LocateKind_LOCATE_CHANNEL,
                                      .node = notice->move->peer,
@@ -519,7 +524,7 @@ run(struct node *n, struct move_effect *e)
     if (f != NULL) {
         free_freight(n, f);
     }
-    (void)!kernel_thaw(n->kernel, e->tasklet, e->epoch);
+    (void)!kernel_thaw(n->kernel, e->tasklet, e->epoch - (MUTANT(n->mem, EPOCH_KEPT) ? 1 : 0));
     route_arrived(n, e->tasklet, stint_LocateKind_LOCATE_TASKLET, e->epoch);
     channels_moved(n, e->tasklet, NODE_REF_NONE, e->epoch);
     release_held(n, e->tasklet);

@@ -176,6 +176,9 @@ fresh_nodes(struct node *n, struct balance_node *out)
                                               .target = member_is_target(m) &&
                                                         (self || peers_is_connected(n, m->ref.id)),
                                               .load = self ? n->load : e->load };
+        if (MUTANT(n->mem, BALANCE_BLIND) && !self) {
+            memset(&out[count - 1].load, 0, sizeof out[0].load);
+        }
     }
     return count;
 }

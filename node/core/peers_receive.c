@@ -143,7 +143,7 @@ judge(const struct node *n, const struct conn *c, const struct session_peer *pee
     if (c->outbound) { /* answers */
         return envelope->kind == ENVELOPE_CONTROL || (member && envelope->kind == ENVELOPE_REPLY) ? DELIVER : IGNORE;
     }
-    return member ? DELIVER : judge_stranger(n, peer, envelope);
+    return member || MUTANT(n->mem, ZOMBIE_HEARD) ? DELIVER : judge_stranger(n, peer, envelope);
 }
 
 static void

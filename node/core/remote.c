@@ -333,6 +333,9 @@ carry_out(struct node *n, const struct kernel_effect *e)
         send_offer(n, e);
         break;
     case KERNEL_FIN:
+        if (MUTANT(n->mem, FIN_LOST)) {
+            break;
+        }
         send_plain(n, ENVELOPE_FIN, stint_LocateKind_LOCATE_CHANNEL, e, e->cid);
         break;
     case KERNEL_DONE:
@@ -591,6 +594,9 @@ see_gone(void *arg, enum view_change change, const struct member *m)
     struct gone_walk *walk = arg;
     if (change == VIEW_GONE) {
         walk->any = true;
+        if (MUTANT(walk->n->mem, VIEW_PARTIAL)) {
+            return;
+        }
         kernel_node_gone(walk->n->kernel, (struct kernel_place){ m->ref.id, m->ref.inc });
     }
 }
@@ -604,7 +610,7 @@ remote_view(struct node *n, const struct view *old, const struct view *next)
 {
     struct gone_walk walk = { n, false };
     view_diff(old, next, see_gone, &walk);
-    if (walk.any) {
+    if (walk.any && !MUTANT(n->mem, NO_REOFFER)) {
         reoffer_outstanding(n);
         admin_reoffer_all(n);
     }
@@ -622,6 +628,9 @@ void
 remote_resync(struct node *n, struct stint_id peer)
 {
     (void)peer;
+    if (MUTANT(n->mem, RESYNC_DEAF)) {
+        return;
+    }
     reoffer_outstanding(n);
     admin_reoffer_all(n);
 }

@@ -242,6 +242,11 @@ timer_fires(struct kernel *k, struct tasklet *t)
         break;
     }
     case TASKLET_REMOTE:
+        if (MUTANT(k->mem, CANCEL_DEAF)) {
+            tasklet_leave(k, t);
+            tasklet_ready(k, t, STINT_TIMED_OUT);
+            break;
+        }
         outlet_cancel(k, t->on.outlet);
         break;
     default:

@@ -40,7 +40,7 @@ is_local(const struct kernel *k, const struct tasklet *t, const struct channel *
     if (ch == NULL || (ch->flags & CHANNEL_AWAY) != 0) {
         return false;
     }
-    if (t->extra == NULL || t->extra->outstanding == 0) {
+    if (t->extra == NULL || t->extra->outstanding == 0 || MUTANT(k->mem, FAST_PATH)) {
         return true;
     }
     const struct outlet *o = outlet_find(k, t->id, ch->id);
@@ -241,7 +241,8 @@ exchange_receive(struct stint_context *ctx, stint_Channel *handle, const struct 
     if (ch->type != type && !registry_same(&k->registry, ch->type, type)) {
         return exchange_fail(k, STINT_TYPE_MISMATCH);
     }
-    if (ch->capacity > 0 && channel_count(ch) > 0) {
+    bool past = MUTANT(k->mem, FIFO_PASSED) && ch->balance > 0;
+    if (ch->capacity > 0 && channel_count(ch) > 0 && !past) {
         return receive_buffered(k, ch, value);
     }
     if (ch->balance > 0) {

@@ -306,7 +306,8 @@ outlet_begin(struct kernel *k, struct tasklet *t, const stint_Channel *handle,
             *wake = (uint32_t)status;
             return false;
         }
-        if (has_room(o, KERNEL_WINDOW, bytes.size) && !effects_are_many(k)) {
+        uint32_t window = KERNEL_WINDOW + (MUTANT(k->mem, WINDOW_OFF) ? 1 : 0);
+        if (has_room(o, window, bytes.size) && !effects_are_many(k)) {
             send_on(k, o, bytes, wake);
             return false;
         }

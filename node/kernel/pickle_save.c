@@ -215,13 +215,13 @@ fill_waiting(struct saver *s, stint_PickleHead *head)
 {
     const struct tasklet *t = s->t;
     head->state = saved_state(t);
-    head->wake = t->wake;
+    head->wake = MUTANT(s->k->mem, WAKE_LOST) ? t->wake & WAKE_VALUE : t->wake;
     head->on = saved_on(t);
     if (value_type(t) != NULL) {
         head->value_type = type_index(s, value_type(t)) + 1;
         head->has_value = has_value(t);
     }
-    if (t->extra != NULL) {
+    if (t->extra != NULL && !MUTANT(s->k->mem, DEADLINE_DROPPED)) {
         head->time_left_ns = t->extra->time_left == UINT64_MAX ? 0 : t->extra->time_left + 1;
     }
     if (t->state == TASKLET_MOVING) {
@@ -382,7 +382,7 @@ put_relation(struct saver *s, const struct relation *r)
     memcpy(record.node, r->place.node.bytes, sizeof(record.node));
     record.incarnation = r->place.inc;
     record.last = r->last;
-    record.op = r->op;
+    record.op = MUTANT(s->k->mem, WAITER_LOST) ? 0 : r->op;
     record.flags = relation_flags(r);
     if ((r->flags & RELATION_HAS_RESULT) != 0) {
         record.result = (uint32_t)r->result;
@@ -395,7 +395,7 @@ put_relation(struct saver *s, const struct relation *r)
         uint64_t now = s->k->now_ns;
         record.orphan_left_ns = (r->orphan_until > now ? r->orphan_until - now : 0) + 1;
     }
-    record.has_value = r->op == KERNEL_SEND;
+    record.has_value = record.op == KERNEL_SEND;
     (void)wire_put_record(s->out, PICKLE_RELATION, &pickle_PickleRelation, &record);
     if (record.has_result_value) {
         (void)wire_put_bytes(s->out, PICKLE_CONTENT, span_of(r->result_value, r->result_size));
@@ -466,7 +466,7 @@ put_outlet(struct saver *s, const struct outlet *o)
     record.base = o->base;
     record.last = o->last;
     record.done = o->done;
-    record.failed = (uint32_t)o->failed;
+    record.failed = MUTANT(s->k->mem, ERROR_LOST) ? 0 : (uint32_t)o->failed;
     record.op = o->blocking ? o->op : 0;
     record.flags |= o->blocking ? stint_PickleOutletFlag_PICKLE_OUTLET_BLOCKING : 0;
     record.flags |= o->cancelling ? stint_PickleOutletFlag_PICKLE_OUTLET_CANCELLING : 0;

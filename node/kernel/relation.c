@@ -147,7 +147,8 @@ relation_encode(struct kernel *k, const struct stint_type *type, const void *val
 void
 relation_end(struct kernel *k, struct relation *r)
 {
-    if (r->epoch <= 1 && channel_epoch(r->channel) <= 1) {
+    bool never_moved = r->epoch <= 1 && channel_epoch(r->channel) <= 1;
+    if (never_moved || MUTANT(k->mem, END_FORGOTTEN)) {
         relation_free(k, r);
         return;
     }
@@ -199,7 +200,7 @@ relation_complete_bytes(struct kernel *k, struct relation *r, enum stint_status 
     drop_result(k, r);
     r->last++;
     r->result = status;
-    r->flags |= RELATION_HAS_RESULT;
+    r->flags |= MUTANT(k->mem, NO_RESULT) ? 0 : RELATION_HAS_RESULT;
     if (bytes.size != 0) {
         r->result_value = mem_alloc(k->mem, bytes.size);
         if (r->result_value == NULL) {
@@ -374,6 +375,9 @@ relation_for(struct kernel *k, struct channel *ch, const struct kernel_offer *of
     r = relation_find(k, offer->cid, offer->tid);
     if (r == NULL) {
         return STINT_OK; /* reviving it completed its last operation */
+    }
+    if (MUTANT(k->mem, NO_SEQ) && offer->number <= r->last && r->op == 0) {
+        r->last = offer->number - 1;
     }
     if (offer->number <= r->last) {
         if (offer->number == r->last && (r->flags & RELATION_HAS_RESULT) != 0) {

@@ -129,6 +129,7 @@ tasklet_leave(struct kernel *k, struct tasklet *t)
         break;
     case TASKLET_BLOCKED:
         channel_dequeue(t->on.channel, &t->wait);
+        t->on.channel->balance += MUTANT(k->mem, KILL_BALANCE) ? t->wait.direction : 0;
         break;
     case TASKLET_REMOTE:
         outlet_abandon(k, t->on.outlet);

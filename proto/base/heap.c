@@ -137,7 +137,9 @@ heap_update(struct heap *h, struct heap_item *item, uint64_t key, uint64_t tie)
     item->key = key;
     item->tie = tie;
     heap_sift_up(h, item->place - 1);
-    heap_sift_down(h, item->place - 1);
+    if (!MUTANT(h->mem, HEAP_UPDATE)) {
+        heap_sift_down(h, item->place - 1);
+    }
 }
 
 struct heap_item *

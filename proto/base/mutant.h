@@ -25,7 +25,81 @@
     X(ONEPHASE, "onephase", "cluster/move",                                                    \
       "a target runs what it has installed before COMMIT")                                     \
     X(NO_RESUME, "no-resume", "cluster/move",                                                  \
-      "a source leaves a tasklet frozen when its target is gone")
+      "a source leaves a tasklet frozen when its target is gone")                              \
+    X(NO_RESULT, "no-result", "kernel/relation",                                               \
+      "a host forgets the result of an operation as soon as it has told it")                   \
+    X(NO_SEQ, "no-seq", "kernel/relation",                                                     \
+      "a host does not look whether it has done an operation of that number")                  \
+    X(HEAP_UPDATE, "heap-update", "base/heap",                                                 \
+      "an item that is put off keeps its place in the heap")                                   \
+    X(ACK_EARLY, "ack-early", "wire/session",                                                  \
+      "a frame that is missing is acknowledged")                                               \
+    X(CREDIT_TWICE, "credit-twice", "wire/session",                                            \
+      "the bytes of a frame are granted twice")                                                \
+    X(REPEAT_TAKEN, "repeat-taken", "wire/session",                                            \
+      "a frame that comes again is delivered again")                                           \
+    X(RESUME_FORGETS, "resume-forgets", "wire/session",                                        \
+      "a session that is greeted again counts its frames from 1")                              \
+    X(STALE_JOIN, "stale-join", "cluster/authority",                                           \
+      "a node that joins again keeps its incarnation")                                         \
+    X(VOTE_ALONE, "vote-alone", "cluster/authority",                                           \
+      "one vote kills a node that the authority is in contact with")                           \
+    X(EPOCH_BACK, "epoch-back", "cluster/directory",                                           \
+      "a home believes a report with a smaller epoch than it has")                             \
+    X(FORWARD_FOREVER, "forward-forever", "cluster/directory",                                 \
+      "a forwarder is never forgotten")                                                        \
+    X(DETECTOR_BLIND, "detector-blind", "core/control",                                        \
+      "a node that does not answer is never suspected")                                        \
+    X(DRAIN_FORGETS, "drain-forgets", "cluster/drain",                                         \
+      "a drain does not try again what could not move")                                        \
+    X(BALANCE_BLIND, "balance-blind", "core/mover",                                            \
+      "the balancer takes all other nodes for empty")                                          \
+    X(END_FORGOTTEN, "end-forgotten", "kernel/relation",                                       \
+      "a host forgets a tasklet that moved as soon as it has ended")                           \
+    X(KILL_BALANCE, "kill-balance", "kernel/tasklet",                                          \
+      "a tasklet killed in a queue is still counted in its balance")                           \
+    X(WAITER_LOST, "waiter-lost", "kernel/pickle, core/mover",                                 \
+      "who waits in a channel that moves is neither taken along nor told")                     \
+    X(DEADLINE_DROPPED, "deadline-dropped", "kernel/pickle",                                   \
+      "a deadline is not in the pickle")                                                       \
+    X(WAKE_LOST, "wake-lost", "kernel/pickle",                                                 \
+      "the outcome that a tasklet is about to see is not in the pickle")                       \
+    X(ERROR_LOST, "error-lost", "kernel/pickle",                                               \
+      "the error of an earlier send is not in the pickle")                                     \
+    X(WINDOW_OFF, "window-off", "kernel/outlet",                                               \
+      "one send more than the window is under way")                                            \
+    X(FIFO_PASSED, "fifo-passed", "kernel/exchange",                                           \
+      "a receiver takes from a waiting sender before it takes from the buffer")                \
+    X(FAST_PATH, "fast-path", "kernel/exchange",                                               \
+      "a local operation takes place while earlier ones are outstanding")                      \
+    X(CANCEL_DEAF, "cancel-deaf", "kernel/dispatch",                                           \
+      "a deadline does not wait for what the host says of it")                                 \
+    X(EPOCH_KEPT, "epoch-kept", "core/mover",                                                  \
+      "a tasklet runs at its target under the epoch that it had")                              \
+    X(HELD_LOST, "held-lost", "core/mover",                                                    \
+      "what came for a frozen tasklet is dropped when it goes on")                             \
+    X(FIN_LOST, "fin-lost", "core/remote",                                                     \
+      "a channel elsewhere is not told that a tasklet has ended")                              \
+    X(VIEW_PARTIAL, "view-partial", "core/remote",                                             \
+      "a view is applied, but for the waiters that were on a node that is gone")               \
+    X(NO_REOFFER, "no-reoffer", "core/remote",                                                 \
+      "nothing is offered again when a node is gone")                                          \
+    X(RESYNC_DEAF, "resync-deaf", "core/remote",                                               \
+      "nothing is offered again when a session was lost")                                      \
+    X(NAME_ONCE, "name-once", "core/control",                                                  \
+      "names are not put again when a node is gone")                                           \
+    X(VIEW_UNSAVED, "view-unsaved", "core/control",                                            \
+      "the view that a node has seen is not written to its data")                              \
+    X(LOST_SOON, "lost-soon", "core/route",                                                    \
+      "a channel is given up after one round, whatever views there were")                      \
+    X(ZOMBIE_HEARD, "zombie-heard", "core/peers",                                              \
+      "a node that is not in the view is listened to")                                         \
+    X(DONE_AGAIN, "done-again", "core/admin",                                                  \
+      "a request that comes again is done again")                                              \
+    X(NEW_ID, "new-id", "client/requests",                                                     \
+      "a request is repeated under another id")                                                \
+    X(STAYS_REPEATED, "stays-repeated", "client/requests",                                     \
+      "a request that must not be repeated is")
 
 enum mutant {
     MUTANT_NONE,

@@ -478,6 +478,9 @@ session_rebind(struct session *s, struct stint_span hello,
         s->out |= OUT_GREETING; /* the WELCOME was lost */
         return STINT_OK;
     }
+    if (MUTANT(s->mem, RESUME_FORGETS)) {
+        rx_init(s);
+    }
     if (!position_take(s, &g.hello.position, time.now_ns)) {
         return refuse(refusal, STINT_CONFLICT,
                       "you expect frames that were never sent");

@@ -72,6 +72,9 @@ rx_missing(struct session *s, uint64_t now_ns)
     if (rx->nack_number == rx->next && now_ns < rx->nack_until) {
         return;
     }
+    if (MUTANT(s->mem, ACK_EARLY)) {
+        rx->next++;
+    }
     rx->nack_number = rx->next;
     rx->nack_until = now_ns + SESSION_NACK_GAP_MS * SESSION_NS_PER_MS;
     s->out |= OUT_NACK;
@@ -93,6 +96,9 @@ rx_data(struct session *s, struct stint_span frame, const struct frame_header *h
         if (h->number < rx->next) {
             /* It repeats what is here: the acknowledgement was lost. */
             s->out |= OUT_ACK;
+            if (MUTANT(s->mem, REPEAT_TAKEN)) {
+                *batch = span_of(frame.data + LIMIT_FRAME_HEADER, frame.size - LIMIT_FRAME_HEADER);
+            }
         } else {
             rx_missing(s, now_ns);
         }
@@ -109,7 +115,7 @@ rx_data(struct session *s, struct stint_span frame, const struct frame_header *h
         return STINT_BAD_FRAME;
     }
     rx->next++;
-    rx->bytes += frame.size;
+    rx->bytes += frame.size * (MUTANT(s->mem, CREDIT_TWICE) ? 2 : 1);
     rx_grant(s);
     if (++rx->unacknowledged >= LIMIT_ACK_FRAMES) {
         s->out |= OUT_ACK;

@@ -259,12 +259,13 @@ machine_requeue(struct client_machine *m)
     struct list *first;
     while ((first = list_first(&m->sent)) != NULL) {
         struct client_request *r = STINT_CONTAINER_OF(first, struct client_request, place);
-        if (r->stays || r->internal) {
+        if ((r->stays && !MUTANT(m->mem, STAYS_REPEATED)) || r->internal) {
             finish_without_verdict(m, r, "the connection was lost before the answer came");
             continue;
         }
         r->state = CLIENT_QUEUED;
         buf_reset(&r->records);
+        r->ask.id.bytes[0] ^= MUTANT(m->mem, NEW_ID) ? 1 : 0;
         list_remove(&r->place);
         list_push_back(&again, &r->place);
     }
