@@ -1,107 +1,83 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sleeping, operations with a deadline, and that time is an argument. */
-#include "actor.h"
+/* Time is an argument, and has an end. What deadlines do to tasklets stands in conformance/orders/deadlines.txt. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 
-/* Runs a script; the time goes on by 10 ms whenever nothing is runnable. */
-static void
-check(const char *id, const struct script *scripts, const char *order)
+#include <cmocka.h>
+
+#include "kernel/exchange.h"
+#include "tracked_memory.h"
+
+static struct tracked_memory tracked;
+static struct mem mem;
+static struct kernel *k;
+
+static int
+setup(void **state)
 {
-    world_begin(scripts);
-    uint64_t now_ms = 0;
-    for (int i = 0; i < 1000; i++) {
-        kernel_set_time(world.k, now_ms * 1000000, now_ms);
-        kernel_run(world.k, 1);
-        if (!kernel_runnable(world.k)) {
-            if (kernel_deadline(world.k) == UINT64_MAX) {
-                break;
-            }
-            now_ms += 10;
-        }
-    }
-    if (strcmp(world.log, order) != 0) {
-        fail_msg("%s\n  expected: %s\n  happened: %s", id, order, world.log);
-    }
-    world_end();
+    (void)state;
+    mem_init(&mem, tracked_allocator(&tracked), 0);
+    k = kernel_new(&(struct kernel_config){ .mem = &mem, .seed = 1 });
+    return k == NULL ? -1 : 0;
+}
+
+static int
+teardown(void **state)
+{
+    (void)state;
+    kernel_free(k);
+    return mem.used == 0 && tracked.blocks == 0 ? 0 : -1;
 }
 
 static void
-test_sleepers_wake_in_order(void **state)
+test_a_deadline_is_so_many_milliseconds_from_now(void **state)
 {
     (void)state;
-    const struct script scripts[] = { { "main", "new:a new:b new:c new:d" },
-        { "a", "sleep:30 log" }, { "b", "sleep:10 log" }, { "c", "sleep:30 log" },
-        { "d", "sleep:0 log" }, { NULL, NULL } };
-    check("sleepers", scripts, "d b a c");
+    kernel_set_time(k, 1000, 0);
+    assert_true(exchange_deadline(k, 0) == 1000);
+    assert_true(exchange_deadline(k, 7) == 7001000);
 }
 
 static void
-test_a_deadline_leaves_the_queue(void **state)
+test_no_deadline_is_the_end_of_time(void **state)
 {
     (void)state;
-    const struct script scripts[] = {
-        { "main", "open:c new:a new:b sleep:50 bal:c set:4 send:c log:sent" },
-        { "a", "within:20 recv:c got" }, { "b", "recv:c got" }, { NULL, NULL }
-    };
-    check("deadline", scripts, "TIMED_OUT -1 =4 sent");
+    kernel_set_time(k, 123456789, 0);
+    assert_true(exchange_deadline(k, UINT64_MAX) < UINT64_MAX);
+    assert_true(exchange_deadline(k, UINT64_MAX) > UINT64_MAX / 2);
+    assert_true(exchange_deadline(k, UINT64_MAX / 1000000) < UINT64_MAX);
+    kernel_set_time(k, UINT64_MAX - 5, 0);
+    assert_true(exchange_deadline(k, 1) == UINT64_MAX - 5);
 }
 
 static void
-test_a_deadline_that_is_met_is_forgotten(void **state)
+test_time_does_not_go_back(void **state)
 {
     (void)state;
-    const struct script scripts[] = { { "main", "open:c new:a sleep:10 set:4 send:c log:sent" },
-        { "a", "within:20 recv:c got sleep:30 log" }, { NULL, NULL } };
-    check("met", scripts, "=4 sent a");
+    kernel_set_time(k, 9000000, 0);
+    kernel_set_time(k, 5, 0);
+    assert_true(exchange_deadline(k, 1) == 10000000);
 }
 
 static void
-test_zero_means_at_once(void **state)
+test_a_kernel_without_tasklets_waits_for_nothing(void **state)
 {
     (void)state;
-    const struct script scripts[] = {
-        { "main", "open:c within:0 tryrecv:c status within:0 trysend:c status new:a yield "
-                  "set:2 within:0 trysend:c status" },
-        { "a", "recv:c got" }, { NULL, NULL }
-    };
-    check("zero", scripts, "TIMED_OUT TIMED_OUT =2 OK");
-}
-
-static void
-test_a_killed_sleeper_has_no_timer(void **state)
-{
-    (void)state;
-    const struct script scripts[] = { { "main", "new:a yield kill:a log" },
-        { "a", "refuse sleep:10 pause" }, { NULL, NULL } };
-    check("killed", scripts, "aX main");
-}
-
-static void
-test_the_longest_sleep(void **state)
-{
-    (void)state;
-    const struct script scripts[] = { { "main", "sleep:-1 log" }, { NULL, NULL } };
-    world_begin(scripts);
-    kernel_set_time(world.k, 1000, 0);
-    kernel_run(world.k, 10);
-    assert_false(kernel_runnable(world.k));
-    assert_true(
-        kernel_deadline(world.k) > UINT64_MAX / 2 && kernel_deadline(world.k) < UINT64_MAX);
-    kernel_set_time(world.k, 5, 0); /* time does not go back */
-    kernel_run(world.k, 10);
-    assert_string_equal(world.log, "");
-    world_end();
+    assert_false(kernel_runnable(k));
+    assert_true(kernel_deadline(k) == UINT64_MAX);
+    assert_int_equal(kernel_run(k, 10), 0);
 }
 
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sleepers_wake_in_order),
-        cmocka_unit_test(test_a_deadline_leaves_the_queue),
-        cmocka_unit_test(test_a_deadline_that_is_met_is_forgotten),
-        cmocka_unit_test(test_zero_means_at_once),
-        cmocka_unit_test(test_a_killed_sleeper_has_no_timer),
-        cmocka_unit_test(test_the_longest_sleep),
+        cmocka_unit_test_setup_teardown(test_a_deadline_is_so_many_milliseconds_from_now, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_deadline_is_the_end_of_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_time_does_not_go_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_kernel_without_tasklets_waits_for_nothing, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,9 +42,9 @@ compiles(const char *body)
     char command[4096];
     snprintf(path, sizeof path, "%s/snippet.c", folder);
     snprintf(text, sizeof text,
-        "#include \"actor.pb.h\"\n#include <stint/tasklet.h>\nuint64_t look(void);\n"
-        "STINT_FRAME(actor_Nest)\n{\n    STINT_BEGIN;\n%s\n    "
-        "STINT_END;\n}\nSTINT_MODULE(actor, \"1\", actor_Nest)\n",
+        "#include \"misuse.pb.h\"\n#include <stint/tasklet.h>\nuint64_t look(void);\n"
+        "STINT_FRAME(misuse_Nest)\n{\n    STINT_BEGIN;\n%s\n    "
+        "STINT_END;\n}\nSTINT_MODULE(misuse, \"1\", misuse_Nest)\n",
         body);
     tmpdir_write(path, text, 0600);
     int length = snprintf(command, sizeof command,
@@ -64,10 +64,10 @@ test_what_is_right_compiles(void **state)
     assert_true(compiles("STINT_YIELD;"));
     assert_true(compiles("{ uint64_t x = look(); self->sum += x; }\nSTINT_YIELD;\n{ uint64_t x = "
                          "look(); self->sum = x; }"));
-    assert_true(compiles("STINT_RECV(self->channel, actor_Number, &self->value);\n"
-                         "STINT_SEND(self->channel, actor_Number, &(actor_Number){ .n = 1 });"));
-    assert_true(compiles("STINT_CALL(actor_Nest, .depth = 1, .mode = 2);\nself->sum = "
-                         "STINT_RESULT(actor_Nest)->sum;"));
+    assert_true(compiles("STINT_RECV(self->channel, misuse_Number, &self->value);\n"
+                         "STINT_SEND(self->channel, misuse_Number, &(misuse_Number){ .n = 1 });"));
+    assert_true(compiles("STINT_CALL(misuse_Nest, .depth = 1, .mode = 2);\nself->sum = "
+                         "STINT_RESULT(misuse_Nest)->sum;"));
     assert_true(
         compiles("for (self->depth = 0; self->depth < 9; self->depth++) {\n    STINT_YIELD;\n}\n"
                  "STINT_EXCEPT;\nstint_log(ctx, \"%s\", stint_error_text(ctx));"));
@@ -87,13 +87,13 @@ static void
 test_types_are_checked(void **state)
 {
     (void)state;
-    assert_false(compiles("STINT_RECV(self->channel, actor_Number, &self->sum);"));
+    assert_false(compiles("STINT_RECV(self->channel, misuse_Number, &self->sum);"));
     assert_false(
-        compiles("STINT_RECV(self->channel, actor_Number, &(const actor_Number){ .n = 1 });"));
-    assert_false(compiles("STINT_SEND(self->channel, actor_Number, &(actor_Other){ .n = 1 });"));
-    assert_false(compiles("STINT_CALL(actor_Nest, .deep = 1);"));
-    assert_false(compiles("(void)stint_spawn(ctx, actor_Nest, &(actor_Other){ .n = 1 }, NULL);"));
-    assert_false(compiles("STINT_RECV(self->sum, actor_Number, &self->value);"));
+        compiles("STINT_RECV(self->channel, misuse_Number, &(const misuse_Number){ .n = 1 });"));
+    assert_false(compiles("STINT_SEND(self->channel, misuse_Number, &(misuse_Other){ .n = 1 });"));
+    assert_false(compiles("STINT_CALL(misuse_Nest, .deep = 1);"));
+    assert_false(compiles("(void)stint_spawn(ctx, misuse_Nest, &(misuse_Other){ .n = 1 }, NULL);"));
+    assert_false(compiles("STINT_RECV(self->sum, misuse_Number, &self->value);"));
 }
 
 static void
