@@ -64,6 +64,7 @@ copy_config(struct node *n, const struct node_config *config, char *error, size_
     n->has_store = config->authority;
     n->may_found = config->found;
     n->detect_fast = config->detect_fast;
+    n->failpoints = config->failpoints;
     n->pickle_max = config->pickle_max != 0 ? config->pickle_max : LIMIT_PICKLE_DEFAULT;
     n->join_deadline = config->join_timeout_ms != 0 ? config->join_timeout_ms : JOIN_TIMEOUT_MS;
     return true;

@@ -107,6 +107,7 @@ struct node_config {
     const char *version;
     uint32_t join_timeout_ms;    /* 0: 10 s; then EXIT with why */
     uint64_t pickle_max;         /* 0: the default of limits.h */
+    bool failpoints;             /* builds with STINT_FAILPOINTS: the phases of moves are logged (core/failpoint.h) */
 };
 
 /* NULL when memory is short or the configuration contradicts itself; then `error` says why in one line. */

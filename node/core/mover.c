@@ -11,6 +11,7 @@
 #include "base/ids.h"
 #include "base/text.h"
 #include "core/codec.h"
+#include "core/failpoint.h"
 #include "core/mover.h"
 #include "core/node.h"
 #include "kernel/code.h"
@@ -623,7 +624,9 @@ mover_settle(struct node *n)
     bool any = false;
     while (n->moves != NULL && moves_next(n->moves, &effect)) {
         any = true;
+        FAILPOINT_BEFORE(n, &effect);
         carry_out(n, &effect);
+        FAILPOINT_AFTER(n, &effect);
     }
     return any;
 }
@@ -641,6 +644,7 @@ mover_receive(struct node *n, const struct arrival *a)
     stint_MoveMessage message;
     enum stint_status status = STINT_BAD_FRAME;
     if (codec_read(a->body, stint_MoveMessage_fields, &message)) {
+        FAILPOINT_GOT(n, &message);
         status = moves_receive(n->moves, a->from, &message, n->now_ns);
     }
     if (status != STINT_OK) {

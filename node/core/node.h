@@ -68,6 +68,7 @@ struct node {
     uint64_t join_deadline;
     char join_trouble[128]; /* why the last connection for the join broke */
     uint64_t pickle_max;
+    bool failpoints;
 
     struct view *view; /* installed; number 0 before the first */
     struct view *next; /* scratch */
@@ -183,6 +184,10 @@ void peers_tick(struct node *n);
 uint64_t peers_deadline(const struct node *n);
 /* Closes the batches of this step. */
 void peers_flush(struct node *n);
+#ifdef STINT_FAILPOINTS
+/* In the middle of a step: what was sent to members so far leaves before any later effect. */
+void peers_flush_early(struct node *n);
+#endif
 
 /* Opens a session to an endpoint before there is a view (joining). */
 void peers_connect(struct node *n, const char *endpoint);

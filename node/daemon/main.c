@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "failpoint.h"
 #include "flags.h"
 #include "logs.h"
 #include "notify.h"
@@ -122,6 +123,7 @@ on_log(void *arg, enum stint_log_level level, const char *text)
 {
     const struct daemon *d = arg;
     logs_write(&d->logs, level, text);
+    failpoint_look(text);
 }
 
 /* The one line on stdout: scripts wait for it. */

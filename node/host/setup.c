@@ -297,6 +297,9 @@ make_core(struct stint_node *n, const struct stint_node_options *known, char *er
         .labels = n->options.labels,
         .version = stint_node_version(),
         .join_timeout_ms = n->options.join_timeout_ms,
+#ifdef STINT_FAILPOINTS
+        .failpoints = getenv("STINT_FAILPOINTS") != NULL,
+#endif
     };
     memcpy(config.join_secret, n->facts.join_secret, sizeof config.join_secret);
     for (uint32_t i = 0; i < n->options.join_count; i++) {

@@ -97,7 +97,10 @@ class PlantedInLibraries(Planted):
         for name in ("schema", *table.LAYERS):
             if os.path.exists(tidy.library(BUILD, name)):
                 shutil.copyfile(tidy.library(BUILD, name), tidy.library(self.build, name))
-        self.before = {check: self.faults(check) for check in ("link", "symbols", "globals")}
+        for relative in ("bin/stintd", "bin/stint", "lib/libstint.so"):
+            os.makedirs(os.path.dirname(os.path.join(self.build, relative)), exist_ok=True)
+            shutil.copyfile(os.path.join(BUILD, relative), os.path.join(self.build, relative))
+        self.before = {check: self.faults(check) for check in ("link", "symbols", "globals", "failpoints")}
 
     def plant(self, layer, code, name=None):
         """Adds an object to a layer's library; returns its name."""
@@ -143,6 +146,12 @@ class PlantedInLibraries(Planted):
                    ("base", '__attribute__((section("own"))) int planted = 1;', "own is writable"),
                    ("kernel", "void planted_b(void); __attribute__((constructor)) static void planted(void) { planted_b(); }", ".init_array runs by itself"))
         self.expect("globals", [f"{self.plant(layer, code)}: {fault}" for layer, code, fault in planted])
+
+    def test_failpoints(self):
+        self.plant("core", 'const char *planted(void) { return "failpoint %s"; }')
+        with open(os.path.join(self.build, "bin/stintd"), "ab") as program:
+            program.write(b"STINT_FAILPOINTS")
+        self.expect("failpoints", ["lib/libstint_core.a has `failpoint %s`", "bin/stintd has `STINT_FAILPOINTS`"])
 
     def test_constants_are_no_faults(self):
         self.plant("core", "static const char *const names[] = { \"a\", \"b\" };\nconst char *planted(int i) { return names[i]; }\n"

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The locks that keep the architecture: tidy.py includes|link|symbols|globals|files --source DIR [--build DIR]
+"""The locks that keep the architecture: tidy.py includes|link|symbols|globals|files|failpoints --source DIR [--build DIR]
 
 includes  every #include of a layer stands in the layer's row of the table
 link      each layer's library links into a shared object with nothing but the layers below it
 symbols   a pure layer takes only allowed symbols from outside (no clock, rand, malloc, socket, stdio)
 globals   a pure layer has no writable variable outside a function's frame, and nothing that runs before main
 files     sizes of files and functions, licence lines, leftover markers, sleeps in tests
+failpoints  nothing of the tests' failpoints is in the programs and the library that are installed
 
 Each check answers what it has seen (a check that sees too little fails) and a list of faults. test_tidy.py proves that each can fail.
 """
@@ -245,7 +246,24 @@ def check_files(source, _build):
     return count, 300, "files", faults
 
 
-CHECKS = {"includes": check_includes, "link": check_link, "symbols": check_symbols, "globals": check_globals, "files": check_files}
+# ---- failpoints ----
+
+# What node/core/failpoint.c and node/daemon/failpoint.c bring with them: the variable, the words of a log line, their functions.
+FAILPOINTS = (b"STINT_FAILPOINTS", b"failpoint %s", b"failpoint_before", b"failpoint_look", b"peers_flush_early")
+
+
+def check_failpoints(_source, build):
+    count, faults = 0, []
+    for pattern in ("bin/stintd", "bin/stint", "lib/libstint.so", "lib/libstint_core.a"):
+        with open(os.path.join(build, pattern), "rb") as file:
+            content = file.read()
+        count += 1
+        faults += [f"{pattern} has `{mark.decode()}` in it: it was built for tests" for mark in FAILPOINTS if mark in content]
+    return count, 4, "programs and libraries", faults
+
+
+CHECKS = {"includes": check_includes, "link": check_link, "symbols": check_symbols, "globals": check_globals, "files": check_files,
+          "failpoints": check_failpoints}
 
 
 def main():
@@ -254,7 +272,7 @@ def main():
     parser.add_argument("--source", required=True)
     parser.add_argument("--build")
     args = parser.parse_args()
-    if args.check in ("link", "symbols", "globals") and args.build is None:
+    if args.check in ("link", "symbols", "globals", "failpoints") and args.build is None:
         parser.error(f"{args.check} looks at libraries: give --build")
     seen, least, what, faults = CHECKS[args.check](os.path.abspath(args.source), args.build)
     if seen < least:
