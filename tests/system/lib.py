@@ -137,6 +137,11 @@ class Process:
     def suspend(self):
         self.signal(signal.SIGSTOP)
 
+    def stopped(self):
+        """True when it has been stopped by a signal, all of it."""
+        with open(f"/proc/{self.pid}/stat", encoding="utf-8") as stat:
+            return stat.read().rpartition(")")[2].split()[0] == "T"
+
     def go_on(self):
         self.signal(signal.SIGCONT)
 
@@ -154,8 +159,8 @@ class Process:
 class Node(Process):
     """A stintd. Made by World.node, which returns when it serves."""
 
-    def __init__(self, world, name, argv):
-        super().__init__(world, name, argv)
+    def __init__(self, world, name, argv, variables=None):
+        super().__init__(world, name, argv, variables=variables)
         self.ready = None
 
     def await_ready(self, within=READY_WITHIN):
@@ -184,10 +189,10 @@ class Node(Process):
 
 
 class World:
-    def __init__(self, build, seed=0, rounds=None):
+    def __init__(self, build, seed=0, rounds=None, part=(1, 1), only=None):
         self.build = os.path.abspath(build)
         self.random = random.Random(seed)
-        self.rounds = rounds
+        self.rounds, self.part, self.only = rounds, part, only
         self.dir = tempfile.mkdtemp(prefix="stint-system-")
         self.keys_dir = os.path.join(self.dir, "keys")
         self.processes, self.nodes = [], []
@@ -230,9 +235,9 @@ class World:
             argv += ["--module", self.module(module) if "/" not in module else module]
         return argv + list(extra)
 
-    def node(self, name, *extra, **options):
+    def node(self, name, *extra, variables=None, **options):
         """Starts a node and returns when it serves."""
-        node = Node(self, name, self.node_argv(name, *extra, **options))
+        node = Node(self, name, self.node_argv(name, *extra, **options), variables)
         self.nodes.append(node)
         return node.await_ready()
 
@@ -383,7 +388,7 @@ class World:
 
 
 def run_one(test, arguments):
-    world = World(arguments.build, arguments.seed, arguments.rounds)
+    world = World(arguments.build, arguments.seed, arguments.rounds, arguments.part, arguments.only)
     started = time.monotonic()
     failure = None
     try:
@@ -405,7 +410,10 @@ def run_one(test, arguments):
         if failure is not None:
             print(f"FAILED {test.__name__}: {failure}")
         world.print_logs()
-        print(f"again: /usr/bin/python3 {sys.argv[0]} --build {arguments.build} --seed {arguments.seed} {test.__name__}", flush=True)
+        more = f"--rounds {arguments.rounds} " if arguments.rounds else ""
+        more += "--part {}/{} ".format(*arguments.part) if arguments.part != (1, 1) else ""
+        more += f"--only {arguments.only} " if arguments.only else ""
+        print(f"again: /usr/bin/python3 {sys.argv[0]} --build {arguments.build} --seed {arguments.seed} {more}{test.__name__}", flush=True)
         if arguments.keep:
             print(f"kept: {world.dir}")
         else:
@@ -423,6 +431,9 @@ def main(*tests):
     parser.add_argument("--build", default="build/asan", help="the build directory")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 31))
     parser.add_argument("--rounds", type=int, help="more of what a test repeats")
+    parser.add_argument("--part", type=lambda text: tuple(int(x) for x in text.split("/")), default=(1, 1),
+                        help="K/N: every N-th of what a test repeats, from the K-th")
+    parser.add_argument("--only", help="one of what a test repeats, by its name")
     parser.add_argument("--keep", action="store_true", help="keep the directory of a test that failed")
     parser.add_argument("names", nargs="*", help="only these tests")
     arguments = parser.parse_args()

@@ -1,0 +1,302 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Something happens to the source or the target of a move at each phase of it: SIGKILL, SIGSTOP, a cut link; phases.py says what and
+what must be true then. --rounds N, --part K/N for every N-th of them, --only CASE for one. It needs a build with STINT_FAILPOINTS."""
+import collections
+import os
+import signal
+import time
+
+import lib
+import phases
+import proxy
+import workloads
+from lib import Failed, check, check_equal, wait_until
+
+ROUNDS = 40
+FENCED = 4
+
+
+class Cluster:
+    """n1 has the authority and is spared; moves go between n2 and n3, each of which is reached through a relay."""
+
+    def __init__(self, world):
+        self.world, self.relay = world, proxy.Relay()
+        self.nodes = {}
+        world.keys("n1", "n2", "n3", clients=("c0", "c1"))
+        for name in ("n1", "n2", "n3"):
+            self.start(name)
+        world.await_members(["n1", "n2", "n3"])
+        world.tool("cluster", "balancer", "off")
+
+    @property
+    def n1(self):
+        return self.nodes["n1"]
+
+    def order_path(self, name):
+        return self.world.path(f"failpoint-{name}")
+
+    def start(self, name):
+        """Starts a node, or starts it again on its data."""
+        old = self.nodes.get(name)
+        if old is not None:
+            self.world.nodes.remove(old)
+        options = {"found": old is None} if name == "n1" else {"join": self.n1}
+        argv = self.world.node_argv(name, "--advertise", self.relay.endpoint(name), "--join-timeout", "30s", modules=("tally", "ring"), **options)
+        node = lib.Node(self.world, name, argv, {"STINT_FAILPOINTS": self.order_path(name)})
+        self.world.nodes.append(node)
+        self.nodes[name] = node
+        self.relay.serves(name, node.pid)
+        node.await_ready()
+
+    def arm(self, name, point, action, tasklet):
+        """That node does that when it passes that point with that tasklet, once."""
+        with open(self.order_path(name) + ".new", "w", encoding="ascii") as file:
+            file.write(f"{point} {action} {tasklet}\n")
+        os.rename(file.name, self.order_path(name))
+
+    def disarm(self):
+        for name in self.nodes:
+            if os.path.exists(self.order_path(name)):
+                os.unlink(self.order_path(name))
+
+    def states(self):
+        return {n["name"]: n["state"] for n in self.world.items("node", "list", endpoint=self.n1)}
+
+    def await_gone(self, name):
+        """The others have declared it dead; returns how long that took."""
+        began = time.monotonic()
+        wait_until(lambda: self.states().get(name) != "up", f"{name} is declared dead")
+        return time.monotonic() - began
+
+    def await_all(self):
+        wait_until(lambda: self.states() == {n: "up" for n in self.nodes}, "all are members again")
+
+
+class Round:
+    """One case: the move, the fault, the end of the fault, what is true then."""
+
+    def __init__(self, cluster, case, random):
+        self.cluster, self.world, self.case, self.random = cluster, cluster.world, case, random
+        self.source, self.target = ("n2", "n3") if random.random() < 0.5 else ("n3", "n2")
+        self.victim = self.source if case.role == "source" else self.target
+        self.dead = set()       # lives that have ended: roles
+        self.detection = None   # seconds until the verdict
+        self.began = {}         # the processes of this move
+        self.history = {}
+
+    def role(self, name):
+        return "source" if name == self.source else "target"
+
+    def node(self, name):
+        return self.cluster.nodes[name]
+
+    # ---- what a node has passed in this round
+
+    def passed(self, name):
+        process, offset = self.began[name]
+        marks = [line.rpartition("failpoint ")[2].split() for line in process.log()[offset:].splitlines() if "failpoint " in line]
+        return [m[0] for m in marks if len(m) == 2 and m[1] == self.tasklet]
+
+    def await_passed(self, name, point):
+        wait_until(lambda: point in self.passed(name), f"{name} passes {point}")
+
+    # ---- the fault
+
+    def provoke(self):
+        case = self.case
+        action = "kill" if case.fault == "kill" else "stop"
+        if phases.is_abort(case):  # what the target says waits until the source has called the move off
+            self.cluster.arm(self.target, "transfer.got", "stop", self.tasklet)
+            if case.role == "source":
+                self.cluster.arm(self.source, case.point, action, self.tasklet)
+        else:
+            self.cluster.arm(self.victim, case.point, action, self.tasklet)
+        self.move = self.world.tool_begin("tasklet", "migrate", self.tasklet, "--to", self.target, "--wait", "--timeout", "20s",
+                                          endpoint=self.cluster.n1, name="migrate")
+        if phases.is_abort(case):
+            self.call_off(action)
+        victim = self.node(self.victim)
+        if action == "kill":
+            victim.expected_end = True
+            wait_until(lambda: not victim.running(), f"{self.victim} dies at {case.point}")
+            check_equal(victim.popen.returncode, -signal.SIGKILL, f"how {self.victim} ended")
+        else:
+            wait_until(victim.stopped, f"{self.victim} stops at {case.point}")
+
+    def call_off(self, action):
+        target = self.node(self.target)
+        wait_until(target.stopped, f"{self.target} stops at transfer.got", pace=0.01)
+        if self.case.role == "target":
+            self.cluster.arm(self.target, self.case.point, action, self.tasklet)
+        self.cluster.relay.cut_dialled(self.target, self.source)
+        target.go_on()
+        self.await_passed(self.source, "abort.send")
+        if self.case.point in ("aborted.got", "resumed"):
+            self.await_passed(self.target, "aborted.sent")
+            self.cluster.relay.heal()
+
+    def hold(self, longest):
+        """The fault lasts: a while that nobody can take for a death."""
+        until = time.monotonic() + self.random.uniform(0.1, longest)
+        wait_until(lambda: time.monotonic() >= until, "the fault lasts", pace=0.02)
+
+    def kill(self):
+        self.cluster.relay.heal()
+        self.dead.add(self.case.role)
+        if self.case.when == "late":
+            self.detection = self.cluster.await_gone(self.victim)
+        self.cluster.start(self.victim)
+
+    def stop(self):
+        node = self.node(self.victim)
+        self.cluster.relay.heal()
+        if self.case.when == "early":
+            self.hold(0.4)
+            node.go_on()
+            return
+        self.detection = self.cluster.await_gone(self.victim)
+        self.bury(node)
+        node.go_on()
+        check_equal(node.wait(), FENCED, f"exit code of {self.victim}, which was declared dead in its sleep")
+        self.cluster.start(self.victim)
+
+    def cut(self):
+        ways = self.random.choice((None, (self.source,), (self.target,)))
+        self.cluster.relay.cut(self.source, self.target, ways, reset=ways is None and self.random.random() < 0.5)
+        self.node(self.victim).go_on()
+        if self.case.when == "early":
+            self.hold(0.4)
+            self.cluster.relay.heal()
+            return
+        began = time.monotonic()
+        both = [self.node(self.source), self.node(self.target)]
+        for node in both:
+            node.expected_end = True
+        wait_until(lambda: any(not n.running() for n in both), "one of two that cannot reach each other is removed")
+        self.detection = time.monotonic() - began
+        for node in both:
+            if node.running():
+                node.expected_end = False
+            else:
+                check_equal(node.popen.returncode, FENCED, f"how {node.name} ended")
+                self.bury(node)
+        self.cluster.relay.heal()
+        for name in (self.source, self.target):
+            if not self.node(name).running():
+                self.cluster.start(name)
+
+    def bury(self, node):
+        node.expected_end = True
+        self.dead.add(self.role(node.name))
+
+    # ---- the end
+
+    def where(self):
+        """(node, state) of the tasklet, wherever it is listed."""
+        return [(t["node"], t["state"]) for t in self.world.items("tasklet", "list", "--limit", "1000", endpoint=self.cluster.n1)
+                if t["id"] == self.tasklet]
+
+    def expected(self):
+        return phases.expected("source" in self.dead, "target" in self.dead, set(self.passed(self.source)), set(self.passed(self.target)))
+
+    def await_settled(self):
+        """It is where it must be, once, and no move of it is under way."""
+        def settled():
+            here, at = self.where(), {"source": self.source, "target": self.target}
+            check(len(here) <= 1, f"it exists more than once: {here}")
+            must = self.expected()
+            if must == phases.LOST:
+                return must if not here else None
+            return must if [n for n, _ in here] == [at[must]] and here[0][1] not in ("frozen", "in_doubt") else None
+        try:
+            return wait_until(settled, "it is where it must be")
+        except Failed as failure:
+            raise Failed(f"{failure}; expected {self.expected()}, it is at {self.where()}") from None
+
+    def check_outcome(self, outcome):
+        case, source, target = self.case, self.passed(self.source), self.passed(self.target)
+        ran = "running" in target or "adopted" in target
+        check(not (ran and "resumed" in source), "it was resumed at the source and ran at the target")
+        check("running" not in target or "adopted" not in target, "it was begun twice at the target")
+        check(source.count("resumed") <= 1 and target.count("running") <= 1 and target.count("adopted") <= 1, "begun twice")
+        if case.fault == "kill" and (case.role, case.point) in phases.KILLED:
+            check_equal(outcome, phases.KILLED[case.role, case.point], "where it is, by the table")
+        if not self.dead:
+            check(outcome != phases.LOST, "lost although nobody died")
+        survivors = {"source", "target"} - self.dead
+        if not survivors:
+            return
+        known = [m for m in self.world.items("migration", "list", endpoint=self.cluster.n1) if m["tasklet"] == self.tasklet]
+        name = {"source": self.source, "target": self.target}
+        mine = [m for m in known if m["from"] == self.source and m["to"] == self.target]
+        begun = {"source": source, "target": [p for p in target if p != "offer.got"]}
+        for role in survivors:
+            if begun[role] and any(p.startswith("accept") for p in begun[role]):
+                check(mine, f"{name[role]} knows nothing of the move: {known}")
+        for m in mine:
+            check(m["outcome"] in ("committed", "returned", "in_doubt", "failed"), f"the move has no outcome: {m}")
+            check(m["outcome"] != "committed" or outcome == phases.AT_TARGET or "target" in self.dead, f"{m} but it is {outcome}")
+            check(m["outcome"] != "returned" or not ran, f"{m} although it ran at the target")
+        self.frozen_us = max([m["frozen_us"] for m in mine], default=0)
+
+    def run(self):
+        self.load = workloads.WORKLOADS[self.case.workload](self.world, self.cluster.n1, self.node(self.source), self.random)
+        self.tasklet = self.load.tasklet
+        self.began = {name: (self.node(name), len(self.node(name).log())) for name in (self.source, self.target)}
+        self.frozen_us = 0
+        self.provoke()
+        getattr(self, self.case.fault)()
+        check(self.move.wait(45) in (0, 1, 3, 4, 7), f"the move's command: {self.move.log()}")
+        self.cluster.await_all()
+        outcome = self.await_settled()
+        self.check_outcome(outcome)
+        self.load.finish(outcome == phases.LOST)
+        self.cluster.disarm()
+        return outcome
+
+
+def print_summary(results):
+    print(f"{'phase':<24}{'fault':<6}{'when':<7}{'workload':<9}{'outcome':<9}{'n':>4}  {'verdict':>8}  {'frozen':>9}")
+    for case in sorted(results):
+        for outcome, found in sorted(results[case].items()):
+            verdicts, frozen = [d for d, _ in found if d], [f for _, f in found if f]
+            verdict = f"{max(verdicts):6.1f} s" if verdicts else ""
+            print(f"{case.role + ' ' + case.point:<24}{case.fault:<6}{case.when:<7}{case.workload:<9}{outcome:<9}{len(found):>4}  "
+                  f"{verdict:>8}  {f'{max(frozen) / 1000:6.0f} ms' if frozen else '':>9}")
+    done = {(c.role, c.point, c.fault) for c in results}
+    print(f"{sum(len(f) for r in results.values() for f in r.values())} rounds, {len(done)} of {len(phases.pairs())} pairs of a phase and a fault",
+          flush=True)
+
+
+def test_phases(world):
+    part, parts = world.part
+    cases = phases.plan(world.random, world.rounds or ROUNDS)[part - 1::parts]
+    if world.only:
+        cases = [phases.Case(*world.only.split(":"))] * (world.rounds or 1)
+    with open(world.program("stintd"), "rb") as program:
+        check(b"STINT_FAILPOINTS" in program.read(), f"{program.name} was built without STINT_FAILPOINTS")
+    results = collections.defaultdict(lambda: collections.defaultdict(list))
+    cluster = Cluster(world)
+    try:
+        for number, case in enumerate(cases, 1):
+            began = time.monotonic()
+            one = Round(cluster, case, world.random)
+            try:
+                outcome = one.run()
+            except Exception as failure:
+                print(f"round {number}, {one.source} to {one.target}: {phases.name_of(case)}")
+                for name in one.began:
+                    print(f"{name} passed {' '.join(one.passed(name))}")
+                print(f"this case again: /usr/bin/python3 tests/system/test_phases.py --build {world.build} --rounds 20 --only "
+                      f"{phases.name_of(case)}")
+                raise failure
+            results[case][outcome].append((one.detection, one.frozen_us))
+            print(f"{number:4} {phases.name_of(case):<46} {outcome:<7} {time.monotonic() - began:5.1f} s", flush=True)
+    finally:
+        print_summary(results)
+        cluster.relay.close()
+
+
+if __name__ == "__main__":
+    lib.main(test_phases)
