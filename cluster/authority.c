@@ -192,6 +192,11 @@ authority_request(struct authority *a, struct authority_from from,
     if (request->op == stint_STORE_HEARTBEAT) {
         authority_contact(a, from.ref, request->installed, now_ns);
     }
+    /* What waits will be answered too, and has its places. A frame may bring more requests than that
+     * before anybody takes the answers. */
+    if (a->pending_count + a->waiting_count >= AUTHORITY_PENDING_MAX - AUTHORITY_PENDING_SPARE) {
+        return;
+    }
     if (a->state == AUTHORITY_STOPPED) {
         reply_add(a, &w, STINT_FENCED, 0, a->text);
     } else if (a->state == AUTHORITY_UNREADABLE) {

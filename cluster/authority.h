@@ -13,8 +13,9 @@
  *   NODE_STORE_DONE      -> authority_committed()
  *   time                 -> authority_tick()         no later than authority_deadline()
  *
- * and after each of these empties the queue with authority_next(). A request ends in exactly
- * one AUTHORITY_REPLY. One commit is in flight at a time; requests that change something wait
+ * and after each of these empties the queue with authority_next(); requests of one frame may be
+ * one event. A request ends in exactly one AUTHORITY_REPLY, unless so many come at once that
+ * there is no room for their answers: those are dropped, and their askers repeat them. One commit is in flight at a time; requests that change something wait
  * meanwhile, in order, at most AUTHORITY_WAITING_MAX (then they are refused BUSY); those that
  * only read wait behind them, so an answer always shows what was written before it.
  *

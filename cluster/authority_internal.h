@@ -11,6 +11,7 @@
 #define AUTHORITY_VOTES_MAX 16 /* of one member; each is watched by 10 */
 #define AUTHORITY_RETRY_NS UINT64_C(1000000000)
 #define AUTHORITY_PENDING_MAX (AUTHORITY_WAITING_MAX + 16)
+#define AUTHORITY_PENDING_SPARE 8 /* for what is no answer to a request that comes now */
 #define AUTHORITY_DETAIL_SIZE 160
 
 struct authority_vote {

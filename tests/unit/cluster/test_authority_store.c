@@ -291,6 +291,25 @@ test_requests_wait_in_order_and_are_bounded(void **state)
     }
 }
 
+/* More reads than there is room for answers, before anybody takes one: the rest is dropped, to be asked again. */
+static void
+test_a_burst_of_reads_is_bounded(void **state)
+{
+    struct court *c = *state;
+    struct node_ref n1 = found(c);
+    assert_int_equal(name_op(c, n1, stint_STORE_NAME_PUT, "inbox", 7), STINT_OK);
+    uint32_t before = c->reply_count;
+    struct authority_from from = node(n1);
+    stint_StoreRequest r = request(c, stint_STORE_NAME_GET);
+    text_copy(r.name, sizeof r.name, "inbox");
+    for (uint32_t i = 0; i < 4 * AUTHORITY_WAITING_MAX; i++) {
+        authority_request(c->a, from, &r, c->now);
+    }
+    pump(c);
+    assert_in_range(c->reply_count, before + AUTHORITY_WAITING_MAX, before + AUTHORITY_WAITING_MAX + 16);
+    assert_int_equal(name_op(c, n1, stint_STORE_NAME_GET, "inbox", 0), STINT_OK);
+}
+
 static void
 test_rows_that_cannot_be_right_are_refused(void **state)
 {
@@ -426,6 +445,7 @@ main(void)
         CASE(test_another_writer_stops_the_authority),
         CASE(test_a_store_that_went_on_without_us_stops_the_authority),
         CASE(test_requests_wait_in_order_and_are_bounded),
+        CASE(test_a_burst_of_reads_is_bounded),
         CASE(test_rows_that_cannot_be_right_are_refused),
         CASE(test_whatever_the_store_does_answers_are_true),
     };
