@@ -212,6 +212,7 @@ client_call_cancel(struct stint_call *call)
     if (call->over || call->client == NULL) {
         return;
     }
+    call->client->touched = true;
     if (call->request != NULL) {
         client_machine_cancel(call->client->machine, call->request);
     } else {

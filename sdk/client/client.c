@@ -204,6 +204,7 @@ client_make_close(struct stint_client *client, const char *channel, bool wake, u
 void
 client_call_begin(struct stint_call *call)
 {
+    call->client->touched = true;
     if (!call->over) {
         client_call_advance(call);
     }

@@ -288,6 +288,7 @@ struct stint_client {
     struct list finished;    /* whose callbacks are to be made */
     struct stint_call *last; /* what the last blocking call handed out */
     uint32_t depth;          /* of stint_client_process */
+    bool touched;            /* asked for something outside of it, so it has something to do */
     bool in_callback, closing, interrupted;
     bool state_due;
     enum stint_client_state state_told;

@@ -162,6 +162,7 @@ pump(struct stint_client *client)
 {
     client->depth++;
     do {
+        client->touched = false;
         effects(client);
         network(client);
         client_machine_tick(client->machine, client_time());
@@ -174,8 +175,8 @@ pump(struct stint_client *client)
 static int
 wait_ms(const struct stint_client *client, uint64_t deadline_ns)
 {
-    if (!list_is_empty(&client->finished) || !list_is_empty(&client->ready) || client->state_due ||
-        link_pending(client->net)) {
+    if (client->touched || !list_is_empty(&client->finished) || !list_is_empty(&client->ready) ||
+        client->state_due || link_pending(client->net)) {
         return 0;
     }
     uint64_t others[] = { client_machine_deadline(client->machine), client_calls_deadline(client) };

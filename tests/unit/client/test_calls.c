@@ -46,6 +46,27 @@ turns(const struct told *told, uint32_t count)
     }
 }
 
+/* An event loop that asks how long it may wait is told that it must not, until the call has left. */
+static void
+what_was_begun_or_given_up_is_not_waited_with(void **state)
+{
+    (void)state;
+    struct told told = { 0 };
+    stint_client_process(client);
+    assert_int_equal(stint_client_timeout_ms(client), -1);
+    struct stint_call *call =
+        stint_client_send_json_begin(client, "a", "{}", NULL, TIMEOUT_MS, on_done, &told);
+    assert_non_null(call);
+    assert_int_equal(stint_client_timeout_ms(client), 0);
+    stint_client_process(client);
+    assert_true(stint_client_timeout_ms(client) > 0);
+    stint_call_cancel(call);
+    assert_int_equal(stint_client_timeout_ms(client), 0);
+    stint_client_process(client);
+    assert_int_equal(told.count, 1);
+    stint_call_release(call);
+}
+
 static void
 operations_on_one_channel_take_effect_in_order(void **state)
 {
@@ -213,6 +234,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        T(what_was_begun_or_given_up_is_not_waited_with),
         T(operations_on_one_channel_take_effect_in_order),
         T(one_that_waits_for_its_turn_can_be_cancelled_or_run_out_of_time),
         T(one_that_has_time_left_is_asked_for_again),
