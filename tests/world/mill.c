@@ -56,4 +56,45 @@ STINT_FRAME(mill_Wait)
     STINT_END;
 }
 
-STINT_MODULE_AS(mill_module, mill, "1.0.0", mill_Sum, mill_Feed, mill_Wait)
+/* A number that came is written down. Which ones may be missing is for the reader to say. */
+static void
+write_down(mill_Ledger *ledger, const mill_Number *number)
+{
+    uint32_t sender = number->sender % 8;
+    uint64_t *word = &ledger->got[sender * 16 + number->sequence / 64 % 16];
+    uint64_t bit = UINT64_C(1) << number->sequence % 64;
+    ledger->seen++;
+    ledger->doubled += (*word & bit) != 0;
+    ledger->disorder += number->sequence <= ledger->last[sender];
+    ledger->last[sender] = number->sequence;
+    *word |= bit;
+}
+
+/* Owns the channel `name` and keeps a ledger of what comes, for ever. Who asks for an answer gets one, if he takes it. */
+STINT_FRAME(mill_Ledger)
+{
+    STINT_BEGIN;
+    STINT_CHANNEL_OPEN(&self->inbox, self->name, self->capacity, mill_Number);
+    for (;;) {
+        STINT_RECV(self->inbox, mill_Number, &self->number);
+        write_down(self, &self->number);
+        if (stint_channel_is_set(&self->number.reply)) {
+            STINT_TRY_SEND_WITHIN(self->number.reply, mill_Answer,
+                                  (&(mill_Answer){ .sequence = self->number.sequence }), 2000);
+            self->unanswered += stint_status(ctx) != STINT_OK;
+        }
+    }
+    STINT_END;
+}
+
+/* Is there, to be counted. */
+STINT_FRAME(mill_Mark)
+{
+    STINT_BEGIN;
+    for (;;) {
+        STINT_SLEEP(3600000);
+    }
+    STINT_END;
+}
+
+STINT_MODULE_AS(mill_module, mill, "1.0.0", mill_Sum, mill_Feed, mill_Wait, mill_Ledger, mill_Mark)

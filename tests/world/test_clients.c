@@ -5,6 +5,7 @@
  *     world_clients [--seed N] [--verbose] [CASE]
  */
 #include "requests.h"
+#include "sdk_work.h"
 #include "world_sdk.h"
 
 static const int all_nodes[] = { 0, 1, 2 };
@@ -94,12 +95,374 @@ node_dies_between_calls(struct world *w)
     return true;
 }
 
+/* ---- workers ---- */
+
+#define GOES_WELL(work, ledger, host_lived)                             \
+    do {                                                                \
+        const char *fault_ = sdk_work_check(work, ledger, host_lived);  \
+        if (fault_ != NULL) {                                           \
+            printf("%s:%d: %s\n", __FILE__, __LINE__, fault_);          \
+            return false;                                               \
+        }                                                               \
+    } while (0)
+
+/* What a case has: a cluster, work, and perhaps a ledger that is sent to. */
+struct scene {
+    struct world *w;
+    struct sdk_work *work;
+    struct stint_id ledger;
+    char ledger_text[STINT_ID_TEXT_SIZE];
+    mill_Ledger books;
+};
+
+static struct scene scene;
+
+static enum stint_status
+spawn_ledger(struct world *w, const char *name, uint32_t capacity, const char *on)
+{
+    static const int entry = 0;
+    uint8_t bytes[mill_Ledger_size];
+    struct stint_spawn spawn = STINT_SPAWN_INIT;
+    struct stint_spawned spawned;
+    spawn.code = "mill/Ledger";
+    spawn.args = sdk_work_ledger_args(name, capacity, bytes, sizeof bytes);
+    spawn.on = on;
+    int client = world_sdk_open(w, &entry, 1);
+    enum stint_status status =
+        stint_client_spawn(world_sdk_enter(w, client), &spawn, &spawned, 1, NULL, 5000);
+    if (status == STINT_OK) {
+        scene.ledger = spawned.id;
+        (void)stint_id_text(spawned.id, scene.ledger_text);
+    }
+    world_sdk_leave(w, client);
+    world_sdk_close(w, client, 0);
+    return status;
+}
+
+/* Three nodes that do not balance, and work that is not begun. */
+static bool
+set(struct world *w)
+{
+    scene = (struct scene){ .w = w, .work = sdk_work_new(w) };
+    return start(w, 3) && no_balancer(w);
+}
+
+/* The clients end, whatever they are at; what they were told of that is written down as well. */
+static bool
+end(void)
+{
+    for (int i = 0; i < WORLD_SDK_MAX; i++) {
+        if (world_sdk_is_open(scene.w, i)) {
+            uint64_t begin = world_now(scene.w);
+            world_sdk_close(scene.w, i, 500);
+            CHECK(world_now(scene.w) - begin <= SECOND);
+        }
+    }
+    CHECK(sdk_work_is_over(scene.work));
+    sdk_work_free(scene.work);
+    scene.work = NULL;
+    return true;
+}
+
+/* It is over, the books are complete, and they are right. */
+static bool
+balance(uint64_t limit_ns, bool host_lived)
+{
+    CHECK(world_until(scene.w, sdk_work_until, scene.work, limit_ns));
+    world_run(scene.w, 5 * SECOND); /* what is still on its way arrives */
+    if (host_lived) {
+        CHECK(sdk_work_ledger(scene.w, scene.ledger, &scene.books));
+    }
+    GOES_WELL(scene.work, &scene.books, host_lived);
+    return true;
+}
+
+static uint32_t
+all_told(void)
+{
+    uint32_t count = 0;
+    for (int i = 0; i < STINT_STATUS_COUNT_; i++) {
+        count += sdk_work_told(scene.work, (enum stint_status)i);
+    }
+    return count;
+}
+
+/* Nothing goes wrong, so all is well, and soon. */
+static bool
+nothing_goes_wrong(struct world *w)
+{
+    CHECK(set(w) && spawn_ledger(w, "books", 16, "n2") == STINT_OK);
+    for (uint32_t i = 0; i < 3; i++) {
+        sdk_work_send(scene.work, world_sdk_open(w, all_nodes + i, 1), "books", i, 300, 8, 5000);
+        sdk_work_ask(scene.work, world_sdk_open(w, all_nodes + i, 1), "books", 3 + i, 100, 5000);
+        char prefix[] = { 's', (char)('a' + i), 0 };
+        sdk_work_spawn(scene.work, world_sdk_open(w, all_nodes + i, 1), prefix, 20, 5000);
+    }
+    CHECK(balance(10 * SECOND, true));
+    CHECK(sdk_work_told(scene.work, STINT_OK) == all_told());
+    CHECK(scene.books.seen == 1200 && sdk_work_answered(scene.work) == 300);
+    return end();
+}
+
+/* An event loop asks how long it may wait after it has begun something: not at all. */
+static bool
+begun_calls_leave_at_once(struct world *w)
+{
+    CHECK(set(w) && spawn_ledger(w, "books", 16, "n2") == STINT_OK);
+    int client = world_sdk_open(w, all_nodes, 1);
+    sdk_work_send(scene.work, client, "books", 0, 1, 1, 5000);
+    world_run(w, SECOND / 50); /* it is not even connected when that begins */
+    CHECK(sdk_work_is_over(scene.work));
+    sdk_work_send(scene.work, client, "books", 1, 1, 1, 5000);
+    world_run(w, 5 * WORLD_MS);
+    CHECK(sdk_work_is_over(scene.work));
+    return end();
+}
+
+static const struct world_faults bad_network = { .drop_permille = 50,
+                                                 .duplicate_permille = 50,
+                                                 .reorder_permille = 100,
+                                                 .delay_min_ns = 50000,
+                                                 .delay_max_ns = 2 * WORLD_MS };
+
+static bool
+network_is_bad(struct world *w)
+{
+    CHECK(set(w) && spawn_ledger(w, "books", 16, "n2") == STINT_OK);
+    world_set_faults(w, &bad_network);
+    for (uint32_t i = 0; i < 3; i++) {
+        sdk_work_send(scene.work, world_sdk_open(w, all_nodes, 3), "books", i, 200, 8, 5000);
+        sdk_work_ask(scene.work, world_sdk_open(w, all_nodes + i, 1), "books", 3 + i, 40, 5000);
+    }
+    sdk_work_spawn(scene.work, world_sdk_open(w, all_nodes + 2, 1), "s", 20, 5000);
+    CHECK(balance(600 * SECOND, true));
+    CHECK(sdk_work_told(scene.work, STINT_OK) > all_told() * 9 / 10);
+    return end();
+}
+
+/* The tasklet that is sent to moves all the time. */
+static bool
+ledger_moves(struct world *w)
+{
+    CHECK(set(w) && spawn_ledger(w, "books", 16, "n2") == STINT_OK);
+    for (uint32_t i = 0; i < 3; i++) {
+        sdk_work_send(scene.work, world_sdk_open(w, all_nodes + i, 1), "books", i, 1000, 8, 5000);
+        sdk_work_ask(scene.work, world_sdk_open(w, all_nodes + i, 1), "books", 3 + i, 300, 5000);
+    }
+    int moves = 0;
+    for (; !sdk_work_is_over(scene.work) && moves < 1000; moves++) {
+        CHECK(migrate(w, 0, scene.ledger_text, moves % 2 == 0 ? "n3" : "n2") == STINT_OK);
+    }
+    CHECK(moves > 10);
+    CHECK(balance(60 * SECOND, true));
+    CHECK(sdk_work_told(scene.work, STINT_OK) == all_told());
+    CHECK(scene.books.seen == 3900 && sdk_work_answered(scene.work) == 900);
+    return end();
+}
+
+/* A thousand requests on their way, and in the middle of them the node that they go through dies. */
+static bool
+connected_node_dies(struct world *w)
+{
+    CHECK(set(w) && spawn_ledger(w, "books", 16, "n2") == STINT_OK);
+    int a = world_sdk_open(w, all_nodes + 2, 1);
+    int b = world_sdk_open(w, all_nodes + 2, 1);
+    int c = world_sdk_open(w, all_nodes + 2, 1);
+    sdk_work_send(scene.work, a, "books", 0, 1000, 1000, 20000);
+    sdk_work_ask(scene.work, b, "books", 1, 200, 20000);
+    sdk_work_spawn(scene.work, c, "s", 100, 20000);
+    while (sdk_work_told(scene.work, STINT_OK) < 300) {
+        world_run(w, WORLD_MS);
+        CHECK(!sdk_work_is_over(scene.work));
+    }
+    CHECK(world_sdk_node(w, a) == 2 && world_sdk_pending(w, a) > 300);
+    world_crash(w, 2);
+    CHECK(balance(60 * SECOND, true));
+    CHECK(world_sdk_node(w, a) == 0 || world_sdk_node(w, a) == 1);
+    /* Repeated over another node, under the same numbers: not even in doubt. The channel for answers was on that node. */
+    uint32_t lost = sdk_work_told(scene.work, STINT_CHANNEL_LOST) + sdk_work_told(scene.work, STINT_NOT_FOUND);
+    CHECK(sdk_work_told(scene.work, STINT_OK) + lost == all_told());
+    CHECK(lost <= 1 && sdk_work_answered(scene.work) >= 199);
+    for (uint32_t i = 1; i <= 1000; i++) {
+        CHECK(sdk_work_fate(scene.work, 0, i) == SDK_FATE_TAKEN);
+    }
+    return end();
+}
+
+/* Three share a channel: each value goes to one of them. */
+static bool
+receivers_share(struct world *w)
+{
+    CHECK(set(w));
+    int maker = world_sdk_open(w, all_nodes, 3);
+    CHECK(blocking_create(w, maker, "shared", 8) == STINT_OK);
+    for (uint32_t i = 0; i < 3; i++) {
+        sdk_work_receive(scene.work, world_sdk_open(w, all_nodes + i, 1), "shared", 2000);
+        sdk_work_send(scene.work, world_sdk_open(w, all_nodes + i, 1), "shared", i, 300, 4, 5000);
+    }
+    CHECK(world_until(w, sdk_work_until, scene.work, 30 * SECOND));
+    world_run(w, SECOND);
+    sdk_work_stop(scene.work);
+    CHECK(world_until(w, sdk_work_until, scene.work, 10 * SECOND));
+    GOES_WELL(scene.work, NULL, true);
+    CHECK(sdk_work_delivered(scene.work) == 900);
+    return end();
+}
+
+/* The same on a bad network, while the nodes that two of them are connected to die and come back. */
+static bool
+receivers_share_and_nodes_die(struct world *w)
+{
+    CHECK(set(w));
+    int maker = world_sdk_open(w, all_nodes, 1);
+    CHECK(blocking_create(w, maker, "shared", 8) == STINT_OK); /* on the first node, which lives */
+    world_set_faults(w, &bad_network);
+    for (uint32_t i = 0; i < 3; i++) {
+        sdk_work_receive(scene.work, world_sdk_open(w, all_nodes + i, 1), "shared", 3000);
+        sdk_work_send(scene.work, world_sdk_open(w, all_nodes + i, 1), "shared", i, 300, 4, 8000);
+    }
+    for (int i = 0; i < 4; i++) {
+        int node = 1 + i % 2;
+        world_run(w, SECOND / 5 + prng_below(world_random(w), SECOND));
+        world_crash(w, node);
+        world_run(w, 6 * SECOND + prng_below(world_random(w), SECOND));
+        world_restart(w, node);
+    }
+    CHECK(world_until(w, sdk_work_until, scene.work, 300 * SECOND));
+    world_set_faults(w, NULL);
+    world_run(w, 10 * SECOND); /* the receivers take what is left */
+    sdk_work_stop(scene.work);
+    CHECK(world_until(w, sdk_work_until, scene.work, 10 * SECOND));
+    GOES_WELL(scene.work, NULL, true);
+    return end();
+}
+
+/* Between a client and its node nothing passes any more, then it does. */
+static bool
+client_is_cut_off(struct world *w)
+{
+    CHECK(set(w) && spawn_ledger(w, "books", 16, "n2") == STINT_OK);
+    int a = world_sdk_open(w, all_nodes + 2, 1);
+    int b = world_sdk_open(w, all_nodes + 2, 1);
+    int c = world_sdk_open(w, all_nodes + 1, 1);
+    sdk_work_send(scene.work, a, "books", 0, 1000, 4, 20000);
+    sdk_work_send(scene.work, b, "books", 1, 1000, 4, 20000);
+    sdk_work_send(scene.work, c, "books", 2, 1000, 4, 20000);
+    sdk_work_spawn(scene.work, b, "s", 100, 20000);
+    sdk_work_spawn(scene.work, c, "t", 100, 20000);
+    world_run(w, SECOND / 20);
+    CHECK(world_sdk_node(w, a) == 2 && world_sdk_node(w, b) == 2);
+    CHECK(sdk_work_told(scene.work, STINT_OK) > 10 && !sdk_work_is_over(scene.work));
+    world_sdk_cut(w, a, 2, true, false);
+    world_sdk_cut(w, b, 2, false, true);
+    world_sdk_break(w, c, 1); /* and this one comes back at once */
+    CHECK(balance(120 * SECOND, true));
+    CHECK(sdk_work_told(scene.work, STINT_OK) == all_told() && scene.books.seen == 3000);
+    CHECK(world_sdk_node(w, a) != 2 && world_sdk_node(w, b) != 2 && world_sdk_node(w, c) == 1);
+    return end();
+}
+
+/* A client of one node that dies: its calls end in time, and in doubt or not sent. */
+static bool
+all_nodes_are_gone(struct world *w)
+{
+    CHECK(set(w) && spawn_ledger(w, "books", 16, "n2") == STINT_OK);
+    int a = world_sdk_open(w, all_nodes, 3);
+    sdk_work_send(scene.work, a, "books", 0, 1000, 20, 3000);
+    world_run(w, SECOND / 100);
+    CHECK(!sdk_work_is_over(scene.work));
+    for (int i = 0; i < 3; i++) {
+        world_crash(w, i);
+    }
+    world_run(w, 20 * SECOND);
+    CHECK(world_sdk_state(w, a) == STINT_CLIENT_CONNECTING);
+    CHECK(sdk_work_told(scene.work, STINT_OUTCOME_UNKNOWN) > 0 && sdk_work_told(scene.work, STINT_NOT_SENT) > 0);
+    GOES_WELL(scene.work, NULL, false);
+    return end();
+}
+
+/* Without the authority values still flow; what needs a new name or a new member waits. */
+static bool
+authority_is_dead(struct world *w)
+{
+    CHECK(set(w) && spawn_ledger(w, "books", 16, "n2") == STINT_OK);
+    int a = world_sdk_open(w, all_nodes, 3);
+    sdk_work_send(scene.work, a, "books", 0, 1000, 4, 20000);
+    sdk_work_ask(scene.work, world_sdk_open(w, all_nodes + 2, 1), "books", 1, 1000, 20000);
+    world_run(w, SECOND / 50);
+    CHECK(world_sdk_node(w, a) == 0 && !sdk_work_is_over(scene.work));
+    world_crash(w, 0);
+    CHECK(balance(60 * SECOND, true));
+    CHECK(world_node(w, 0) == NULL && world_sdk_node(w, a) > 0);
+    CHECK(sdk_work_told(scene.work, STINT_OK) == all_told() && scene.books.seen == 2000);
+    return end();
+}
+
+/* A client that is killed has said all that it has said, once; what it was at is in doubt, and nobody else notices. */
+static bool
+client_is_killed(struct world *w)
+{
+    CHECK(set(w) && spawn_ledger(w, "books", 16, "n2") == STINT_OK);
+    int a = world_sdk_open(w, all_nodes, 3);
+    sdk_work_send(scene.work, a, "books", 0, 1000, 50, 5000);
+    sdk_work_send(scene.work, world_sdk_open(w, all_nodes, 3), "books", 1, 1000, 8, 5000);
+    world_run(w, SECOND / 50);
+    CHECK(!sdk_work_is_over(scene.work) && sdk_work_fate(scene.work, 0, 1) == SDK_FATE_TAKEN);
+    world_sdk_crash(w, a);
+    CHECK(!world_sdk_is_open(w, a));
+    sdk_work_send(scene.work, world_sdk_open(w, all_nodes, 3), "books", 2, 1000, 50, 5000); /* its new life */
+    CHECK(balance(60 * SECOND, true));
+    CHECK(sdk_work_fate(scene.work, 1, 1000) == SDK_FATE_TAKEN && sdk_work_fate(scene.work, 2, 1000) == SDK_FATE_TAKEN);
+    return end();
+}
+
+/* Clocks of clients leap and drift; deadlines are theirs. */
+static bool
+client_clocks_err(struct world *w)
+{
+    CHECK(set(w) && spawn_ledger(w, "books", 16, "n2") == STINT_OK);
+    for (uint32_t i = 0; i < 3; i++) {
+        int client = world_sdk_open(w, all_nodes + i, 1);
+        world_sdk_clock(w, client, i * SECOND, (int32_t)i * 20000 - 20000, (int64_t)i * 60000 - 60000);
+        sdk_work_send(scene.work, client, "books", i, 1000, 8, 5000);
+    }
+    world_run(w, SECOND / 20);
+    CHECK(!sdk_work_is_over(scene.work));
+    CHECK(balance(60 * SECOND, true));
+    CHECK(sdk_work_told(scene.work, STINT_OK) == all_told() && scene.books.seen == 3000);
+    return end();
+}
+
+/* What the workers of a case that failed were told. */
+static void
+describe(void)
+{
+    for (int i = 0; scene.work != NULL && i < STINT_STATUS_COUNT_; i++) {
+        uint32_t told = sdk_work_told(scene.work, (enum stint_status)i);
+        if (told != 0) {
+            printf("%u calls: %s\n", told, stint_strerror((enum stint_status)i));
+        }
+    }
+}
+
 static const struct {
     const char *name;
     bool (*run)(struct world *w);
 } cases[] = {
     { "blocking_calls", blocking_calls },
     { "node_dies_between_calls", node_dies_between_calls },
+    { "nothing_goes_wrong", nothing_goes_wrong },
+    { "begun_calls_leave_at_once", begun_calls_leave_at_once },
+    { "network_is_bad", network_is_bad },
+    { "ledger_moves", ledger_moves },
+    { "connected_node_dies", connected_node_dies },
+    { "receivers_share", receivers_share },
+    { "receivers_share_and_nodes_die", receivers_share_and_nodes_die },
+    { "client_is_cut_off", client_is_cut_off },
+    { "all_nodes_are_gone", all_nodes_are_gone },
+    { "authority_is_dead", authority_is_dead },
+    { "client_is_killed", client_is_killed },
+    { "client_clocks_err", client_clocks_err },
 };
 
 int
@@ -117,6 +480,7 @@ main(int argc, char **argv)
             only = argv[i];
         }
     }
+    (void)setvbuf(stdout, NULL, _IOLBF, 0);
     printf("seed %llu\n", (unsigned long long)seed);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         if (only != NULL && strcmp(only, cases[i].name) != 0) {
@@ -127,6 +491,7 @@ main(int argc, char **argv)
         bool passed = cases[i].run(w);
         printf("%s %s\n", passed ? "ok  " : "FAIL", cases[i].name);
         if (!passed) {
+            describe();
             printf("again: %s --seed %llu --verbose %s\n", argv[0], (unsigned long long)seed, cases[i].name);
         }
         good = good && passed;

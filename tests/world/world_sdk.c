@@ -286,15 +286,20 @@ world_sdk_state(const struct world *w, int client)
 }
 
 int
-world_sdk_node(const struct world *w, int client)
+sdk_node_named(const struct world *w, const char *name)
 {
-    const char *name = stint_client_node(sdk_client_of(w, client)->client);
     for (int i = 0; i < w->node_count; i++) {
         if (strcmp(w->nodes[i].name, name) == 0) {
             return i;
         }
     }
     return -1;
+}
+
+int
+world_sdk_node(const struct world *w, int client)
+{
+    return sdk_node_named(w, stint_client_node(sdk_client_of(w, client)->client));
 }
 
 uint32_t

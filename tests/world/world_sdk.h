@@ -39,6 +39,7 @@ struct world_sdk_result {
     const char *type;        /* of that */
     struct stint_id id;      /* SPAWN: of the first one; CREATE: the channel; WAIT: the tasklet */
     uint32_t count;          /* SPAWN: how many */
+    int node;                /* SPAWN: where the first one is; -1: no such node */
     bool ended;              /* WAIT */
 };
 

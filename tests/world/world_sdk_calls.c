@@ -20,19 +20,20 @@ struct sdk_call {
 };
 
 static void
-read_spawned(struct stint_call *call, struct world_sdk_result *result)
+read_spawned(const struct world *w, struct stint_call *call, struct world_sdk_result *result)
 {
     struct stint_spawned first;
     size_t count = 0;
     if (stint_call_spawned(call, &first, 1, &count) == STINT_OK && count != 0) {
         result->id = first.id;
         result->count = (uint32_t)count;
+        result->node = sdk_node_named(w, first.node);
     }
 }
 
 /* What came, by the functions that a user has for it. */
 static void
-read_result(struct stint_call *call, struct world_sdk_result *result)
+read_result(const struct world *w, struct stint_call *call, struct world_sdk_result *result)
 {
     struct stint_value value;
     struct stint_wait_result waited;
@@ -47,7 +48,7 @@ read_result(struct stint_call *call, struct world_sdk_result *result)
     } else if (call->kind == CALL_CREATE && call->status == STINT_OK) {
         result->status = client_created(call, &result->id);
     } else {
-        read_spawned(call, result);
+        read_spawned(w, call, result);
     }
 }
 
@@ -60,9 +61,10 @@ told(void *arg, struct stint_call *call)
                                        .detail = stint_call_error(call),
                                        .crashed = c->crashed,
                                        .type = "",
+                                       .node = -1,
                                        .took_ms = (sdk_local(c) - s->begun) / WORLD_MS };
     STINT_ASSERT(s->call == call && stint_call_done(call));
-    read_result(call, &result);
+    read_result(c->w, call, &result);
     list_remove(&s->place);
     c->unfinished--;
     s->done(s->arg, &result);

@@ -74,6 +74,7 @@ struct sdk_state {
 /* world_sdk.c */
 struct sdk_state *sdk_state(struct world *w);
 struct sdk_client *sdk_client_of(const struct world *w, int client);
+int sdk_node_named(const struct world *w, const char *name);
 void sdk_look_again(struct sdk_client *c); /* after anything that it was asked or told */
 
 /* world_sdk_net.c */
