@@ -71,6 +71,19 @@ cut_comment(char *line)
     }
 }
 
+/* A mistake quotes its line, in logs and on terminals: no line moves the cursor there. */
+static bool
+has_control(const char *line)
+{
+    for (; *line != '\0'; line++) {
+        unsigned char c = (unsigned char)*line;
+        if ((c < ' ' && c != '\t') || c == 0x7f) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* One line; false and the mistake. */
 static bool
 read_line(struct settings *s, char *line, unsigned number, char *mistake,
@@ -80,6 +93,10 @@ read_line(struct settings *s, char *line, unsigned number, char *mistake,
     line = trim(line);
     if (line[0] == '\0') {
         return true;
+    }
+    if (has_control(line)) {
+        (void)snprintf(mistake, mistake_size, "a control character: this is not a text");
+        return false;
     }
     char *equals = strchr(line, '=');
     if (equals == NULL) {

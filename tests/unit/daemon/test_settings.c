@@ -249,6 +249,15 @@ test_a_zero_byte_is_a_mistake(void **state)
     assert_string_equal(report_text, "2: a zero byte: this is not a text\n");
 }
 
+static void
+test_a_control_character_is_a_mistake(void **state)
+{
+    (void)state;
+    assert_int_equal(config("name = n1\r\njoin\rin\r\nlabel = a=\x1b[2J\n# \x07\nmemory =\t1G\n"), 2);
+    assert_string_equal(report_text, "2: a control character: this is not a text\n"
+                                     "3: a control character: this is not a text\n");
+}
+
 static const char *
 environment(const char *name)
 {
@@ -380,6 +389,7 @@ main(void)
         TEST(test_a_config_file_names_no_other_one),
         TEST(test_too_many_of_a_list_is_a_mistake),
         TEST(test_a_zero_byte_is_a_mistake),
+        TEST(test_a_control_character_is_a_mistake),
         TEST(test_flags_win_over_environment_over_config),
         TEST(test_the_order_of_reading_does_not_matter),
         TEST(test_lists_of_the_environment_are_split),
