@@ -301,7 +301,7 @@ table_fill(struct authority *a, const struct store_row *rows, size_t count, uint
         return STINT_IO;
     }
     authority_table_settle(&a->table);
-    return STINT_OK;
+    return authority_table_agrees(&a->table, error, error_size) ? STINT_OK : STINT_IO;
 }
 
 /* After an unknown outcome the rows tell which it was; any third number is another writer's. */

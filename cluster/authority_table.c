@@ -443,6 +443,29 @@ authority_table_settle(struct authority_table *t)
     }
 }
 
+bool
+authority_table_agrees(const struct authority_table *t, char *error, size_t error_size)
+{
+    for (uint32_t i = 0; i < t->member_count; i++) {
+        const struct member *m = &t->members[i].member;
+        if (m->ref.inc > t->view) {
+            (void)text_format(error, error_size,
+                              "the store's member %s joined at view %llu, the store is at %llu",
+                              m->name, (unsigned long long)m->ref.inc, (unsigned long long)t->view);
+            return false;
+        }
+        for (uint32_t o = 0; o < i && member_is_living(m); o++) {
+            const struct member *other = &t->members[o].member;
+            if (member_is_living(other) && strcmp(other->name, m->name) == 0) {
+                (void)text_format(error, error_size, "the store has two living members named %s",
+                                  m->name);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 static struct authority_change *
 change_add(struct authority_changes *c, enum authority_row kind, const void *key, size_t key_size)
 {

@@ -93,6 +93,13 @@ STINT_MUST_USE enum stint_status authority_table_apply(struct authority_table *t
  */
 void authority_table_settle(struct authority_table *t);
 
+/*
+ * Rows that are right one by one may not be right together, and the view made of them would be
+ * refused by everybody. False, with what cannot be in `error`: a member of a view to come, two
+ * living members with one name. After settling.
+ */
+bool authority_table_agrees(const struct authority_table *t, char *error, size_t error_size);
+
 struct authority_member *authority_table_member(struct authority_table *t, struct stint_id node);
 const struct authority_member *authority_table_living(const struct authority_table *t,
                                                       struct node_ref ref);

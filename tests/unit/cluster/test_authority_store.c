@@ -344,6 +344,24 @@ test_rows_that_cannot_be_right_are_refused(void **state)
     }
 }
 
+/* Each row is right, but a member cannot have joined at a view that is to come. */
+static void
+test_rows_that_do_not_agree_are_refused(void **state)
+{
+    struct court *c = *state;
+    (void)found(c);
+    uint64_t inc = join(c, 2).inc;
+    for (uint64_t view = inc - 1; view <= inc; view++) {
+        authority_free(c->a);
+        c->a = authority_new(&(struct authority_config){ .mem = &c->mem, .node = test_id(1) });
+        c->view_number = view;
+        assert_int_equal(store_load(c), view < inc ? STINT_IO : STINT_OK);
+        pump(c);
+        assert_int_equal(c->fenced, view < inc);
+        c->fenced = false;
+    }
+}
+
 /* A node does so for what it hosts when the view has lost somebody; until then it does not report. */
 static bool
 say_names_again(struct court *c, struct node_ref self, const uint32_t *names, uint32_t count)
@@ -447,6 +465,7 @@ main(void)
         CASE(test_requests_wait_in_order_and_are_bounded),
         CASE(test_a_burst_of_reads_is_bounded),
         CASE(test_rows_that_cannot_be_right_are_refused),
+        CASE(test_rows_that_do_not_agree_are_refused),
         CASE(test_whatever_the_store_does_answers_are_true),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
