@@ -122,7 +122,7 @@ install(struct node *n)
     names_again(n, old, next);
     const struct member *me = view_member(next, n->self);
     bool takes = me != NULL && member_is_target(me);
-    if (n->moves != NULL) {
+    if (n->moves != NULL && !n->stop_requested) {
         moves_accept(n->moves, takes || (me != NULL && me->state == stint_MEMBER_JOINING),
                      "the node is cordoned or draining");
     }

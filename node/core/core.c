@@ -292,15 +292,26 @@ tick(struct node *n)
     }
     struct kernel_counters counters;
     kernel_count(n->kernel, &counters);
-    bool empty = counters.tasklets == counters.system && moves_counts(n->moves).outgoing == 0;
+    struct moves_counts moves = moves_counts(n->moves);
+    bool empty = counters.tasklets == counters.system && moves.outgoing == 0 && moves.incoming == 0;
     if (empty || n->now_ns >= n->stop_deadline) {
         control_leave(n);
+    }
+}
+
+/* From here on, whatever the view says: others may learn late, or never, that this node drains, and what came then would be lost. */
+static void
+close_doors(struct node *n)
+{
+    if (n->moves != NULL) {
+        moves_accept(n->moves, false, "the node is leaving");
     }
 }
 
 static void
 stop(struct node *n, uint32_t drain_ms)
 {
+    close_doors(n);
     if (n->phase != PHASE_MEMBER || drain_ms == 0) {
         n->stop_requested = true;
         control_leave(n);

@@ -592,6 +592,8 @@ route_departed(struct node *n, struct stint_id id, stint_LocateKind kind, struct
 {
     struct directory_place place = { .id = id, .kind = kind, .node = to, .epoch = epoch };
     directory_moved(n->directory, &place, n->now_ns);
+    /* If its new host dies before it has told the home, nobody else would, and the home would name this node for ever. */
+    tell_home(n, &place);
 }
 
 void
@@ -642,6 +644,9 @@ static void
 rehomed(void *arg, struct node_ref home, const struct directory_place *place)
 {
     struct rehome_walk *walk = arg;
+    if (place->kind == stint_LocateKind_LOCATE_TASKLET) {
+        (void)kernel_watch(walk->n->kernel, place->id); /* its home is to hear of its end, also if it never moves */
+    }
     if (id_equal(home.id, walk->n->self.id)) {
         (void)!directory_report(walk->n->directory, place, walk->n->now_ns);
     } else {

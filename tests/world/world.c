@@ -227,7 +227,7 @@ world_restart(struct world *w, int node)
 void
 world_crash_within(struct world *w, int node, uint32_t effects)
 {
-    w->nodes[node].dies_after = effects + 1;
+    w->nodes[node].dies_after = effects == WORLD_NEVER ? 0 : effects + 1;
 }
 
 void
@@ -367,8 +367,8 @@ node_wants(struct world *w, int i)
         return UINT64_MAX;
     }
     uint64_t at = world_clock_until(w, i, node_deadline(s->node));
-    if (node_runnable(s->node) && s->run_at < at) {
-        at = s->run_at;
+    if (node_runnable(s->node)) {
+        at = s->run_at; /* its deadline may be that of a tasklet, which only a turn can keep */
     }
     return at < s->sample_at ? at : s->sample_at;
 }
@@ -492,6 +492,9 @@ deliver(struct world *w, struct happening *h)
 static bool
 world_step(struct world *w, uint64_t until)
 {
+    if (w->stopped) {
+        return false;
+    }
     uint64_t at = UINT64_MAX;
     int who = -1;
     for (int i = 0; i < w->node_count; i++) {
@@ -565,6 +568,12 @@ world_on_happening(struct world *w, void (*watch)(struct world *w, const struct 
 {
     w->watch = watch;
     w->watch_arg = arg;
+}
+
+void
+world_stop(struct world *w)
+{
+    w->stopped = true;
 }
 
 void

@@ -65,7 +65,8 @@ void world_crash(struct world *w, int node);
 void world_restart(struct world *w, int node);
 /* No event reaches the node until it is resumed, as SIGSTOP does. */
 void world_pause(struct world *w, int node, bool paused);
-/* The node is killed after so many more effects: in the middle of what a step asked for. */
+/* The node is killed after so many more effects: in the middle of what a step asked for; WORLD_NEVER: it is not. */
+#define WORLD_NEVER UINT32_MAX
 void world_crash_within(struct world *w, int node, uint32_t effects);
 /* Its monotonic clock leaps ahead and goes at that rate (parts per million) from now on; its wall clock is off by so much. */
 void world_set_clock(struct world *w, int node, uint64_t leap_ns, uint32_t ppm, int64_t wall_off_ms);
@@ -86,6 +87,8 @@ void world_event(struct world *w, int node, struct node_event *event);
 /* Runs until the condition holds; false when `limit_ns` of virtual time has passed before. */
 bool world_until(struct world *w, bool (*condition)(struct world *w, void *arg), void *arg, uint64_t limit_ns);
 void world_run(struct world *w, uint64_t duration_ns);
+/* Nothing happens any more: world_run and world_until return. For checks that have seen enough. */
+void world_stop(struct world *w);
 /* Called after every event with the node that stepped. */
 void world_on_event(struct world *w, void (*check)(struct world *w, int node, void *arg), void *arg);
 

@@ -190,10 +190,12 @@ world_request(struct world *w, int node, const stint_Request *request, struct st
     }
     STINT_ASSERT(at < PENDING_MAX);
     memset(reply, 0, sizeof *reply);
-    c->pending[at] = (struct pending){ c->next_number, reply };
     struct envelope envelope = { .kind = ENVELOPE_REQUEST, .number = c->next_number++ };
-    STINT_ASSERT(session_send(c->session, &envelope,
-                              span_of(bytes, 2 + stream.bytes_written + body.size)) == STINT_OK);
+    reply->status = session_send(c->session, &envelope, span_of(bytes, 2 + stream.bytes_written + body.size));
+    reply->done = reply->status != STINT_OK; /* the session is full or over */
+    if (!reply->done) {
+        c->pending[at] = (struct pending){ envelope.number, reply };
+    }
     free(bytes);
     flush(w, node);
 }

@@ -109,7 +109,7 @@ struct world {
     void *guest_state;
     void (*check)(struct world *w, int node, void *arg);
     void *check_arg;
-    bool verbose;
+    bool verbose, stopped;
 #ifdef STINT_MUTANTS
     enum mutant mutant;
 #endif
