@@ -9,6 +9,8 @@
 #include "base/span.h"
 #include "kernel/code.h"
 
+static void collect(struct legs_world *w, int place);
+
 static uint64_t
 time_at(const struct legs_world *w, int place)
 {
@@ -58,11 +60,9 @@ host_of(const struct legs_world *w, struct stint_id cid)
     return place;
 }
 
-void
-legs_begin(struct legs_world *w, const struct stint_module *const *builds, uint32_t count,
-    const char *code, struct stint_span args)
+static void
+make_world(struct legs_world *w, const struct stint_module *const *builds, uint32_t count)
 {
-    const struct code *found;
     memset(w, 0, sizeof *w);
     mem_init(&w->mem, tracked_allocator(&w->tracked), 0);
     memcpy(w->builds, builds, count * sizeof(builds[0]));
@@ -71,10 +71,38 @@ legs_begin(struct legs_world *w, const struct stint_module *const *builds, uint3
     for (int i = 0; i < PLACES; i++) {
         make_kernel(w, i);
     }
-    if (kernel_find_code(w->k[0], "legs", code, &found) != STINT_OK
+}
+
+void
+legs_begin(struct legs_world *w, const struct stint_module *const *builds, uint32_t count,
+    const char *code, struct stint_span args)
+{
+    const struct code *found;
+    make_world(w, builds, count);
+    if (kernel_find_code(w->k[0], builds[0]->name, code, &found) != STINT_OK
         || kernel_spawn(w->k[0], found, args, KERNEL_NOTIFY, &w->main_id) != STINT_OK) {
         legs_fail("%s cannot be started", code);
     }
+}
+
+enum stint_status
+legs_begin_with(struct legs_world *w, const struct stint_module *build, struct stint_span pickle,
+    char *error, size_t size)
+{
+    struct pickle_options options = { .limit = 0 };
+    struct kernel_tasklet_view view;
+    make_world(w, &build, 1);
+    enum stint_status status = kernel_load(w->k[0], pickle, &options, &w->main_id, error, size);
+    if (status != STINT_OK) {
+        return status;
+    }
+    if (kernel_watch(w->k[0], w->main_id) != STINT_OK
+        || kernel_look(w->k[0], w->main_id, &view) != STINT_OK
+        || kernel_thaw(w->k[0], w->main_id, view.epoch + 1) != STINT_OK) {
+        legs_fail("what was loaded does not go on");
+    }
+    collect(w, 0);
+    return STINT_OK;
 }
 
 /* ---- the output ---- */
@@ -557,6 +585,17 @@ legs_step(struct legs_world *w)
         }
     }
     return leap(w);
+}
+
+bool
+legs_rests(const struct legs_world *w)
+{
+    for (int i = 0; i < PLACES; i++) {
+        if (kernel_runnable(w->k[i])) {
+            return false;
+        }
+    }
+    return w->count == 0;
 }
 
 /* ---- the end ---- */

@@ -84,6 +84,13 @@ _Noreturn void legs_fail(const char *format, ...) STINT_PRINTF(1, 2);
 void legs_begin(struct legs_world *w, const struct stint_module *const *builds, uint32_t count,
     const char *code, struct stint_span args);
 
+/* The same with what a pickle holds; on failure the world is empty, and `error` says why. */
+enum stint_status legs_begin_with(struct legs_world *w, const struct stint_module *build,
+    struct stint_span pickle, char *error, size_t size);
+
+/* True when all wait for time to pass. */
+bool legs_rests(const struct legs_world *w);
+
 /* One step; false when nothing will ever happen again. */
 bool legs_step(struct legs_world *w);
 
