@@ -97,10 +97,10 @@ class PlantedInLibraries(Planted):
         for name in ("schema", *table.LAYERS):
             if os.path.exists(tidy.library(BUILD, name)):
                 shutil.copyfile(tidy.library(BUILD, name), tidy.library(self.build, name))
-        for relative in ("bin/stintd", "bin/stint", "lib/libstint.so"):
+        for relative in ("bin/stintd", "bin/stint", "lib/libstint.so", "build.ninja", "compile_commands.json"):
             os.makedirs(os.path.dirname(os.path.join(self.build, relative)), exist_ok=True)
             shutil.copyfile(os.path.join(BUILD, relative), os.path.join(self.build, relative))
-        self.before = {check: self.faults(check) for check in ("link", "symbols", "globals", "failpoints")}
+        self.before = {check: self.faults(check) for check in ("link", "symbols", "globals", "failpoints", "mutants")}
 
     def plant(self, layer, code, name=None):
         """Adds an object to a layer's library; returns its name."""
@@ -152,6 +152,19 @@ class PlantedInLibraries(Planted):
         with open(os.path.join(self.build, "bin/stintd"), "ab") as program:
             program.write(b"STINT_FAILPOINTS")
         self.expect("failpoints", ["lib/libstint_core.a has `failpoint %s`", "bin/stintd has `STINT_FAILPOINTS`"])
+
+    def test_mutants(self):
+        with open(os.path.join(self.build, "bin/stint"), "ab") as program:
+            program.write(b"\0adopt-timeout\0")
+        with open(os.path.join(self.build, "build.ninja"), "a", encoding="utf-8") as file:
+            file.write("build lib/libstint.so.1: C_SHARED_LIBRARY_LINKER__stint_Release x.o | lib/libcore_mut.a\n"
+                       "build bin/stint-sim: C_EXECUTABLE_LINKER__stint-sim_Release x.o | lib/libcore_mut.a\n")
+        with open(os.path.join(self.build, "compile_commands.json"), "w", encoding="utf-8") as file:
+            file.write('[{"command": "cc -DSTINT_MUTANTS -o x/CMakeFiles/core.dir/y.o", "file": "y.c"},'
+                       ' {"command": "cc -DSTINT_MUTANTS -o x/CMakeFiles/core_mut.dir/z.o", "file": "z.c"}]')
+        self.expect("mutants", ["bin/stint knows the mutant adopt-timeout", "lib/libstint.so.1 is linked to mutants",
+                                "core is compiled with mutants: y.c"])
+        self.assertFalse([fault for fault in self.faults("mutants") if "sim" in fault or "z.c" in fault])
 
     def test_constants_are_no_faults(self):
         self.plant("core", "static const char *const names[] = { \"a\", \"b\" };\nconst char *planted(int i) { return names[i]; }\n"

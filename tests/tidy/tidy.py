@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The locks that keep the architecture: tidy.py includes|link|symbols|globals|files|failpoints --source DIR [--build DIR]
+"""The locks that keep the architecture: tidy.py includes|link|symbols|globals|files|failpoints|mutants --source DIR [--build DIR]
 
 includes  every #include of a layer stands in the layer's row of the table
 link      each layer's library links into a shared object with nothing but the layers below it
@@ -8,11 +8,13 @@ symbols   a pure layer takes only allowed symbols from outside (no clock, rand, 
 globals   a pure layer has no writable variable outside a function's frame, and nothing that runs before main
 files     sizes of files and functions, licence lines, leftover markers, sleeps in tests
 failpoints  nothing of the tests' failpoints is in the programs and the library that are installed
+mutants   mistakes made on purpose are compiled for the simulator alone, and each of them is somewhere in the code
 
 Each check answers what it has seen (a check that sees too little fails) and a list of faults. test_tidy.py proves that each can fail.
 """
 import argparse
 import glob
+import json
 import os
 import re
 import subprocess
@@ -262,8 +264,54 @@ def check_failpoints(_source, build):
     return count, 4, "programs and libraries", faults
 
 
+# ---- mutants ----
+
+MUTANT_TARGETS = re.compile(r"(stint-sim|.+_mut)$")
+
+
+def judge_mutants(source, names):
+    """Each of the list is in the code, and the code has no other."""
+    used = set()
+    for root in ("proto", "cluster", "node", "sdk"):
+        for path in glob.glob(os.path.join(source, root, "**", "*.[ch]"), recursive=True):
+            if not path.endswith("proto/base/mutant.h"):
+                with open(path, encoding="utf-8") as file:
+                    used |= set(re.findall(r"\bMUTANT\([^,]+, (\w+)\)", file.read()))
+    for name in sorted(set(names) ^ used):
+        yield f"mutant {name} is " + ("not in base/mutant.h" if name in used else "nowhere in the code")
+
+
+def judge_compiled(build):
+    """Who is compiled with the mutants."""
+    with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
+        for entry in json.load(file):
+            target = re.search(r"CMakeFiles/([^/]+)\.dir/", entry["command"]).group(1)
+            if "-DSTINT_MUTANTS" in entry["command"] and not MUTANT_TARGETS.match(target):
+                yield f"{target} is compiled with mutants: {os.path.basename(entry['file'])}"
+
+
+def judge_linked(build):
+    """Who is linked to libraries that have them."""
+    with open(os.path.join(build, "build.ninja"), encoding="utf-8") as file:
+        for line in file:
+            made = re.match(r"build ([^ :]+)[^:]*: \w+_LINKER__(\S+?)_(Release|RelWithDebInfo|Debug) ", line)
+            if made and "_mut." in line[made.end():] and not MUTANT_TARGETS.match(made.group(2)):
+                yield f"{made.group(1)} is linked to mutants"
+
+
+def check_mutants(source, build):
+    with open(os.path.join(source, "proto/base/mutant.h"), encoding="utf-8") as file:
+        known = re.findall(r'^    X\((\w+), "([a-z-]+)",', file.read(), re.M)
+    faults = [*judge_mutants(source, [name for name, _ in known]), *judge_compiled(build), *judge_linked(build)]
+    for relative in ("bin/stintd", "bin/stint", "lib/libstint.so"):
+        with open(os.path.join(build, relative), "rb") as file:
+            content = file.read()
+        faults += [f"{relative} knows the mutant {text}" for _, text in known if b"\0" + text.encode() + b"\0" in content]
+    return len(known), 16, "mutants", faults
+
+
 CHECKS = {"includes": check_includes, "link": check_link, "symbols": check_symbols, "globals": check_globals, "files": check_files,
-          "failpoints": check_failpoints}
+          "failpoints": check_failpoints, "mutants": check_mutants}
 
 
 def main():
@@ -272,7 +320,7 @@ def main():
     parser.add_argument("--source", required=True)
     parser.add_argument("--build")
     args = parser.parse_args()
-    if args.check in ("link", "symbols", "globals", "failpoints") and args.build is None:
+    if args.check in ("link", "symbols", "globals", "failpoints", "mutants") and args.build is None:
         parser.error(f"{args.check} looks at libraries: give --build")
     seen, least, what, faults = CHECKS[args.check](os.path.abspath(args.source), args.build)
     if seen < least:
