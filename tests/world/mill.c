@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See mill.proto. */
+#include <string.h>
+
 #include "mill.stint.h"
 
 /* Owns the channel `name`; rests when it has seen `expect` numbers. */
@@ -97,4 +99,25 @@ STINT_FRAME(mill_Mark)
     STINT_END;
 }
 
-STINT_MODULE_AS(mill_module, mill, "1.0.0", mill_Sum, mill_Feed, mill_Wait, mill_Ledger, mill_Mark)
+/* Does one thing to others. */
+STINT_FRAME(mill_Hand)
+{
+    struct stint_id target;
+    STINT_BEGIN;
+    memcpy(target.bytes, self->tasklet, sizeof target.bytes);
+    if (self->what == mill_Hand_What_MIGRATE) {
+        STINT_MIGRATE(&self->node);
+    } else if (self->what == mill_Hand_What_KILL) {
+        STINT_KILL(target);
+    } else if (self->what == mill_Hand_What_KILL_PENDING) {
+        (void)stint_kill_pending(ctx, target);
+    } else if (self->what == mill_Hand_What_LOG) {
+        stint_log(ctx, "a hand was here");
+    } else if (stint_channel_close(ctx, &self->on, self->what == mill_Hand_What_WAKE) != STINT_OK) {
+        STINT_RAISE(STINT_INVALID, "no such channel");
+    }
+    STINT_PAUSE;
+    STINT_END;
+}
+
+STINT_MODULE_AS(mill_module, mill, "1.0.0", mill_Sum, mill_Feed, mill_Wait, mill_Ledger, mill_Mark, mill_Hand)
