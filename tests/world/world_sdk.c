@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/panic.h"
+#include "client/client_internal.h"
 #include "world_sdk_internal.h"
 
 static const struct world_guests guests;
@@ -225,6 +226,9 @@ world_sdk_open(struct world *w, const int *nodes, int count)
     char error[STINT_CLIENT_ERROR_SIZE];
     struct sdk_client *before = sdk_enter(c);
     STINT_ASSERT(stint_client_open(&options, &c->client, error, sizeof error) == STINT_OK);
+#ifdef STINT_MUTANTS
+    c->client->heap->mem.mutant = w->mutant;
+#endif
     sdk_leave(c, before);
     sdk_look_again(c);
     return i;
