@@ -14,7 +14,7 @@
 #include "base/text.h"
 #include "sim.h"
 
-static const char *const role_names[] = { "sink", "source", "station", "hand", "taker", "waiter", "nester", "roamer" };
+static const char *const role_names[] = { "sink", "source", "station", "hand", "taker", "waiter", "nester", "roamer", "ledger" };
 
 static bool
 is_lost(struct sim *s, const struct ghost *g)
@@ -88,6 +88,7 @@ is_content(struct sim *s, const struct ghost *g)
     case ROLE_HAND:
         return false;
     case ROLE_SINK:
+    case ROLE_LEDGER:
         return true;
     }
     return false;
@@ -110,6 +111,10 @@ static bool
 rests(struct sim *s, char *why, size_t size)
 {
     if (!views_agree(s, why, size) || !moves_rest(s, why, size)) {
+        return false;
+    }
+    if (!customers_are_done(s)) {
+        text_copy(why, size, "the clients are not done");
         return false;
     }
     for (uint32_t i = 0; i < s->ghost_count; i++) {
@@ -219,6 +224,7 @@ check_end(struct sim *s)
         }
     }
     check_shared(s);
+    customers_check(s, true);
     for (int i = 0; i < s->plan.nodes; i++) {
         check_kernel(s, i);
     }

@@ -14,9 +14,10 @@
 #include <string.h>
 
 #include "base/ids.h"
+#include "mill.pb.h"
 #include "sim.h"
 
-/* What every tasklet of yard.proto begins with. */
+/* What every tasklet of yard.proto begins with; a ledger of mill.proto counts what it has seen. */
 struct beginning {
     uint64_t steps;
     uint32_t wrong;
@@ -27,7 +28,7 @@ STINT_STATIC_ASSERT(offsetof(yard_Sink, steps) == 0 && offsetof(yard_Sink, wrong
                         offsetof(yard_Nester, wrong) == offsetof(struct beginning, wrong),
                     "all locals begin alike");
 
-static const char *const role_names[] = { "sink", "source", "station", "hand", "taker", "waiter", "nester", "roamer" };
+static const char *const role_names[] = { "sink", "source", "station", "hand", "taker", "waiter", "nester", "roamer", "ledger" };
 
 bool
 ref_is_alive(struct sim *s, struct node_ref ref)
@@ -80,7 +81,8 @@ check_copy(struct sim *s, int node, struct ghost *g, const struct kernel_tasklet
     if (kernel_frame(n->kernel, g->id, 0, &frame) != STINT_OK) {
         return;
     }
-    const struct beginning *b = frame.locals;
+    const struct beginning of_ledger = { .steps = g->role == ROLE_LEDGER ? ((const mill_Ledger *)frame.locals)->seen : 0 };
+    const struct beginning *b = g->role == ROLE_LEDGER ? &of_ledger : frame.locals;
     if (b->steps < g->steps) {
         sim_fault(s, "I3", "%s %u on %s is at step %llu, and had taken %llu", name_of(g), g->index, world_name(s->w, node),
                   (unsigned long long)b->steps, (unsigned long long)g->steps);

@@ -292,6 +292,9 @@ nemesis_tick(struct sim *s)
     if (happens(s, p->spawn_permille)) {
         work_more(s);
     }
+    if (happens(s, p->client_permille)) {
+        customers_disturb(s);
+    }
     if (happens(s, p->calm_permille)) {
         calm_down(s);
     }
@@ -302,6 +305,7 @@ nemesis_heal(struct sim *s)
 {
     struct world_faults none = { 0 };
     calm_down(s);
+    customers_heal(s);
     story_say(s, "no more faults from here on");
     world_set_faults(s->w, &none);
     for (int i = 0; i < s->plan.nodes; i++) {

@@ -81,6 +81,7 @@ plan_draw(struct plan *p, uint64_t seed, int nodes, uint32_t ticks)
     p->kill_permille = sometimes(&random, 4, 20);
     p->hold_permille = sometimes(&random, 4, 30);
     p->spawn_permille = sometimes(&random, 3, 30);
+    p->client_permille = sometimes(&random, 2, 40);
     p->calm_permille = 5 + (uint32_t)prng_below(&random, 30);
     p->founder_dies = prng_below(&random, 4) == 0;
     p->one_way = prng_below(&random, 2) == 0;

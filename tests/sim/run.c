@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ids.h"
 #include "base/panic.h"
 #include "base/text.h"
 #include "sim.h"
@@ -16,7 +17,8 @@
 #define SPINS_MAX 2000
 
 extern const struct stint_module yard_module;
-static const struct stint_module *const modules[] = { &yard_module, NULL };
+extern const struct stint_module mill_module;
+static const struct stint_module *const modules[] = { &yard_module, &mill_module, NULL };
 
 static long long
 until(const struct node *n, uint64_t deadline)
@@ -57,6 +59,17 @@ check_spin(struct sim *s, int node)
     }
 }
 
+/* How many lives of nodes have ended. */
+static uint64_t
+lives(struct sim *s)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < s->plan.nodes; i++) {
+        sum += world_life(s->w, i);
+    }
+    return sum;
+}
+
 static void
 check(struct world *w, int node, void *arg)
 {
@@ -74,6 +87,10 @@ check(struct world *w, int node, void *arg)
     if (s->checks % 16 == 0) {
         check_kernel(s, node);
     }
+    if (s->checks % 256 == 0) {
+        customers_check(s, false);
+    }
+    s->any_died = s->any_died || s->lives != lives(s);
 }
 
 static bool
@@ -103,6 +120,7 @@ start(struct sim *s)
         sim_fault(s, "liveness", "the nodes did not become members within a minute, without any fault");
         return false;
     }
+    s->lives = lives(s);
     world_on_event(s->w, check, s);
     if (!work_start(s)) {
         sim_fault(s, "liveness", "the work could not be started within a minute, without any fault");
@@ -156,27 +174,47 @@ nobody_is_left(struct world *w, void *arg)
     return true;
 }
 
+/* Everything that runs is killed; true when something goes on, because it was on its way. */
+static bool
+kill_all(struct sim *s)
+{
+    for (uint32_t i = 0; i < s->ghost_count; i++) {
+        s->ghosts[i].may_end = true;
+    }
+    customers_free(s);
+    for (int i = 0; i < s->plan.nodes; i++) {
+        struct node *n = world_node(s->w, i);
+        struct kernel_tasklet_view view;
+        uint32_t cursor = 0;
+        while (n != NULL && kernel_each_tasklet(n->kernel, &cursor, &view)) {
+            /* One that is just being moved is met again where it arrives. */
+            (void)!kernel_kill(n->kernel, view.id, prng_below(&s->random, 2) == 0);
+        }
+        struct node_event event = { .kind = NODE_TIME };
+        world_event(s->w, i, &event);
+        struct kernel_channel_view channel;
+        cursor = 0;
+        while ((n = world_node(s->w, i)) != NULL && kernel_each_channel(n->kernel, &cursor, &channel)) {
+            if (id_equal(channel.owner, STINT_ID_NONE)) {
+                (void)!kernel_channel_close(n->kernel, channel.id, true);
+            }
+        }
+    }
+    if (!world_until(s->w, nobody_is_left, s, 5000 * WORLD_MS)) {
+        return s->invariant == NULL;
+    }
+    return false;
+}
+
 /* Everything is killed; after the times that things are remembered for nothing may be left. */
 static void
 sweep(struct sim *s)
 {
-    for (uint32_t i = 0; i < s->ghost_count; i++) {
-        struct ghost *g = &s->ghosts[i];
-        struct node *n = g->runner >= 0 ? world_node(s->w, g->runner) : NULL;
-        g->may_end = true;
-        if (n != NULL && kernel_kill(n->kernel, g->id, i % 2 == 0) == STINT_OK) {
-            struct node_event event = { .kind = NODE_TIME };
-            world_event(s->w, g->runner, &event);
+    int tries = 0;
+    while (kill_all(s)) {
+        if (++tries == 10) {
+            sim_fault(s, "sweep", "what was killed has not ended");
         }
-    }
-    for (int i = 0; i < s->plan.nodes; i++) {
-        struct node *n = world_node(s->w, i);
-        if (n != NULL && kernel_has_channel(n->kernel, s->shared)) {
-            (void)!kernel_channel_close(n->kernel, s->shared, true);
-        }
-    }
-    if (!world_until(s->w, nobody_is_left, s, REST_NS)) {
-        sim_fault(s, "sweep", "what was killed has not ended");
     }
     world_run(s->w, SWEEP_NS);
     if (s->invariant == NULL) {
@@ -240,9 +278,10 @@ sim_run(const struct plan *plan, enum mutant mutant, bool trace, bool told, stru
     if (s->story != NULL && !result->good) {
         story_print(s->story);
     }
-    nemesis_free(s);
     world_on_happening(s->w, NULL, NULL);
     world_on_event(s->w, NULL, NULL);
+    customers_free(s);
+    nemesis_free(s);
     world_free(s->w);
     story_free(s->story);
     free(s);

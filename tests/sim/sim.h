@@ -37,13 +37,14 @@ struct plan {
     bool detect_normal;
     uint32_t move_permille, crash_permille, half_crash_permille, restart_permille, pause_permille, cut_permille,
         break_permille, clock_permille, leave_permille, admin_permille, kill_permille, hold_permille, spawn_permille;
+    uint32_t client_permille; /* something happens to a client */
     uint32_t calm_permille; /* chance a tick that everything is healed but what is down */
     bool founder_dies, one_way, told;
     uint32_t sinks, sources, stations, tokens, takers, feeders, waiters, nesters, roamers, clients;
     bool sweep; /* at the end everything is killed, and nothing may be left of it */
 };
 
-enum role { ROLE_SINK, ROLE_SOURCE, ROLE_STATION, ROLE_HAND, ROLE_TAKER, ROLE_WAITER, ROLE_NESTER, ROLE_ROAMER };
+enum role { ROLE_SINK, ROLE_SOURCE, ROLE_STATION, ROLE_HAND, ROLE_TAKER, ROLE_WAITER, ROLE_NESTER, ROLE_ROAMER, ROLE_LEDGER };
 
 /* What is known from outside of one tasklet, over all its copies. */
 struct ghost {
@@ -83,7 +84,7 @@ struct sim {
     uint64_t saw_leap[WORLD_NODES_MAX]; /* its clock after the last pause or leap: what was due before is late by no fault */
     bool leaving[WORLD_NODES_MAX];
     uint64_t leave_deadline[WORLD_NODES_MAX];
-    uint64_t checks, spin_at;
+    uint64_t checks, spin_at, lives;
     uint32_t spins;
 
     bool healed;
@@ -91,7 +92,8 @@ struct sim {
     char fault[320];
     struct story *story;
     struct sim_asks *asks;
-    struct sim_clients *clients;
+    struct sim_customers *customers; /* NULL: no clients */
+    bool any_died; /* a node was killed or voted out: what it had not passed on is lost with it */
 };
 
 /* ---- plan.c ---- */
@@ -119,6 +121,19 @@ bool work_start(struct sim *s);
 void work_more(struct sim *s);
 /* Its locals, wherever it runs; NULL when it does not. Of the lowest frame. */
 const void *work_locals(struct sim *s, const struct ghost *g);
+
+/* Starts a tasklet somewhere; NULL when no node takes it. Waits until the one started last has made its channel. */
+struct ghost *work_spawn(struct sim *s, enum role role, const char *module, const char *name, const pb_msgdesc_t *type,
+                         const void *locals);
+bool work_await(struct sim *s);
+
+/* ---- customers.c: the clients ---- */
+bool customers_start(struct sim *s);
+void customers_disturb(struct sim *s);
+void customers_heal(struct sim *s);
+bool customers_are_done(struct sim *s);
+void customers_check(struct sim *s, bool at_end);
+void customers_free(struct sim *s);
 
 /* ---- nemesis.c ---- */
 void nemesis_tick(struct sim *s);

@@ -46,11 +46,12 @@ some_node(struct sim *s)
     return -1;
 }
 
-static struct ghost *
-spawn(struct sim *s, enum role role, const char *name, const pb_msgdesc_t *type, const void *locals)
+struct ghost *
+work_spawn(struct sim *s, enum role role, const char *module, const char *name, const pb_msgdesc_t *type,
+           const void *locals)
 {
     const struct code *code;
-    uint8_t bytes[1024];
+    uint8_t bytes[4096];
     pb_ostream_t stream = pb_ostream_from_buffer(bytes, sizeof bytes);
     int node = some_node(s);
     if (node < 0 || s->ghost_count == SIM_GHOSTS_MAX) {
@@ -60,12 +61,18 @@ spawn(struct sim *s, enum role role, const char *name, const pb_msgdesc_t *type,
     struct ghost *g = &s->ghosts[s->ghost_count];
     *g = (struct ghost){ .role = role, .runner = node, .holder = n->self };
     STINT_ASSERT(pb_encode(&stream, type, locals));
-    STINT_ASSERT(kernel_find_code(n->kernel, "yard", name, &code) == STINT_OK);
+    STINT_ASSERT(kernel_find_code(n->kernel, module, name, &code) == STINT_OK);
     if (kernel_spawn(n->kernel, code, span_of(bytes, stream.bytes_written), 0, &g->id) != STINT_OK) {
         return NULL;
     }
     s->ghost_count++;
     return g;
+}
+
+static struct ghost *
+spawn(struct sim *s, enum role role, const char *name, const pb_msgdesc_t *type, const void *locals)
+{
+    return work_spawn(s, role, "yard", name, type, locals);
 }
 
 static bool
@@ -80,12 +87,18 @@ has_channel(struct world *w, void *arg)
                                     kernel_look(n->kernel, g->id, &view) == STINT_OK && view.state == KERNEL_IS_BLOCKED);
 }
 
+bool
+work_await(struct sim *s)
+{
+    return world_until(s->w, has_channel, s, START_NS) && s->invariant == NULL;
+}
+
 /* The channel that the tasklet started last has made; false when it does not make one. */
 static bool
 await_channel(struct sim *s, struct stint_id *cid)
 {
     struct ghost *g = &s->ghosts[s->ghost_count - 1];
-    if (!world_until(s->w, has_channel, s, START_NS) || s->invariant != NULL) {
+    if (!work_await(s)) {
         return false;
     }
     return kernel_owned(world_node(s->w, g->runner)->kernel, g->id, cid, 1) == 1;
@@ -275,7 +288,7 @@ work_more(struct sim *s)
 bool
 work_start(struct sim *s)
 {
-    bool good = start_sinks(s) && start_ring(s) && start_takers(s);
+    bool good = start_sinks(s) && start_ring(s) && start_takers(s) && customers_start(s);
     for (uint32_t i = 0; good && i < s->plan.sources; i++) {
         good = start_source(s, i, (uint32_t)prng_below(&s->random, s->plan.sinks));
     }
