@@ -123,7 +123,8 @@ follow_commit(struct sim *s, int node, struct ghost *g)
     }
     const struct move_record *last = NULL, *r;
     for (uint32_t i = 0; (r = moves_list(n->moves, i)) != NULL; i++) {
-        if (r->outgoing && memcmp(r->tasklet.bytes, g->id.bytes, 16) == 0) {
+        /* Older moves of it are in the list, too. */
+        if (r->outgoing && r->epoch >= g->epoch && memcmp(r->tasklet.bytes, g->id.bytes, 16) == 0) {
             last = r;
         }
     }
