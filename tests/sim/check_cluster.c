@@ -67,8 +67,8 @@ check_views(struct sim *s, int node)
 }
 
 /* The other half of a session, in whichever node it is. */
-static const struct session *
-other_half(struct sim *s, const struct session *session)
+const struct session *
+session_other_half(struct sim *s, const struct session *session)
 {
     for (int i = 0; i < world_count(s->w); i++) {
         const struct node *n = world_node(s->w, i);
@@ -103,7 +103,7 @@ check_session(struct sim *s, int node, const struct conn *c)
         sim_fault(s, "I9", "%s keeps %llu frames and %llu bytes for one peer", name,
                   (unsigned long long)(tx->next - tx->first), (unsigned long long)tx->queued_bytes);
     }
-    const struct session *other = other_half(s, session);
+    const struct session *other = session_other_half(s, session);
     if (other == NULL || other->state != SESSION_OPEN) {
         return;
     }

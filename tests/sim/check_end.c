@@ -235,6 +235,7 @@ check_end(struct sim *s)
         }
     }
     check_shared(s);
+    check_names(s);
     customers_check(s, true);
     for (int i = 0; i < s->plan.nodes; i++) {
         check_kernel(s, i);

@@ -87,6 +87,7 @@ plan_draw(struct plan *p, uint64_t seed, int nodes, uint32_t ticks)
     p->one_way = prng_below(&random, 2) == 0;
     p->told = prng_below(&random, 2) == 0;
     p->sweep = prng_below(&random, 4) == 0;
+    p->watch = prng_below(&random, 4) == 0;
 }
 
 void
@@ -99,11 +100,11 @@ plan_print(const struct plan *p)
            (double)f->store_delay_max_ns / 1e6, f->store_unknown_permille, f->store_lost_permille,
            f->store_refuse_permille);
     printf("      move %u, crash %u, half a step %u, pause %u, cut %u%s, break %u, clock %u, leave %u, requests %u, kill %u, hold "
-           "%u%s%s%s\n",
+           "%u%s%s%s%s\n",
            p->move_permille, p->crash_permille, p->half_crash_permille, p->pause_permille, p->cut_permille,
            p->one_way ? " one way" : "", p->break_permille, p->clock_permille, p->leave_permille, p->admin_permille,
            p->kill_permille, p->hold_permille, p->founder_dies ? ", the founder too" : "",
-           p->detect_normal ? ", slow detection" : "", p->sweep ? ", swept" : "");
+           p->detect_normal ? ", slow detection" : "", p->sweep ? ", swept" : "", p->watch ? ", watched" : "");
     printf("      %u sinks, %u sources, a ring of %u with %u tokens, %u takers of %u, %u waiters, %u nesters, %u roamers, %u "
            "clients\n",
            p->sinks, p->sources, p->stations, p->tokens, p->takers, p->feeders, p->waiters, p->nesters, p->roamers, p->clients);

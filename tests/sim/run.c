@@ -84,8 +84,11 @@ check(struct world *w, int node, void *arg)
     check_views(s, node);
     check_sessions(s, node);
     check_deadlines(s, node);
+    check_disk(s, node);
+    check_verdicts(s, node);
     if (s->checks % 16 == 0) {
         check_kernel(s, node);
+        check_books(s, node);
     }
     if (s->checks % 256 == 0) {
         customers_check(s, false);
@@ -136,6 +139,9 @@ rest(struct sim *s)
     s->healed = true;
     for (uint32_t i = 0; i < s->ghost_count; i++) {
         s->ghosts[i].healed_steps = s->ghosts[i].steps;
+    }
+    if (s->plan.watch) {
+        watch_deaths(s);
     }
     uint64_t until = world_now(s->w) + REST_NS;
     while (s->invariant == NULL && world_now(s->w) < until) {
@@ -264,6 +270,9 @@ sim_run(const struct plan *plan, enum mutant mutant, bool trace, bool told, stru
         if (s->invariant == NULL) {
             check_end(s);
         }
+        if (s->invariant == NULL && plan->watch) {
+            watch_rest(s);
+        }
         if (s->invariant == NULL && plan->sweep) {
             sweep(s);
         }
@@ -278,6 +287,7 @@ sim_run(const struct plan *plan, enum mutant mutant, bool trace, bool told, stru
     if (s->story != NULL && !result->good) {
         story_print(s->story);
     }
+    books_free(s);
     world_on_happening(s->w, NULL, NULL);
     world_on_event(s->w, NULL, NULL);
     customers_free(s);

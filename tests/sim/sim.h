@@ -41,6 +41,7 @@ struct plan {
     uint32_t calm_permille; /* chance a tick that everything is healed but what is down */
     bool founder_dies, one_way, told;
     uint32_t sinks, sources, stations, tokens, takers, feeders, waiters, nesters, roamers, clients;
+    bool watch; /* after the faults, what takes its time is waited for */
     bool sweep; /* at the end everything is killed, and nothing may be left of it */
 };
 
@@ -92,6 +93,7 @@ struct sim {
     char fault[320];
     struct story *story;
     struct sim_asks *asks;
+    struct sim_books *books;
     struct sim_customers *customers; /* NULL: no clients */
     bool any_died; /* a node was killed or voted out: what it had not passed on is lost with it */
 };
@@ -151,6 +153,19 @@ void check_views(struct sim *s, int node);
 void check_sessions(struct sim *s, int node);
 void check_kernel(struct sim *s, int node);
 void check_deadlines(struct sim *s, int node);
+/* The other half of a session, in whichever node it is; NULL: nowhere. */
+const struct session *session_other_half(struct sim *s, const struct session *session);
+
+/* ---- check_books.c: I4 of homes, I5 of waiters, I8 on disk, I9 in bytes; balances, verdicts, names ---- */
+void check_books(struct sim *s, int node);
+void check_disk(struct sim *s, int node);
+void check_verdicts(struct sim *s, int node);
+void check_names(struct sim *s);
+void books_free(struct sim *s);
+
+/* ---- watch.c: after the faults, what takes its time ---- */
+void watch_deaths(struct sim *s);
+void watch_rest(struct sim *s);
 
 /* ---- check_end.c: liveness after healing, then I2 and I7 ---- */
 bool end_is_reached(struct sim *s);
