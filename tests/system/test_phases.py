@@ -7,6 +7,7 @@ import os
 import signal
 import time
 
+import census
 import lib
 import phases
 import proxy
@@ -15,6 +16,11 @@ from lib import Failed, check, check_equal, wait_until
 
 ROUNDS = 40
 FENCED = 4
+
+
+class Disturbed(Exception):
+    """A node was declared dead although nothing was done to it: the machine was too busy for the fast detection. The round does not
+    count and is run again; too many of them fail the test."""
 
 
 class Cluster:
@@ -26,7 +32,7 @@ class Cluster:
         world.keys("n1", "n2", "n3", clients=("c0", "c1"))
         for name in ("n1", "n2", "n3"):
             self.start(name)
-        world.await_members(["n1", "n2", "n3"])
+        self.repair()
         world.tool("cluster", "balancer", "off")
 
     @property
@@ -61,16 +67,53 @@ class Cluster:
                 os.unlink(self.order_path(name))
 
     def states(self):
-        return {n["name"]: n["state"] for n in self.world.items("node", "list", endpoint=self.n1)}
+        return {n["name"]: n["state"] for n in self.world.try_items("node", "list", endpoint=self.n1)}
+
+    def until(self, condition, what, **options):
+        """wait_until, while nobody falls by accident."""
+        def met():
+            value = condition()
+            if not value and self.fallen():
+                raise Disturbed(f"{' and '.join(self.fallen())} while waiting until {what}")
+            return value
+        return wait_until(met, what, **options)
+
+    def fallen(self):
+        """Who was removed by accident."""
+        return [n.name for n in self.nodes.values() if not n.running() and not n.expected_end and n.popen.returncode == FENCED]
 
     def await_gone(self, name):
         """The others have declared it dead; returns how long that took."""
         began = time.monotonic()
-        wait_until(lambda: self.states().get(name) != "up", f"{name} is declared dead")
+        def gone():
+            states = self.states()
+            return states and states.get(name) != "up"
+        self.until(gone, f"{name} is declared dead")
         return time.monotonic() - began
 
     def await_all(self):
-        wait_until(lambda: self.states() == {n: "up" for n in self.nodes}, "all are members again")
+        self.until(lambda: self.states() == {n: "up" for n in self.nodes}, "all are members again")
+
+    def repair(self):
+        """At first, and after an accident: everything that was done is undone, who fell is started again."""
+        self.relay.heal()
+        self.disarm()
+        for node in self.nodes.values():
+            node.expected_end = True
+            if node.running():
+                node.go_on()
+
+        def known():
+            states = self.states()
+            return all(states.get(name) == "up" or not node.running() for name, node in self.nodes.items())
+        wait_until(known, "who was removed ends")
+        for name, node in list(self.nodes.items()):
+            if not node.running():
+                check(node.popen.returncode in (FENCED, -signal.SIGKILL), f"{name} ended with {node.popen.returncode}")
+                self.start(name)
+            else:
+                node.expected_end = False
+        wait_until(lambda: self.states() == {n: "up" for n in self.nodes}, "all are members")
 
 
 class Round:
@@ -83,7 +126,8 @@ class Round:
         self.dead = set()       # lives that have ended: roles
         self.detection = None   # seconds until the verdict
         self.began = {}         # the processes of this move
-        self.history = {}
+        self.frozen_us = 0
+        self.load, self.tasklet = None, ""
 
     def role(self, name):
         return "source" if name == self.source else "target"
@@ -99,7 +143,7 @@ class Round:
         return [m[0] for m in marks if len(m) == 2 and m[1] == self.tasklet]
 
     def await_passed(self, name, point):
-        wait_until(lambda: point in self.passed(name), f"{name} passes {point}")
+        self.cluster.until(lambda: point in self.passed(name), f"{name} passes {point}")
 
     # ---- the fault
 
@@ -118,15 +162,15 @@ class Round:
             self.call_off(action)
         victim = self.node(self.victim)
         if action == "kill":
+            self.cluster.until(lambda: not victim.running() and victim.popen.returncode == -signal.SIGKILL,
+                               f"{self.victim} dies at {case.point}")
             victim.expected_end = True
-            wait_until(lambda: not victim.running(), f"{self.victim} dies at {case.point}")
-            check_equal(victim.popen.returncode, -signal.SIGKILL, f"how {self.victim} ended")
         else:
-            wait_until(victim.stopped, f"{self.victim} stops at {case.point}")
+            self.cluster.until(lambda: victim.running() and victim.stopped(), f"{self.victim} stops at {case.point}")
 
     def call_off(self, action):
         target = self.node(self.target)
-        wait_until(target.stopped, f"{self.target} stops at transfer.got", pace=0.01)
+        self.cluster.until(lambda: target.running() and target.stopped(), f"{self.target} stops at transfer.got", pace=0.01)
         if self.case.role == "target":
             self.cluster.arm(self.target, self.case.point, action, self.tasklet)
         self.cluster.relay.cut_dialled(self.target, self.source)
@@ -210,16 +254,19 @@ class Round:
                 return must if not here else None
             return must if [n for n, _ in here] == [at[must]] and here[0][1] not in ("frozen", "in_doubt") else None
         try:
-            return wait_until(settled, "it is where it must be")
+            return self.cluster.until(settled, "it is where it must be")
         except Failed as failure:
             raise Failed(f"{failure}; expected {self.expected()}, it is at {self.where()}") from None
 
     def check_outcome(self, outcome):
         case, source, target = self.case, self.passed(self.source), self.passed(self.target)
         ran = "running" in target or "adopted" in target
+        lives = [self.cluster.n1, *(process for process, _ in self.began.values())]
+        story = census.Story(lives, self.load.birth, self.tasklet, census.marks(lives))
+        holder = None if story.holder is None else lives[story.holder].name
+        if outcome != phases.LOST:
+            check_equal(holder, {phases.AT_SOURCE: self.source, phases.AT_TARGET: self.target}[outcome], "who holds it, by what they said")
         check(not (ran and "resumed" in source), "it was resumed at the source and ran at the target")
-        check("running" not in target or "adopted" not in target, "it was begun twice at the target")
-        check(source.count("resumed") <= 1 and target.count("running") <= 1 and target.count("adopted") <= 1, "begun twice")
         if case.fault == "kill" and (case.role, case.point) in phases.KILLED:
             check_equal(outcome, phases.KILLED[case.role, case.point], "where it is, by the table")
         if not self.dead:
@@ -242,9 +289,9 @@ class Round:
 
     def run(self):
         self.load = workloads.WORKLOADS[self.case.workload](self.world, self.cluster.n1, self.node(self.source), self.random)
+        self.load.begin()
         self.tasklet = self.load.tasklet
         self.began = {name: (self.node(name), len(self.node(name).log())) for name in (self.source, self.target)}
-        self.frozen_us = 0
         self.provoke()
         getattr(self, self.case.fault)()
         check(self.move.wait(45) in (0, 1, 3, 4, 7), f"the move's command: {self.move.log()}")
@@ -256,7 +303,7 @@ class Round:
         return outcome
 
 
-def print_summary(results):
+def print_summary(results, disturbed):
     print(f"{'phase':<24}{'fault':<6}{'when':<7}{'workload':<9}{'outcome':<9}{'n':>4}  {'verdict':>8}  {'frozen':>9}")
     for case in sorted(results):
         for outcome, found in sorted(results[case].items()):
@@ -265,8 +312,17 @@ def print_summary(results):
             print(f"{case.role + ' ' + case.point:<24}{case.fault:<6}{case.when:<7}{case.workload:<9}{outcome:<9}{len(found):>4}  "
                   f"{verdict:>8}  {f'{max(frozen) / 1000:6.0f} ms' if frozen else '':>9}")
     done = {(c.role, c.point, c.fault) for c in results}
-    print(f"{sum(len(f) for r in results.values() for f in r.values())} rounds, {len(done)} of {len(phases.pairs())} pairs of a phase and a fault",
+    print(f"{sum(len(f) for r in results.values() for f in r.values())} rounds, {len(done)} of {len(phases.pairs())} pairs of a phase and a fault, "
+          f"{disturbed} accidents",
           flush=True)
+
+
+def report(one, number):
+    print(f"round {number}, {one.source} to {one.target}: {phases.name_of(one.case)}")
+    for name in one.began:
+        print(f"{name} passed {' '.join(one.passed(name))}")
+    print(f"this case again: /usr/bin/python3 tests/system/test_phases.py --build {one.world.build} --rounds 20 --only "
+          f"{phases.name_of(one.case)}")
 
 
 def test_phases(world):
@@ -277,24 +333,32 @@ def test_phases(world):
     with open(world.program("stintd"), "rb") as program:
         check(b"STINT_FAILPOINTS" in program.read(), f"{program.name} was built without STINT_FAILPOINTS")
     results = collections.defaultdict(lambda: collections.defaultdict(list))
+    disturbed = 0
     cluster = Cluster(world)
     try:
-        for number, case in enumerate(cases, 1):
+        todo = collections.deque(enumerate(cases, 1))
+        while todo:
+            number, case = todo[0]
             began = time.monotonic()
             one = Round(cluster, case, world.random)
             try:
                 outcome = one.run()
-            except Exception as failure:
-                print(f"round {number}, {one.source} to {one.target}: {phases.name_of(case)}")
-                for name in one.began:
-                    print(f"{name} passed {' '.join(one.passed(name))}")
-                print(f"this case again: /usr/bin/python3 tests/system/test_phases.py --build {world.build} --rounds 20 --only "
-                      f"{phases.name_of(case)}")
-                raise failure
+                todo.popleft()
+            except (Disturbed, Failed) as accident:
+                if isinstance(accident, Failed) and not cluster.fallen():
+                    report(one, number)
+                    raise
+                disturbed += 1
+                print(f"{number:4} {phases.name_of(case):<46} again: declared dead by accident: {accident}", flush=True)
+                check(disturbed <= 3 + len(cases) // 5, f"{disturbed} accidents in {number} rounds")
+                cluster.repair()
+                if one.load is not None:
+                    one.load.give_up()
+                continue
             results[case][outcome].append((one.detection, one.frozen_us))
             print(f"{number:4} {phases.name_of(case):<46} {outcome:<7} {time.monotonic() - began:5.1f} s", flush=True)
     finally:
-        print_summary(results)
+        print_summary(results, disturbed)
         cluster.relay.close()
 
 

@@ -14,16 +14,20 @@ class Tally:
     """A tally at `at`, with two clients of `quiet`, a node that nothing happens to."""
 
     def __init__(self, world, quiet, at, random):
-        self.world, self.quiet = world, quiet
+        self.world, self.quiet, self.birth, self.random = world, quiet, at, random
         self.name = f"t{next(_numbers)}"
-        self.tasklet = world.spawn("tally/Tally", {"name": self.name}, on=at, endpoint=quiet)
-        self.clients = [self._client(i, random.randrange(1 << 32)) for i in range(2)]
+        self.clients = []
+
+    def begin(self):
+        self.tasklet = self.world.spawn("tally/Tally", {"name": self.name}, on=self.birth, endpoint=self.quiet)
+        for number in range(2):
+            self.clients.append(self._client(number, self.random.randrange(1 << 32)))
         wait_until(lambda: all(c.lines or not c.running() for c in self.clients), "every client has an answer")
 
     def _client(self, number, seed):
         variables = {"STINT_ENDPOINT": self.quiet.endpoint, "STINT_KEYS": self.world.keys_dir, "STINT_IDENTITY": f"client-c{number}"}
-        return Process(self.world, f"client{number}", [self.world.program("tally_load"), self.name, str(seed)], stdin=subprocess.PIPE,
-                       variables=variables)
+        return Process(self.world, f"client{number}", [*self.world.enter, self.world.program("tally_load"), self.name, str(seed)],
+                       stdin=subprocess.PIPE, variables=variables)
 
     def answered(self):
         return sum(len(c.lines) for c in self.clients)
@@ -46,6 +50,13 @@ class Tally:
         stack = self.world.stack(self.tasklet, endpoint=self.quiet)
         check_equal(stack[0]["locals"]["sum"], {"total": total, "seen": seen}, "what the tally says at the end")
         self.world.tool("tasklet", "kill", self.tasklet, "--yes", endpoint=self.quiet)
+
+    def give_up(self):
+        """Ends it without asking how it went, or how far it had come."""
+        for client in self.clients:
+            client.popen.kill()
+            client.popen.stdin.close()
+        self.world.tool("tasklet", "kill", "--selector", "code=Tally", "--yes", rc=None, endpoint=self.quiet)
 
     def check_answers(self, lost):
         """Over all clients: `seen` is 1, 2, 3 ... each once, each answer's total is the one before plus what that client sent as its next
@@ -76,14 +87,16 @@ class Ring:
     STATIONS, TOKENS = 6, 2
 
     def __init__(self, world, quiet, at, random):
-        self.world, self.quiet = world, quiet
-        self.census = world.spawn("ring/Census", {"nodes": self.STATIONS, "tokens": self.TOKENS, "laps": 1000000000}, on=quiet,
-                                  endpoint=quiet)
+        self.world, self.quiet, self.birth, self.at, self.random = world, quiet, quiet, at, random
+
+    def begin(self):
+        self.census = self.world.spawn("ring/Census", {"nodes": self.STATIONS, "tokens": self.TOKENS, "laps": 1000000000}, on=self.quiet,
+                                       endpoint=self.quiet)
         wait_until(lambda: len(self.stations()) == self.STATIONS, "all stations")
-        self.mine = [s["id"] for s in self.stations()]
-        self.tasklet = random.choice(self.mine)
-        self.witness = random.choice([id for id in self.mine if id != self.tasklet])
-        world.migrate(self.tasklet, at, endpoint=quiet)
+        mine = [s["id"] for s in self.stations()]
+        self.tasklet = self.random.choice(mine)
+        self.witness = self.random.choice([id for id in mine if id != self.tasklet])
+        self.world.migrate(self.tasklet, self.at, endpoint=self.quiet)
         self.await_tokens()
 
     def stations(self):
@@ -106,11 +119,12 @@ class Ring:
             check(lost, f"the ring ended although nothing was lost: {end.out}")
             check(end.json["status"] in EXPLAINED, f"the ring ended otherwise than by the loss: {end.out}")
         check("exists twice" not in end.out + end.err, f"a token exists twice: {end.out}{end.err}")
-        self.world.tool("tasklet", "kill", self.census, "--yes", rc=None, endpoint=self.quiet)
-        for station in self.stations():
-            if station["id"] in self.mine:
-                self.world.tool("tasklet", "kill", station["id"], "--yes", rc=None, endpoint=self.quiet)
-        wait_until(lambda: not [s for s in self.stations() if s["id"] in self.mine], "the ring is gone")
+        self.give_up()
+
+    def give_up(self):
+        for code in ("Census", "Station"):
+            self.world.tool("tasklet", "kill", "--selector", f"code={code}", "--yes", rc=None, endpoint=self.quiet)
+        wait_until(lambda: not self.stations(), "the ring is gone")
 
 
 WORKLOADS = {"tally": Tally, "ring": Ring}
