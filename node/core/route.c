@@ -456,16 +456,13 @@ put_place(stint_Location *out, const struct directory_place *place)
 static struct directory_place
 get_place(const stint_Location *in)
 {
-    return (struct directory_place){ .id = codec_id(in->id),
-                                     .kind = in->kind,
-                                     .node = { codec_id(in->node), in->inc },
-                                     .epoch = in->epoch,
-                                     .ended = in->ended };
+    return (struct directory_place){
+        .id = codec_id(in->id), .kind = in->kind, .node = { codec_id(in->node), in->inc }, .epoch = in->epoch, .ended = in->ended
+    };
 }
 
 static void
-send_places(struct node *n, struct stint_id to, stint_LocateOp op, uint64_t number,
-            const struct directory_place *place)
+send_places(struct node *n, struct stint_id to, stint_LocateOp op, uint64_t number, const struct directory_place *place)
 {
     stint_Locate message = stint_Locate_init_zero;
     message.op = op;
@@ -599,9 +596,7 @@ route_departed(struct node *n, struct stint_id id, stint_LocateKind kind, struct
 void
 route_ended(struct node *n, struct stint_id id, stint_LocateKind kind)
 {
-    struct directory_place place = {
-        .id = id, .kind = kind, .node = n->self, .epoch = UINT64_MAX, .ended = true
-    };
+    struct directory_place place = { .id = id, .kind = kind, .node = n->self, .epoch = UINT64_MAX, .ended = true };
     tell_home(n, &place);
 }
 
