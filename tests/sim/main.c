@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "last_words.h"
 #include "mutants.h"
 #include "sim.h"
 
@@ -61,7 +62,7 @@ list_mutants(void)
 {
     const struct mutant_description *d;
     for (unsigned i = 0; (d = mutant_each(i)) != NULL; i++) {
-        printf("%s\n", d->name);
+        printf("%s\t%s\t%s\n", d->name, d->place, d->bug);
     }
     return 0;
 }
@@ -107,21 +108,31 @@ read_arguments(int argc, char **argv, struct settings *o)
     return 0;
 }
 
+/* What repeats one run, and tells all of it. */
+static void
+command(const char *program, const struct settings *o, uint64_t seed, char *text, size_t size)
+{
+    char nodes[24] = "", ticks[24] = "";
+    if (o->nodes != 0) {
+        (void)snprintf(nodes, sizeof nodes, " --nodes %d", o->nodes);
+    }
+    if (o->ticks != 0) {
+        (void)snprintf(ticks, sizeof ticks, " --ticks %u", o->ticks);
+    }
+    (void)snprintf(text, size, "%s --seed %llu%s%s%s%s --trace", program, (unsigned long long)seed, nodes, ticks,
+                   o->mutant_name != NULL ? " --mutant " : "", o->mutant_name != NULL ? o->mutant_name : "");
+}
+
 /* The same seed again, told: what happened, and the line that repeats it. */
 static void
 report(const char *program, const struct settings *o, const struct plan *plan, const struct sim_result *found)
 {
     struct sim_result again;
+    char again_text[400];
     printf("seed %llu: %s does not hold: %s\n", (unsigned long long)plan->seed, found->invariant, found->fault);
     plan_print(plan);
-    printf("again: %s --seed %llu", program, (unsigned long long)plan->seed);
-    if (o->nodes != 0) {
-        printf(" --nodes %d", o->nodes);
-    }
-    if (o->ticks != 0) {
-        printf(" --ticks %u", o->ticks);
-    }
-    printf("%s%s --trace\n", o->mutant_name != NULL ? " --mutant " : "", o->mutant_name != NULL ? o->mutant_name : "");
+    command(program, o, plan->seed, again_text, sizeof again_text);
+    printf("again: %s\n", again_text);
     if (!o->trace) {
         sim_run(plan, o->mutant, false, true, &again);
         if (again.hash != found->hash) {
@@ -140,6 +151,7 @@ main(int argc, char **argv)
         return code - 1;
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
+    last_words_begin();
     printf("seed %llu", (unsigned long long)o.seed);
     printf(o.runs == 1 ? "\n" : " to %llu\n", (unsigned long long)(o.seed + o.runs - 1));
     double wall = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
@@ -147,10 +159,13 @@ main(int argc, char **argv)
     for (uint64_t k = 0; k < o.runs; k++) {
         struct plan plan;
         struct sim_result result, second;
+        char again[400];
         plan_draw(&plan, o.seed + k, o.nodes, o.ticks);
         if (o.trace) {
             plan_print(&plan);
         }
+        command(argv[0], &o, plan.seed, again, sizeof again);
+        last_words_run(plan.seed, again);
         sim_run(&plan, o.mutant, o.trace, o.trace, &result);
         if (!result.good) {
             report(argv[0], &o, &plan, &result);
