@@ -66,18 +66,18 @@ check_views(struct sim *s, int node)
     story_say(s, "%s has view %llu with %u living", world_name(s->w, node), (unsigned long long)v->number, view_living(v));
 }
 
-/* The other half of a session, in whichever node it is. */
+/* The other half of a session, if the node that it leads to still has it. */
 const struct session *
 session_other_half(struct sim *s, const struct session *session)
 {
     for (int i = 0; i < world_count(s->w); i++) {
         const struct node *n = world_node(s->w, i);
-        if (n == NULL) {
+        if (n == NULL || !id_equal(n->self.id, session->peer.id)) {
             continue;
         }
         LIST_EACH (link, &n->peers->conns) {
             const struct conn *c = STINT_CONTAINER_OF(link, struct conn, link);
-            if (c->session != NULL && c->session != session && c->session->initiator != session->initiator &&
+            if (c->session != NULL && c->session->initiator != session->initiator &&
                 memcmp(&c->session->key, &session->key, sizeof session->key) == 0) {
                 return c->session;
             }

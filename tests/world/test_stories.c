@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the simulator has found, told again as short stories that go wrong for one reason only.
+ *
+ *     world_stories [--seed N] [--verbose] [STORY]
+ */
+#include "requests.h"
+
+static uint32_t
+tasklets_on(struct world *w, int node)
+{
+    struct kernel_counters c = { 0 };
+    if (world_node(w, node) != NULL) {
+        kernel_count(world_node(w, node)->kernel, &c);
+    }
+    return c.tasklets - c.system;
+}
+
+static struct stint_id
+spawn_named(struct world *w, int node, const char *name)
+{
+    mill_Sum sum = mill_Sum_init_zero;
+    sum.expect = 1000;
+    text_copy(sum.name, sizeof sum.name, name);
+    return world_spawn(w, node, "Sum", mill_Sum_fields, &sum);
+}
+
+static bool
+move(struct world *w, struct stint_id id, int from, int to)
+{
+    char detail[256];
+    struct node_event time = { .kind = NODE_TIME };
+    enum stint_status status = mover_start(world_node(w, from), id, node_self(world_node(w, to)), "test", "test", NULL, detail,
+                                           sizeof detail);
+    world_event(w, from, &time);
+    return status == STINT_OK;
+}
+
+static bool
+is_gone(struct world *w, void *arg)
+{
+    return world_is_exited(w, *(int *)arg, NULL);
+}
+
+static bool
+is_prepared(struct world *w, void *arg)
+{
+    const int *node = arg;
+    return tasklets_on(w, *node) > 0;
+}
+
+static bool
+is_down(struct world *w, void *arg)
+{
+    return world_node(w, *(int *)arg) == NULL;
+}
+
+/*
+ * A node that is asked to stop cannot tell the others that it drains, because the store takes nothing. They go on to see a
+ * target in it: it must refuse what they send, or leave with it.
+ */
+static bool
+leaving_node_takes_nothing_in(struct world *w)
+{
+    int leaver = 1;
+    CHECK(start(w, 3));
+    struct stint_id stays = spawn_named(w, 2, "stays");
+    (void)spawn_named(w, 1, "goes");
+    world_run(w, SECOND);
+    struct world_faults faults = { .store_refuse_permille = 1000 };
+    world_set_faults(w, &faults);
+    struct node_event stop = { .kind = NODE_STOP, .drain_ms = 20000 };
+    world_event(w, 1, &stop);
+    CHECK(move(w, stays, 2, 1));
+    CHECK(world_until(w, is_gone, &leaver, 60 * SECOND));
+    CHECK(tasklets_on(w, 0) + tasklets_on(w, 2) == 2);
+    struct kernel_tasklet_view view;
+    CHECK(kernel_look(world_node(w, 2)->kernel, stays, &view) == STINT_OK && view.moves == 0);
+    return true;
+}
+
+static uint32_t
+hints(struct world *w)
+{
+    uint32_t sum = 0;
+    for (int i = 0; i < world_count(w); i++) {
+        sum += world_node(w, i) != NULL ? directory_counts(world_node(w, i)->directory).hints : 0;
+    }
+    return sum;
+}
+
+/* Homes are told of all residents when the view changes; of the end of those that never moved nobody told them. */
+static bool
+homes_hear_of_the_end_of_what_never_moved(struct world *w)
+{
+    struct stint_id ids[32];
+    CHECK(start(w, 2));
+    CHECK(no_balancer(w));
+    for (int i = 0; i < 32; i++) {
+        const struct code *code;
+        struct node *n = world_node(w, 0);
+        mill_Wait wait = mill_Wait_init_zero;
+        uint8_t bytes[64];
+        pb_ostream_t stream = pb_ostream_from_buffer(bytes, sizeof bytes);
+        memset(wait.on.id, 7, sizeof wait.on.id);
+        CHECK(pb_encode(&stream, mill_Wait_fields, &wait));
+        CHECK(kernel_find_code(n->kernel, "mill", "Wait", &code) == STINT_OK);
+        ids[i] = STINT_ID_NONE;
+        /* As tasklets spawn each other: nobody is to be notified. Held, so that it is there for the change of the view. */
+        CHECK(kernel_spawn(n->kernel, code, span_of(bytes, stream.bytes_written), KERNEL_PAUSED, &ids[i]) == STINT_OK);
+    }
+    (void)world_start(w, "n3", modules);
+    uint32_t three = 3;
+    CHECK(world_until(w, ready, &three, 60 * SECOND));
+    world_run(w, SECOND);
+    CHECK(hints(w) > 0);
+    for (int i = 0; i < 32; i++) {
+        CHECK(kernel_kill(world_node(w, 0)->kernel, ids[i], false) == STINT_OK);
+    }
+    struct node_event time = { .kind = NODE_TIME };
+    world_event(w, 0, &time);
+    world_run(w, 75 * SECOND);
+    CHECK(tasklets_on(w, 0) == 0);
+    CHECK(hints(w) == 0);
+    return true;
+}
+
+/* The target dies with what has just been committed to it, before it has told the homes: they must not name the source for ever. */
+static bool
+homes_forget_what_died_on_arrival(struct world *w)
+{
+    int target = 1;
+    uint32_t two = 2;
+    CHECK(start(w, 2));
+    CHECK(no_balancer(w));
+    for (int i = 0; i < 8; i++) {
+        char name[8] = { 's', (char)('0' + i), 0 };
+        struct stint_id id = spawn_named(w, 1, name);
+        world_run(w, SECOND);
+        CHECK(move(w, id, 1, 0));
+        world_run(w, SECOND); /* its home is told that it has come */
+        CHECK(tasklets_on(w, 0) == 1 && move(w, id, 0, 1));
+        CHECK(world_until(w, is_prepared, &target, 10 * SECOND));
+        world_crash_within(w, 1, 0); /* it has said so, and says nothing more */
+        CHECK(world_until(w, is_down, &target, 10 * SECOND));
+        world_restart(w, 1);
+        CHECK(world_until(w, ready, &two, 60 * SECOND));
+    }
+    world_run(w, 75 * SECOND);
+    CHECK(tasklets_on(w, 0) == 0);
+    CHECK(hints(w) == 0);
+    return true;
+}
+
+static const struct request_case stories[] = {
+    { "leaving_node_takes_nothing_in", leaving_node_takes_nothing_in },
+    { "homes_hear_of_the_end_of_what_never_moved", homes_hear_of_the_end_of_what_never_moved },
+    { "homes_forget_what_died_on_arrival", homes_forget_what_died_on_arrival },
+};
+
+int
+main(int argc, char **argv)
+{
+    return run_cases(argc, argv, stories, sizeof stories / sizeof stories[0]);
+}
