@@ -362,6 +362,83 @@ client_is_cut_off(struct world *w)
     return end();
 }
 
+/* The node that they go through dies and is back before the connection is given up: another life, which knows nothing. */
+static bool
+connected_node_restarts(struct world *w)
+{
+    CHECK(set(w) && spawn_ledger(w, "books", 16, "n2") == STINT_OK);
+    int a = world_sdk_open(w, all_nodes + 2, 1);
+    int b = world_sdk_open(w, all_nodes + 2, 1);
+    sdk_work_send(scene.work, a, "books", 0, 1000, 8, 20000);
+    sdk_work_spawn(scene.work, b, "s", 200, 20000);
+    world_run(w, SECOND / 20);
+    CHECK(world_sdk_node(w, a) == 2 && !sdk_work_is_over(scene.work));
+    world_crash(w, 2);
+    world_run(w, SECOND / 50);
+    world_restart(w, 2);
+    CHECK(balance(60 * SECOND, true));
+    CHECK(sdk_work_told(scene.work, STINT_OK) == all_told());
+    return end();
+}
+
+/* It drains and stops, as it should: its clients go elsewhere, and nothing is in doubt. */
+static bool
+connected_node_leaves(struct world *w)
+{
+    CHECK(set(w) && spawn_ledger(w, "books", 16, "n2") == STINT_OK);
+    int a = world_sdk_open(w, all_nodes + 2, 1);
+    sdk_work_send(scene.work, a, "books", 0, 1000, 8, 20000);
+    sdk_work_spawn(scene.work, world_sdk_open(w, all_nodes + 1, 1), "s", 50, 20000);
+    world_run(w, SECOND / 20);
+    CHECK(world_sdk_node(w, a) == 2 && !sdk_work_is_over(scene.work));
+    struct node_event stop = { .kind = NODE_STOP, .drain_ms = 30000 };
+    world_event(w, 2, &stop);
+    CHECK(balance(60 * SECOND, true));
+    CHECK(world_is_exited(w, 2, NULL) && world_sdk_node(w, a) != 2);
+    CHECK(sdk_work_told(scene.work, STINT_OK) == all_told() && scene.books.seen == 1000);
+    return end();
+}
+
+/* Of three endpoints the first one refuses, the second one is silent; the third one answers. */
+static bool
+first_endpoints_fail(struct world *w)
+{
+    static const int order[] = { 2, 1, 0 };
+    CHECK(set(w) && spawn_ledger(w, "books", 16, "n1") == STINT_OK);
+    world_crash(w, 2);
+    int a = world_sdk_open(w, order, 1);
+    sdk_work_send(scene.work, a, "books", 0, 1, 1, 2000);
+    world_run(w, 4 * SECOND);
+    CHECK(sdk_work_told(scene.work, STINT_NOT_SENT) == 1 && world_sdk_state(w, a) == STINT_CLIENT_CONNECTING);
+    int b = world_sdk_open(w, order, 3);
+    world_sdk_mute(w, b, 1, true); /* connects, and says nothing */
+    int c = world_sdk_open(w, order, 3);
+    world_sdk_cut(w, c, 1, true, true); /* does not even connect */
+    uint64_t begin = world_now(w);
+    sdk_work_send(scene.work, b, "books", 1, 10, 1, 10000);
+    sdk_work_send(scene.work, c, "books", 2, 10, 1, 10000);
+    CHECK(world_until(w, sdk_work_until, scene.work, 10 * SECOND));
+    CHECK(world_now(w) - begin < 3 * SECOND); /* the silent one gets two seconds, the other one none */
+    CHECK(world_sdk_node(w, b) == 0 && world_sdk_node(w, c) == 0);
+    return balance(SECOND, true) && end();
+}
+
+/* The connection is there, and nobody answers over it. */
+static bool
+connected_node_hangs(struct world *w)
+{
+    CHECK(set(w) && spawn_ledger(w, "books", 16, "n2") == STINT_OK);
+    int a = world_sdk_open(w, all_nodes + 2, 1);
+    sdk_work_send(scene.work, a, "books", 0, 1000, 8, 20000);
+    world_run(w, SECOND / 20);
+    CHECK(world_sdk_node(w, a) == 2 && !sdk_work_is_over(scene.work));
+    world_sdk_mute(w, a, 2, true);
+    CHECK(balance(60 * SECOND, true));
+    CHECK(world_sdk_node(w, a) == 0 || world_sdk_node(w, a) == 1);
+    CHECK(sdk_work_told(scene.work, STINT_OK) == all_told() && scene.books.seen == 1000);
+    return end();
+}
+
 /* A client of one node that dies: its calls end in time, and in doubt or not sent. */
 static bool
 all_nodes_are_gone(struct world *w)
@@ -378,6 +455,12 @@ all_nodes_are_gone(struct world *w)
     CHECK(world_sdk_state(w, a) == STINT_CLIENT_CONNECTING);
     CHECK(sdk_work_told(scene.work, STINT_OUTCOME_UNKNOWN) > 0 && sdk_work_told(scene.work, STINT_NOT_SENT) > 0);
     GOES_WELL(scene.work, NULL, false);
+    for (int i = 0; i < 3; i++) {
+        world_restart(w, i);
+    }
+    world_run(w, 20 * SECOND); /* nothing is asked, and it looks for them all the same */
+    CHECK(world_sdk_state(w, a) == STINT_CLIENT_CONNECTED);
+    CHECK(blocking_create(w, a, "new", 4) == STINT_OK && blocking_send(w, a, "new", 1, 2000) == STINT_OK);
     return end();
 }
 
@@ -456,6 +539,10 @@ static const struct {
     { "network_is_bad", network_is_bad },
     { "ledger_moves", ledger_moves },
     { "connected_node_dies", connected_node_dies },
+    { "connected_node_restarts", connected_node_restarts },
+    { "connected_node_leaves", connected_node_leaves },
+    { "connected_node_hangs", connected_node_hangs },
+    { "first_endpoints_fail", first_endpoints_fail },
     { "receivers_share", receivers_share },
     { "receivers_share_and_nodes_die", receivers_share_and_nodes_die },
     { "client_is_cut_off", client_is_cut_off },

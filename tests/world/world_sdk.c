@@ -162,7 +162,7 @@ guests_cut(struct world *w, int from, int to)
         return false;
     }
     const struct sdk_client *c = &sdk_state(w)->clients[actor - ACTOR_GUEST];
-    return out ? c->cut_to[to] : c->cut_from[from];
+    return out ? c->cut_to[to] || c->mute[to] : c->cut_from[from] || c->mute[from];
 }
 
 static void
@@ -320,6 +320,12 @@ world_sdk_cut(struct world *w, int client, int node, bool to_node, bool from_nod
     struct sdk_client *c = sdk_client_of(w, client);
     c->cut_to[node] = to_node;
     c->cut_from[node] = from_node;
+}
+
+void
+world_sdk_mute(struct world *w, int client, int node, bool mute)
+{
+    sdk_client_of(w, client)->mute[node] = mute;
 }
 
 void

@@ -80,6 +80,8 @@ uint32_t world_sdk_overdue(const struct world *w);
 /* Frames between a client and a node are lost, each way by itself. The connection breaks when its heartbeats have failed
  * for a while, and comes back after the cut. */
 void world_sdk_cut(struct world *w, int client, int node, bool to_node, bool from_node);
+/* The same, but heartbeats get through, so the connection stays: a node that hangs, not a network that is cut. */
+void world_sdk_mute(struct world *w, int client, int node, bool mute);
 /* Breaks the connection to a node; it comes back. */
 void world_sdk_break(struct world *w, int client, int node);
 /* From now on the client's clocks go faster by `drift_ppm`, after a jump forward; the one for people is `wall_ms` off. */

@@ -62,7 +62,7 @@ struct sdk_client {
     uint32_t unfinished;
     size_t memory;
     struct list calls;
-    bool cut_to[WORLD_NODES_MAX], cut_from[WORLD_NODES_MAX];
+    bool cut_to[WORLD_NODES_MAX], cut_from[WORLD_NODES_MAX], mute[WORLD_NODES_MAX];
 };
 
 struct sdk_state {
