@@ -95,6 +95,52 @@ node_dies_between_calls(struct world *w)
     return true;
 }
 
+/* A send that nobody took leaves nothing behind: not its value, not its place in the order. */
+static bool
+what_timed_out_never_happens(struct world *w)
+{
+    uint64_t sequence;
+    CHECK(start(w, 3));
+    int a = world_sdk_open(w, all_nodes, 3);
+    int b = world_sdk_open(w, all_nodes + 2, 1);
+    CHECK(blocking_create(w, a, "out", 1) == STINT_OK);
+    CHECK(blocking_send(w, b, "out", 1, 5000) == STINT_OK);
+    CHECK(blocking_send(w, b, "out", 2, 500) == STINT_TIMED_OUT);
+    CHECK(blocking_receive(w, a, "out", 5000, &sequence) == STINT_OK && sequence == 1);
+    CHECK(blocking_receive(w, a, "out", 500, &sequence) == STINT_TIMED_OUT);
+    for (uint64_t i = 3; i < 6; i++) {
+        CHECK(blocking_send(w, b, "out", i, 5000) == STINT_OK);
+        CHECK(blocking_receive(w, a, "out", 5000, &sequence) == STINT_OK && sequence == i);
+    }
+    return true;
+}
+
+/* A name that is remembered leads to a channel that has ended, and another one has it now. */
+static bool
+names_are_looked_up_again(struct world *w)
+{
+    uint64_t sequence;
+    CHECK(start(w, 3));
+    int a = world_sdk_open(w, all_nodes, 3);
+    int b = world_sdk_open(w, all_nodes + 2, 1);
+    for (uint64_t i = 1; i < 4; i++) {
+        CHECK(blocking_create(w, a, "out", 4) == STINT_OK);
+        /* Lost: the node cannot tell a channel that was closed from one that took the value and died, so it is not
+         * sent to the next one of that name; but then the name is forgotten. */
+        enum stint_status status = blocking_send(w, b, "out", i, 5000);
+        status = status == STINT_CHANNEL_LOST ? blocking_send(w, b, "out", i, 5000) : status;
+        CHECK(status == STINT_OK);
+        CHECK(blocking_receive(w, b, "out", 5000, &sequence) == STINT_OK && sequence == i);
+        status = stint_client_channel_close(world_sdk_enter(w, a), "out", true, 5000);
+        world_sdk_leave(w, a);
+        CHECK(status == STINT_OK);
+        world_run(w, SECOND); /* its name is free */
+    }
+    CHECK(blocking_send(w, b, "out", 9, 5000) == STINT_CHANNEL_LOST);
+    CHECK(blocking_send(w, b, "out", 9, 5000) == STINT_NOT_FOUND);
+    return true;
+}
+
 /* ---- workers ---- */
 
 #define GOES_WELL(work, ledger, host_lived)                             \
@@ -481,6 +527,71 @@ authority_is_dead(struct world *w)
     return end();
 }
 
+/* Nodes bound how long they wait; who has more time goes on, and is still the same operation to him. */
+static bool
+long_waits_go_on(struct world *w)
+{
+    CHECK(set(w));
+    int a = world_sdk_open(w, all_nodes, 3);
+    int b = world_sdk_open(w, all_nodes + 1, 1);
+    CHECK(blocking_create(w, a, "full", 0) == STINT_OK && blocking_create(w, a, "empty", 4) == STINT_OK);
+    sdk_work_send(scene.work, a, "full", 0, 3, 3, 900000); /* nobody receives for long */
+    sdk_work_receive(scene.work, b, "empty", 900000);
+    world_run(w, 700 * SECOND);
+    CHECK(all_told() == 0);
+    GOES_WELL(scene.work, NULL, true);
+    sdk_work_receive(scene.work, world_sdk_open(w, all_nodes + 2, 1), "full", 5000);
+    sdk_work_send(scene.work, world_sdk_open(w, all_nodes + 2, 1), "empty", 1, 3, 1, 5000);
+    CHECK(world_until(w, sdk_work_until, scene.work, 30 * SECOND));
+    world_run(w, SECOND);
+    CHECK(sdk_work_delivered(scene.work) == 6 && sdk_work_told(scene.work, STINT_OK) == 12);
+    GOES_WELL(scene.work, NULL, true);
+    return end();
+}
+
+/* Closing waits for what is under way, as long as it was told to, and tells of the rest. */
+static bool
+closing_drains(struct world *w)
+{
+    CHECK(set(w) && spawn_ledger(w, "books", 16, "n2") == STINT_OK);
+    int a = world_sdk_open(w, all_nodes, 1);
+    int b = world_sdk_open(w, all_nodes + 2, 1);
+    sdk_work_send(scene.work, a, "books", 0, 50, 50, 5000);
+    uint64_t begin = world_now(w);
+    world_sdk_close(w, a, 5000);
+    CHECK(world_now(w) - begin < SECOND && sdk_work_told(scene.work, STINT_OK) == 50);
+    sdk_work_send(scene.work, b, "books", 1, 1, 1, 5000);
+    world_run(w, SECOND / 10);
+    world_sdk_mute(w, b, 2, true);
+    sdk_work_send(scene.work, b, "books", 2, 20, 20, 5000);
+    begin = world_now(w);
+    world_sdk_close(w, b, 300);
+    CHECK(world_now(w) - begin >= 300 * WORLD_MS && world_now(w) - begin < 400 * WORLD_MS);
+    CHECK(sdk_work_told(scene.work, STINT_OK) == 51 && all_told() == 71);
+    /* One of them was on its way; the others waited for their turn. */
+    CHECK(sdk_work_told(scene.work, STINT_OUTCOME_UNKNOWN) == 1 && sdk_work_told(scene.work, STINT_CANCELLED) == 19);
+    return balance(SECOND, true) && end();
+}
+
+/* A client has no more than its bound on its way, and says so; then it goes on. */
+static bool
+calls_are_bounded(struct world *w)
+{
+    CHECK(set(w) && spawn_ledger(w, "books", 16, "n2") == STINT_OK);
+    int a = world_sdk_open(w, all_nodes, 3);
+    sdk_work_send(scene.work, a, "books", 0, 1000, 1000, 20000);
+    sdk_work_send(scene.work, a, "books", 1, 100, 100, 20000);
+    CHECK(world_sdk_pending(w, a) == 1024 && strstr(world_sdk_error(w, a), "1024") != NULL);
+    CHECK(sdk_work_fate(scene.work, 1, 24) == SDK_FATE_PENDING && sdk_work_fate(scene.work, 1, 25) == SDK_FATE_REFUSED);
+    CHECK(balance(60 * SECOND, true));
+    for (uint32_t sender = 2; sender < 6; sender++) { /* the bound counts down as well as up */
+        sdk_work_send(scene.work, a, "books", sender, 1000, 1000, 20000);
+        CHECK(balance(60 * SECOND, true));
+    }
+    CHECK(scene.books.seen == 5024);
+    return end();
+}
+
 /* A client that is killed has said all that it has said, once; what it was at is in doubt, and nobody else notices. */
 static bool
 client_is_killed(struct world *w)
@@ -534,6 +645,8 @@ static const struct {
 } cases[] = {
     { "blocking_calls", blocking_calls },
     { "node_dies_between_calls", node_dies_between_calls },
+    { "what_timed_out_never_happens", what_timed_out_never_happens },
+    { "names_are_looked_up_again", names_are_looked_up_again },
     { "nothing_goes_wrong", nothing_goes_wrong },
     { "begun_calls_leave_at_once", begun_calls_leave_at_once },
     { "network_is_bad", network_is_bad },
@@ -548,6 +661,9 @@ static const struct {
     { "client_is_cut_off", client_is_cut_off },
     { "all_nodes_are_gone", all_nodes_are_gone },
     { "authority_is_dead", authority_is_dead },
+    { "long_waits_go_on", long_waits_go_on },
+    { "closing_drains", closing_drains },
+    { "calls_are_bounded", calls_are_bounded },
     { "client_is_killed", client_is_killed },
     { "client_clocks_err", client_clocks_err },
 };
