@@ -466,7 +466,7 @@ put_outlet(struct saver *s, const struct outlet *o)
     record.base = o->base;
     record.last = o->last;
     record.done = o->done;
-    record.failed = MUTANT(s->k->mem, ERROR_LOST) ? 0 : (uint32_t)o->failed;
+    record.failed = (uint32_t)o->failed;
     record.op = o->blocking ? o->op : 0;
     record.flags |= o->blocking ? stint_PickleOutletFlag_PICKLE_OUTLET_BLOCKING : 0;
     record.flags |= o->cancelling ? stint_PickleOutletFlag_PICKLE_OUTLET_CANCELLING : 0;

@@ -64,8 +64,6 @@
       "a deadline is not in the pickle")                                                       \
     X(WAKE_LOST, "wake-lost", "kernel/pickle",                                                 \
       "the outcome that a tasklet is about to see is not in the pickle")                       \
-    X(ERROR_LOST, "error-lost", "kernel/pickle",                                               \
-      "the error of an earlier send is not in the pickle")                                     \
     X(WINDOW_OFF, "window-off", "kernel/outlet",                                               \
       "one send more than the window is under way")                                            \
     X(FIFO_PASSED, "fifo-passed", "kernel/exchange",                                           \
@@ -97,9 +95,7 @@
     X(DONE_AGAIN, "done-again", "core/admin",                                                  \
       "a request that comes again is done again")                                              \
     X(NEW_ID, "new-id", "client/requests",                                                     \
-      "a request is repeated under another id")                                                \
-    X(STAYS_REPEATED, "stays-repeated", "client/requests",                                     \
-      "a request that must not be repeated is")
+      "a request is repeated under another id")
 
 enum mutant {
     MUTANT_NONE,

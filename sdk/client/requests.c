@@ -259,7 +259,7 @@ machine_requeue(struct client_machine *m)
     struct list *first;
     while ((first = list_first(&m->sent)) != NULL) {
         struct client_request *r = STINT_CONTAINER_OF(first, struct client_request, place);
-        if ((r->stays && !MUTANT(m->mem, STAYS_REPEATED)) || r->internal) {
+        if (r->stays || r->internal) {
             finish_without_verdict(m, r, "the connection was lost before the answer came");
             continue;
         }

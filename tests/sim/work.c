@@ -132,7 +132,11 @@ start_source(struct sim *s, uint32_t index, uint32_t target)
     memcpy(source.to.id, (shared ? s->shared : s->inboxes[target]).bytes, 16);
     source.sender = index;
     source.count = 10 + prng_below(&s->random, 60);
-    source.pace_ms = (uint32_t)prng_below(&s->random, 60);
+    if (prng_below(&s->random, 4) == 0) { /* a stream, which fills windows and buffers */
+        source.count += 100;
+    } else {
+        source.pace_ms = (uint32_t)prng_below(&s->random, 60);
+    }
     source.ask = !shared && prng_below(&s->random, 3) == 0;
     source.within_ms = prng_below(&s->random, 4) == 0 ? 1 + (uint32_t)prng_below(&s->random, 200) : 0;
     struct ghost *g = spawn(s, ROLE_SOURCE, "Source", yard_Source_fields, &source);
