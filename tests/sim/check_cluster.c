@@ -14,7 +14,7 @@
 #include "sim.h"
 #include "wire/session_internal.h"
 
-#define LATE_NS (2000 * WORLD_MS)
+#define LATE_NS (100 * WORLD_MS)
 
 static uint64_t
 digest(const struct view *v)
@@ -179,23 +179,14 @@ check_kernel(struct sim *s, int node)
     }
 }
 
-/* At an event by which the node had the chance to see to it. */
 void
-check_deadlines(struct sim *s, int node)
+check_deadline(struct sim *s, int node, const struct ghost *g, const struct kernel_tasklet_view *t)
 {
-    const struct node *n = world_node(s->w, node);
-    struct kernel_tasklet_view t;
-    uint32_t cursor = 0;
-    while (kernel_each_tasklet(n->kernel, &cursor, &t)) {
-        const struct ghost *g = ghost_of(s, t.id);
-        if (g == NULL || g->held || g->granted_ns + LATE_NS > n->now_ns) {
-            continue;
-        }
-        bool timed = t.state == KERNEL_SLEEPING || (t.state == KERNEL_IS_BLOCKED && !t.remote);
-        if (timed && t.deadline_ns != UINT64_MAX && t.deadline_ns + LATE_NS < n->now_ns &&
-            t.deadline_ns > s->saw_leap[node] && t.deadline_ns + LATE_NS < world_node_now(s->w, node)) {
-            sim_fault(s, "deadline", "a tasklet on %s at %s should have gone on %.1f s ago", world_name(s->w, node), t.label,
-                      (double)(n->now_ns - t.deadline_ns) / 1e9);
-        }
+    uint64_t now = world_node_now(s->w, node);
+    bool timed = t->state == KERNEL_SLEEPING || (t->state == KERNEL_IS_BLOCKED && !t->remote);
+    if (timed && !g->held && t->deadline_ns != UINT64_MAX && t->deadline_ns + LATE_NS < now &&
+        t->deadline_ns > s->saw_leap[node] && g->granted_ns + LATE_NS < now) {
+        sim_fault(s, "deadline", "a tasklet on %s at %s should have gone on %.3f s ago", world_name(s->w, node), t->label,
+                  (double)(now - t->deadline_ns) / 1e9);
     }
 }

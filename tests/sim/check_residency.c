@@ -169,6 +169,7 @@ check_residency(struct sim *s, int node)
         if (view.state != KERNEL_FROZEN) {
             g->mark = s->scan;
             check_copy(s, node, g, &view);
+            check_deadline(s, node, g, &view);
         }
     }
     for (uint32_t i = 0; i < s->ghost_count; i++) {

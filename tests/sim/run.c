@@ -83,7 +83,6 @@ check(struct world *w, int node, void *arg)
     check_residency(s, node);
     check_views(s, node);
     check_sessions(s, node);
-    check_deadlines(s, node);
     check_disk(s, node);
     check_verdicts(s, node);
     if (s->checks % 16 == 0) {

@@ -152,7 +152,8 @@ bool ref_is_alive(struct sim *s, struct node_ref ref);
 void check_views(struct sim *s, int node);
 void check_sessions(struct sim *s, int node);
 void check_kernel(struct sim *s, int node);
-void check_deadlines(struct sim *s, int node);
+/* A tasklet that runs there is not late: its node has had the chance to see to it. */
+void check_deadline(struct sim *s, int node, const struct ghost *g, const struct kernel_tasklet_view *t);
 /* The other half of a session, in whichever node it is; NULL: nowhere. */
 const struct session *session_other_half(struct sim *s, const struct session *session);
 
