@@ -338,6 +338,9 @@ deliver(struct legs_world *w, const struct letter *letter)
             (void)!kernel_kill(w->k[at], e->tid, (e->flags & KERNEL_PENDING) != 0);
         }
         break;
+    case KERNEL_SUSPENDED:
+        w->suspended += id_equal(e->tid, w->main_id);
+        break;
     case KERNEL_LOG:
         hear(w, e->tid, letter->text);
         break;
@@ -432,6 +435,19 @@ expect_left(struct legs_world *w, int from, struct stint_id tid, const struct st
     }
 }
 
+/* What an operator sees of it is the same there. */
+static void
+expect_alike(struct kernel *k, const struct kernel_tasklet_view *before)
+{
+    struct kernel_tasklet_view view;
+    if (kernel_look(k, before->id, &view) != STINT_OK || view.state != KERNEL_FROZEN
+        || view.steps != before->steps || view.flags != before->flags
+        || view.frames != before->frames || view.owned != before->owned
+        || view.moves != before->moves || view.epoch != before->epoch) {
+        legs_fail("it looks otherwise where it was loaded");
+    }
+}
+
 /* From one place to another; refused, it goes on where it is, under the epoch after the next as in
  * the protocol. */
 static enum stint_status
@@ -461,6 +477,7 @@ try_move(struct legs_world *w, struct stint_id tid, int to, char *error, size_t 
             legs_fail("what was loaded is saved in other bytes");
         }
         buf_fini(&second);
+        expect_alike(w->k[to], &view);
         if (kernel_discard(w->k[from], tid) != STINT_OK) {
             legs_fail("it cannot be discarded");
         }

@@ -72,6 +72,7 @@ struct legs_world {
     uint32_t name_count;
     uint32_t turn_of;
     uint32_t moves;
+    uint32_t suspended; /* how often it was told that the first tasklet gave up its first turn */
     uint64_t deeds; /* turns, wishes and leaps so far: all but deliveries */
     struct stint_id main_id;
 };

@@ -113,6 +113,9 @@ run(uint32_t program, enum mode mode, uint32_t boundary, const struct stint_modu
         }
     } while (legs_step(&world));
     legs_output(&world, output, sizeof output);
+    if (world.suspended != 1) {
+        legs_fail("that it gave up its first turn was told %u times", world.suspended);
+    }
     legs_end(&world);
     if (golden[program][0] == '\0' && mode == MODE_NONE) {
         memcpy(golden[program], output, sizeof output);
