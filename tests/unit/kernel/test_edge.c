@@ -15,7 +15,7 @@
 #include "stint/tasklet.h"
 #include "tracked_memory.h"
 
-enum does { YIELDS, PAUSES, SLEEPS, RECEIVES_OUTSIDE, SENDS, OPENS, OPENS_AGAIN, RECEIVES };
+enum does { YIELDS, PAUSES, SLEEPS, RECEIVES_OUTSIDE, SENDS, OPENS, OPENS_AGAIN, RECEIVES, RUNS_ALL };
 
 static struct tracked_memory tracked;
 static struct mem mem;
@@ -27,6 +27,8 @@ STINT_FRAME(edge_Body)
     STINT_BEGIN;
     if (self->does == PAUSES) {
         STINT_PAUSE;
+    } else if (self->does == RUNS_ALL) {
+        STINT_RUN_ALL;
     } else if (self->does == SLEEPS) {
         STINT_SLEEP(1000);
     } else if (self->does == RECEIVES_OUTSIDE) {
@@ -208,6 +210,39 @@ test_a_held_sleeper_wakes_when_it_is_released(void **state)
     assert_int_equal(kernel_resume(k, id), STINT_OK);
     assert_int_equal(look(id).state, KERNEL_RUNNABLE);
     assert_true(kernel_run(k, 1) > 0);
+}
+
+static void
+test_releasing_a_frozen_tasklet_does_not_run_it(void **state)
+{
+    (void)state;
+    struct stint_id id = spawn(YIELDS, STINT_ID_NONE, 0);
+    kernel_run(k, 1);
+    assert_int_equal(kernel_freeze(k, id), STINT_OK);
+    assert_int_equal(kernel_pause(k, id), STINT_OK);
+    assert_int_equal(kernel_resume(k, id), STINT_OK);
+    assert_false(kernel_runnable(k));
+    assert_int_equal(kernel_run(k, 10), 0);
+    assert_int_equal(kernel_thaw(k, id, 1), STINT_OK);
+    assert_int_equal(kernel_run(k, 1), 1);
+}
+
+/* The ring that it waits for is not the one where it goes. */
+static void
+test_one_that_waits_for_the_ring_is_frozen_out_of_it(void **state)
+{
+    (void)state;
+    struct stint_id gone = spawn(RUNS_ALL, STINT_ID_NONE, 0);
+    struct stint_id back = spawn(RUNS_ALL, STINT_ID_NONE, 0);
+    kernel_run(k, 2);
+    assert_int_equal(look(gone).state, KERNEL_WAITING);
+    assert_int_equal(kernel_freeze(k, gone), STINT_OK);
+    assert_int_equal(kernel_freeze(k, back), STINT_OK);
+    assert_false(kernel_runnable(k));
+    assert_int_equal(kernel_discard(k, gone), STINT_OK);
+    assert_int_equal(kernel_thaw(k, back, 1), STINT_OK);
+    assert_int_equal(look(back).state, KERNEL_RUNNABLE);
+    assert_int_equal(kernel_run(k, 1), 1);
 }
 
 static void
@@ -476,6 +511,8 @@ main(void)
         TEST(test_an_error_is_told_though_nobody_asked),
         TEST(test_a_held_tasklet_that_is_killed_ends),
         TEST(test_a_held_sleeper_wakes_when_it_is_released),
+        TEST(test_releasing_a_frozen_tasklet_does_not_run_it),
+        TEST(test_one_that_waits_for_the_ring_is_frozen_out_of_it),
         TEST(test_counters_count),
         TEST(test_a_view_tells_since_when_and_until),
         TEST(test_a_value_for_a_place_outside_the_locals),
