@@ -257,6 +257,20 @@ channel_text(const struct node *n, char *text, size_t size)
     return text;
 }
 
+/* A shared channel that was closed stays as long as it holds values that nobody takes. */
+static bool
+has_leftovers(const struct node *n)
+{
+    struct kernel_channel_view c;
+    uint32_t cursor = 0;
+    while (kernel_each_channel(n->kernel, &cursor, &c)) {
+        if (id_equal(c.owner, STINT_ID_NONE) && c.closing && c.count > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Of which tasklet there is a hint. */
 static const char *
 hint_text(struct sim *s, const struct node *n, char *text, size_t size)
@@ -286,8 +300,7 @@ check_sweep(struct sim *s)
         }
         kernel_count(n->kernel, &c);
         struct directory_counts d = directory_counts(n->directory);
-        if (s->plan.clients != 0) {
-            /* Shared channels of clients that died stay, closed, as long as they hold values. */
+        if (has_leftovers(n)) {
             c.channels = c.relations = d.hints = 0;
         }
         if (c.tasklets != c.system || c.channels != 0 || c.relations != 0 || c.outlets != 0) {

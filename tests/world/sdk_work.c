@@ -132,6 +132,7 @@ sent(void *arg, const struct world_sdk_result *r)
     uint32_t sequence = item->sequence;
     struct sdk_worker *worker = item_done(item, r);
     worker->work->fate[worker->sender][sequence] = (uint8_t)fate_of(r);
+    worker->work->told_value[worker->sender][sequence] = (uint8_t)r->status;
     if (worker->kind == SDK_SENDS) {
         send_more(worker);
     } else if (r->status == STINT_OK || r->status == STINT_OUTCOME_UNKNOWN) {

@@ -82,8 +82,9 @@ check_values(struct sdk_work *work, const mill_Ledger *ledger, bool over, bool h
             enum sdk_fate fate = sdk_work_fate(work, sender, sequence);
             bool arrived = has_arrived(work, ledger, sender, sequence);
             if (arrived && (fate == SDK_FATE_REFUSED || fate == SDK_FATE_NONE)) {
-                sdk_work_fault(work, "value %u of sender %u was %s, and arrived", sequence, sender,
-                               fate == SDK_FATE_NONE ? "never sent" : "refused");
+                sdk_work_fault(work, "value %u of sender %u was %s (%s), and arrived", sequence, sender,
+                               fate == SDK_FATE_NONE ? "never sent" : "refused",
+                               stint_status_name((enum stint_status)work->told_value[sender][sequence]));
             }
             missing += !arrived && fate == SDK_FATE_TAKEN;
             if (!arrived && fate == SDK_FATE_TAKEN && ledger != NULL && over && host_lived) {

@@ -45,6 +45,7 @@ struct sdk_work {
     bool stopped, receives;
     bool used[SDK_SENDERS];
     uint8_t fate[SDK_SENDERS][SDK_NUMBERS]; /* enum sdk_fate */
+    uint8_t told_value[SDK_SENDERS][SDK_NUMBERS]; /* the status */
     uint8_t delivered[SDK_SENDERS][SDK_NUMBERS];
     uint32_t delivered_count, answered;
     uint32_t doubtful_receives; /* each may have swallowed a value */
