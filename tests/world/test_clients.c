@@ -485,6 +485,29 @@ connected_node_hangs(struct world *w)
     return end();
 }
 
+/* The same for less time than it takes to give the node up: the calls end in time, and what had left is in doubt. */
+static bool
+calls_end_while_the_node_hangs(struct world *w)
+{
+    CHECK(set(w) && spawn_ledger(w, "books", 16, "n2") == STINT_OK);
+    int a = world_sdk_open(w, all_nodes + 2, 1);
+    sdk_work_send(scene.work, a, "books", 0, 1, 1, 5000);
+    world_run(w, SECOND / 10);
+    world_sdk_mute(w, a, 2, true);
+    sdk_work_send(scene.work, a, "books", 1, 5, 5, 1500);
+    sdk_work_spawn(scene.work, a, "s", 1, 1500);
+    world_run(w, 1400 * WORLD_MS);
+    CHECK(all_told() == 1);
+    world_run(w, 1200 * WORLD_MS);
+    CHECK(world_sdk_node(w, a) == 2 && sdk_work_is_over(scene.work));
+    CHECK(sdk_work_told(scene.work, STINT_OUTCOME_UNKNOWN) == 2 && sdk_work_told(scene.work, STINT_NOT_SENT) == 4);
+    world_sdk_mute(w, a, 2, false); /* and then all goes on over the same connection */
+    sdk_work_send(scene.work, a, "books", 2, 100, 8, 5000);
+    CHECK(balance(10 * SECOND, true) && world_sdk_node(w, a) == 2);
+    CHECK(sdk_work_told(scene.work, STINT_OK) == 101);
+    return end();
+}
+
 /* A client of one node that dies: its calls end in time, and in doubt or not sent. */
 static bool
 all_nodes_are_gone(struct world *w)
@@ -655,6 +678,7 @@ static const struct {
     { "connected_node_restarts", connected_node_restarts },
     { "connected_node_leaves", connected_node_leaves },
     { "connected_node_hangs", connected_node_hangs },
+    { "calls_end_while_the_node_hangs", calls_end_while_the_node_hangs },
     { "first_endpoints_fail", first_endpoints_fail },
     { "receivers_share", receivers_share },
     { "receivers_share_and_nodes_die", receivers_share_and_nodes_die },
