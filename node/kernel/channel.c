@@ -309,10 +309,20 @@ wake_all(struct kernel *k, struct channel *ch)
     }
 }
 
+/* Senders elsewhere whose values were dropped for want of room hear that there will be none. */
+static void
+tell_starved(struct kernel *k, struct channel *ch)
+{
+    if (ch->extra != NULL && ch->extra->starved > 0) {
+        relation_feed(k, ch);
+    }
+}
+
 void
 channel_close(struct kernel *k, struct channel *ch, bool wake)
 {
     ch->flags |= CHANNEL_CLOSING;
+    tell_starved(k, ch);
     if (wake) {
         ch->flags |= CHANNEL_WOKEN;
         wake_all(k, ch);
@@ -334,6 +344,7 @@ void
 channel_end(struct kernel *k, struct channel *ch)
 {
     ch->flags |= CHANNEL_CLOSING | CHANNEL_WOKEN;
+    tell_starved(k, ch);
     wake_all(k, ch);
     const char *name =
         ch->extra == NULL || ch->extra->name == NULL ? NULL : effect_text(k, ch->extra->name);

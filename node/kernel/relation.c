@@ -162,12 +162,19 @@ relation_end(struct kernel *k, struct relation *r)
 }
 
 /* What was dropped is asked for again, but not for a single free place: else each value taken
- * would bring a window of offers, all but one in vain. */
+ * would bring a window of offers, all but one in vain. A channel that closes has no room any more,
+ * and says so at once: nobody need ever take what is in it. */
+static bool
+may_ask(const struct channel *ch)
+{
+    return channel_count(ch) <= ch->capacity / 2 || (ch->flags & CHANNEL_CLOSING) != 0;
+}
+
 static void
 starve(struct kernel *k, struct relation *r)
 {
     struct channel *ch = r->channel;
-    if (channel_count(ch) <= ch->capacity / 2) {
+    if (may_ask(ch)) {
         emit_refuse(k, r);
     } else if ((r->flags & RELATION_STARVED) == 0) {
         r->flags |= RELATION_STARVED;
@@ -178,7 +185,7 @@ starve(struct kernel *k, struct relation *r)
 void
 relation_feed(struct kernel *k, struct channel *ch)
 {
-    if (channel_count(ch) > ch->capacity / 2) {
+    if (!may_ask(ch)) {
         return;
     }
     for (struct relation *r = ch->extra->relations; r != NULL && ch->extra->starved > 0;

@@ -177,7 +177,7 @@ STINT_MUST_USE enum stint_status relation_encode(struct kernel *k, const struct 
  */
 STINT_MUST_USE enum stint_status relation_convert(struct kernel *k, struct tasklet *t);
 
-/* The buffer has drained: asks for what was dropped, if it is worth while. */
+/* The buffer has drained, or the channel closes: asks for what was dropped, if it is worth while. */
 void relation_feed(struct kernel *k, struct channel *ch);
 
 /* Forgets orphans whose time is over; the time of the next one, or UINT64_MAX. */

@@ -137,6 +137,26 @@ test_closing_tells_those_elsewhere(void **state)
     net_end();
 }
 
+/* The buffer is full and nobody takes from it: what was dropped for want of room is not left waiting for that. */
+static void
+test_closing_tells_a_window_that_found_no_room(void **state)
+{
+    (void)state;
+    net_begin(2);
+    struct stint_id c = net_channel(0, 4);
+    struct stint_id tid = net_producer(1, c, 0, 200, -1);
+    net_settle();
+    assert_int_equal(net.produced, 1 + KERNEL_WINDOW);
+    assert_int_equal(kernel_channel_close(net.kernels[0], c, true), STINT_OK);
+    net_settle();
+    assert_false(kernel_has_tasklet(net.kernels[1], tid));
+    assert_int_equal(net.last_error, STINT_CLOSED);
+    struct kernel_counters counters;
+    kernel_count(net.kernels[1], &counters);
+    assert_int_equal(counters.outlets, 0);
+    net_end();
+}
+
 static void
 test_a_dead_nodes_offers_are_passed_over_and_expire(void **state)
 {
@@ -541,6 +561,7 @@ main(void)
         cmocka_unit_test(test_a_wrong_type_is_told),
         cmocka_unit_test(test_a_channel_that_is_nowhere_is_lost),
         cmocka_unit_test(test_closing_tells_those_elsewhere),
+        cmocka_unit_test(test_closing_tells_a_window_that_found_no_room),
         cmocka_unit_test(test_a_dead_nodes_offers_are_passed_over_and_expire),
         cmocka_unit_test(test_an_orphan_comes_back_to_its_place),
         cmocka_unit_test(test_freezing_keeps_places_and_deadlines),
