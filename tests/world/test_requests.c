@@ -33,14 +33,14 @@ cluster_is_shown(struct world *w)
           node.tasklets == 5 && !node.authority);
     CHECK(ask_target(w, 0, stint_Verb_VERB_MODULE_LIST, "") == STINT_OK && reply.items == 3);
     CHECK(last_item(stint_ModuleInfo_fields, &module) &&
-          strcmp(module.codes, "Sum,Feed,Wait") == 0);
+          strcmp(module.codes, "Sum,Feed,Wait,Ledger,Mark,Hand") == 0);
     CHECK(ask_target(w, 0, stint_Verb_VERB_VIEW, "") == STINT_OK && reply.items == 1);
     CHECK(ask_text(w, 0, stint_Verb_VERB_SCHEMA, "mill/Sum") == STINT_OK &&
           reply.payload_size > 50);
     CHECK(ask_text(w, 0, stint_Verb_VERB_SCHEMA, "mill.Number") == STINT_OK);
     CHECK(ask_text(w, 0, stint_Verb_VERB_SCHEMA, "mill.None") == STINT_NOT_FOUND);
     CHECK(ask_text(w, 0, stint_Verb_VERB_SCHEMA, "mill/None") == STINT_UNKNOWN_CODE &&
-          says("Sum Feed Wait"));
+          says("Sum Feed Wait Ledger Mark Hand"));
     CHECK(ask_text(w, 0, stint_Verb_VERB_SCHEMA, "none/None") == STINT_UNKNOWN_MODULE &&
           says("mill"));
     return true;
