@@ -316,7 +316,8 @@ moves_installed(struct moves *m, struct move_key key, enum stint_status status,
     } else if (status != STINT_OK) {
         bury(m, mv, status, detail, false, now_ns);
     } else {
-        move_enter(m, mv, MOVE_PREPARED, m->config.abort_ms, false, now_ns);
+        uint32_t wait_ms = m->config.abort_ms / (MUTANT(m->mem, ADOPT_TIMEOUT) ? 4 : 1);
+        move_enter(m, mv, MOVE_PREPARED, wait_ms, false, now_ns);
         if (!mv->orphaned) {
             send_prepared(m, mv);
         }

@@ -124,6 +124,11 @@ rests(struct sim *s, char *why, size_t size)
     if (!views_agree(s, why, size) || !moves_rest(s, why, size)) {
         return false;
     }
+    int drains = watch_drains(s);
+    if (drains >= 0) {
+        text_format(why, size, "%s drains, others take tasklets, and it still has some", world_name(s->w, drains));
+        return false;
+    }
     if (!customers_are_done(s)) {
         text_copy(why, size, "the clients are not done");
         return false;

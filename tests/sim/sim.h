@@ -23,6 +23,7 @@
 #define SIM_GHOSTS_MAX 96
 #define SIM_SINKS_MAX 3
 #define SIM_SOURCES_MAX 12
+#define SIM_POSTERS_MAX 4 /* a sink tells 16 senders apart */
 #define SIM_STATIONS_MAX 6
 #define SIM_TOKENS_MAX 4
 #define SIM_TAKERS_MAX 4
@@ -75,6 +76,7 @@ struct sim {
     struct stint_id shared; /* channel of the takers; zero: none */
     struct node_ref shared_host;
     uint64_t count[SIM_SOURCES_MAX];
+    uint32_t posters;
     struct stint_id stations[SIM_STATIONS_MAX], station_inboxes[SIM_STATIONS_MAX];
     bool ring_broken; /* a station was lost or killed: its tokens may be, too */
 
@@ -166,6 +168,8 @@ void books_free(struct sim *s);
 
 /* ---- watch.c: after the faults, what takes its time ---- */
 void watch_deaths(struct sim *s);
+/* A node that drains although others take what it has, and has tasklets yet; -1: there is none. */
+int watch_drains(struct sim *s);
 void watch_rest(struct sim *s);
 
 /* ---- check_end.c: liveness after healing, then I2 and I7 ---- */

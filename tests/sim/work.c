@@ -270,13 +270,37 @@ start_roamer(struct sim *s)
     return spawn(s, ROLE_ROAMER, "Roamer", yard_Roamer_fields, &roamer) != NULL;
 }
 
+/* A source that ends as soon as it has sent a little: what comes late of it must not be taken again. */
+static bool
+start_poster(struct sim *s)
+{
+    if (s->plan.sinks == 0 || s->posters == SIM_POSTERS_MAX) {
+        return false;
+    }
+    yard_Source source = yard_Source_init_zero;
+    memcpy(source.to.id, s->inboxes[prng_below(&s->random, s->plan.sinks)].bytes, 16);
+    source.sender = SIM_SOURCES_MAX + s->posters;
+    source.count = 1 + prng_below(&s->random, 4);
+    source.ends = true;
+    struct ghost *g = spawn(s, ROLE_HAND, "Source", yard_Source_fields, &source);
+    if (g != NULL) {
+        g->may_end = true;
+        s->posters++;
+    }
+    return g != NULL;
+}
+
 void
 work_more(struct sim *s)
 {
     if (s->ghost_count > SIM_GHOSTS_MAX / 2) {
         return;
     }
-    switch (prng_below(&s->random, 3)) {
+    switch (prng_below(&s->random, 5)) {
+    case 3:
+    case 4:
+        (void)start_poster(s);
+        break;
     case 0:
         (void)start_waiter(s);
         break;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See yard.proto. Nothing here ends by itself but Hand: what is over is paused, so that it can be looked at. */
+/* See yard.proto. Little here ends by itself: what is over is paused, so that it can be looked at. */
 #include "yard.stint.h"
 
 /* Owns its channel and checks that the items of each sender come in order, each once. */
@@ -27,7 +27,7 @@ STINT_FRAME(yard_Sink)
     STINT_END;
 }
 
-/* Sends 1 to `count`; with `ask` each waits for its answer; with `within_ms` what was not taken in time is sent again. */
+/* Sends 1 to `count`, and ends then if it is to; with `ask` each waits for its answer; with `within_ms` what was not taken in time is sent again. */
 STINT_FRAME(yard_Source)
 {
     STINT_BEGIN;
@@ -56,6 +56,9 @@ STINT_FRAME(yard_Source)
         }
     }
     self->over = true;
+    if (self->ends) {
+        STINT_RETURN;
+    }
     STINT_PAUSE;
     STINT_END;
 }
