@@ -6,6 +6,7 @@
  *
  *     world_hostile_requests [--seed N] [--verbose] [CASE]
  */
+#include "core/admin.h"
 #include "requests.h"
 
 #define ROUNDS 20000
@@ -213,7 +214,58 @@ roles_are_not_claimed(struct world *w)
     return true;
 }
 
+/* A node that sends, as another than it is asked to be, to the first node. */
+static void
+send_as(struct world *w, int from, uint8_t kind, uint64_t number, const pb_msgdesc_t *fields,
+        const void *message)
+{
+    uint8_t bytes[2 + stint_Request_size];
+    pb_ostream_t stream = pb_ostream_from_buffer(bytes + 2, stint_Request_size);
+    STINT_ASSERT(pb_encode(&stream, fields, message));
+    bytes[0] = (uint8_t)stream.bytes_written;
+    bytes[1] = (uint8_t)(stream.bytes_written >> 8);
+    struct arrival a = { .from = world_node(w, from)->self,
+                         .role = ROLE_NODE,
+                         .by = "stranger",
+                         .envelope = { .kind = kind, .number = number },
+                         .body = span_of(bytes, 2 + stream.bytes_written) };
+    node_dispatch(world_node(w, 0), &a);
+}
+
+/* A node only passes on: it has no wishes of its own, and answers only what it was asked itself. */
+static bool
+nodes_speak_for_themselves(struct world *w)
+{
+    char tasklet[STINT_ID_TEXT_SIZE];
+    struct world_reply waited;
+    CHECK(start(w, 3) && no_balancer(w));
+    CHECK(spawn_idle(w, 0, "n1", 1, tasklet) == STINT_OK);
+    stint_Request kill = request(stint_Verb_VERB_TASKLET_KILL);
+    text_copy(kill.target, sizeof kill.target, tasklet);
+    kill.role = ROLE_OPERATOR;
+    send_as(w, 1, ENVELOPE_REQUEST, 1, stint_Request_fields, &kill);
+    world_run(w, SECOND);
+    CHECK(is_on(w, tasklet, "n1"));
+
+    stint_Request ping = request(stint_Verb_VERB_PING);
+    text_copy(ping.target, sizeof ping.target, "n3");
+    world_crash(w, 2);
+    world_request(w, 0, &ping, span_of(NULL, 0), &waited);
+    world_run(w, 10 * WORLD_MS);
+    stint_Reply lie = stint_Reply_init_zero;
+    lie.end = true;
+    for (uint64_t serial = 1; serial < world_node(w, 0)->admin->next_serial; serial++) {
+        send_as(w, 1, ENVELOPE_REPLY, serial, stint_Reply_fields, &lie);
+    }
+    world_run(w, 10 * WORLD_MS);
+    CHECK(!waited.done);
+    world_run(w, 20 * SECOND);
+    CHECK(waited.done && waited.status == STINT_UNREACHABLE);
+    return true;
+}
+
 static const struct request_case cases[] = {
+    { "nodes_speak_for_themselves", nodes_speak_for_themselves },
     { "roles_are_not_claimed", roles_are_not_claimed },
     { "nodes_go_on", nodes_go_on },
 };

@@ -119,6 +119,7 @@ struct world_reply {
     bool done;
     enum stint_status status;
     char detail[512];
+    char page[160];           /* where a list goes on; empty at its end */
     uint32_t items;
     struct stint_id id;       /* of the first item that has one */
     uint8_t payload[8192];    /* of the last item: message and what follows it */

@@ -119,6 +119,7 @@ take_reply(struct world_client *c, const struct envelope *envelope, struct stint
         if (head.end) {
             p->reply->status = (enum stint_status)head.status;
             text_copy(p->reply->detail, sizeof p->reply->detail, head.detail);
+            text_copy(p->reply->page, sizeof p->reply->page, head.page);
             p->reply->done = true;
             p->reply = NULL;
         }

@@ -55,6 +55,14 @@ test_names_are_listed_in_pages_in_order(void **state)
         more = reply->more;
     }
     assert_int_equal(seen, 40);
+    /* a page that ends with the last name but one says that there is more */
+    uint32_t page = sizeof last(c)->names / sizeof last(c)->names[0];
+    (void)text_format(after, sizeof after, "c%02u", 40 - page - 2);
+    assert_int_equal(name_op(c, n1, stint_STORE_NAME_LIST, after, 0), STINT_OK);
+    assert_true(last(c)->names_count == page && last(c)->more);
+    (void)text_format(after, sizeof after, "c%02u", 40 - page - 1);
+    assert_int_equal(name_op(c, n1, stint_STORE_NAME_LIST, after, 0), STINT_OK);
+    assert_true(last(c)->names_count == page && !last(c)->more);
 }
 
 static void
@@ -104,6 +112,23 @@ test_names_of_channels_that_moved_to_a_dead_host_end_too(void **state)
     assert_int_equal(name_op(c, n1, stint_STORE_NAME_GET, "lost", 0), STINT_NOT_FOUND);
     assert_int_equal(name_op(c, n1, stint_STORE_NAME_GET, "here", 0), STINT_OK);
     assert_int_equal(name_op(c, n1, stint_STORE_NAME_GET, "mine", 0), STINT_OK);
+}
+
+static void
+test_names_of_a_node_whose_place_another_takes_are_doubted(void **state)
+{
+    struct court *c = *state;
+    struct node_ref n1 = found(c), n2 = join(c, 2);
+    assert_int_equal(name_op(c, n1, stint_STORE_NAME_PUT, "moved", 7), STINT_OK); /* to n2 since */
+    tick(c, 60000); /* n2 is silent */
+    stint_StoreRequest r = join_request(c, 3, stint_STORE_JOIN);
+    (void)text_copy(r.name, sizeof r.name, "n2");
+    assert_int_equal(ask(c, (struct authority_from){ .token = 3 }, &r), STINT_OK);
+    assert_false(living(c, n2));
+    assert_int_equal(heartbeat(c, test_ref(3, last(c)->inc), c->view_number), STINT_OK);
+    tick(c, 1000);
+    tick(c, 1000);
+    assert_int_equal(name_op(c, n1, stint_STORE_NAME_GET, "moved", 0), STINT_NOT_FOUND);
 }
 
 static void
@@ -210,6 +235,15 @@ test_an_unknown_outcome_is_looked_up(void **state)
                      STINT_STORE_DOWN);
     assert_int_equal(name_op(c, test_ref(2, 2), stint_STORE_NAME_DROP, "inbox", 7),
                      STINT_STORE_DOWN);
+    stint_StoreRequest owned = request(c, stint_STORE_NAME_PUT); /* a row that is there, with another value */
+    (void)text_copy(owned.name, sizeof owned.name, "inbox");
+    memcpy(owned.channel, test_id(7).bytes, 16);
+    memcpy(owned.owner, test_id(9).bytes, 16);
+    assert_int_equal(ask(c, node(test_ref(2, 2)), &owned), STINT_STORE_DOWN);
+    c->mood = TAKES;
+    assert_int_equal(ask(c, node(test_ref(2, 2)), &owned), STINT_OK);
+    assert_int_equal(name_op(c, test_ref(2, 2), stint_STORE_NAME_GET, "inbox", 0), STINT_OK);
+    assert_memory_equal(last(c)->names[0].owner, test_id(9).bytes, 16);
     c->mood = TAKES_SILENTLY;
     assert_int_equal(name_op(c, test_ref(2, 2), stint_STORE_NAME_DROP, "inbox", 7), STINT_OK);
     assert_int_equal(name_op(c, test_ref(2, 2), stint_STORE_NAME_GET, "inbox", 0),
@@ -454,6 +488,7 @@ main(void)
         CASE(test_names_are_listed_in_pages_in_order),
         CASE(test_names_of_a_dead_host_wait_for_whoever_has_the_channel_now),
         CASE(test_names_of_channels_that_moved_to_a_dead_host_end_too),
+        CASE(test_names_of_a_node_whose_place_another_takes_are_doubted),
         CASE(test_many_names_of_a_dead_host_go_in_several_commits),
         CASE(test_a_moved_export_is_claimed_once),
         CASE(test_revocations_and_the_balancer_are_in_the_view),
