@@ -264,7 +264,40 @@ nodes_speak_for_themselves(struct world *w)
     return true;
 }
 
+/* What is not in the view may ask the authority to let it in, and has no say in anything else. */
+static bool
+who_joins_has_no_say(struct world *w)
+{
+    uint8_t bytes[stint_StoreRequest_size];
+    CHECK(start(w, 2));
+    CHECK(world_node(w, 0)->view->balancer_on);
+    stint_StoreRequest r = stint_StoreRequest_init_zero;
+    r.op = stint_StoreOp_STORE_BALANCER;
+    r.off = true;
+    r.id[0] = 1;
+    pb_ostream_t stream = pb_ostream_from_buffer(bytes, sizeof bytes);
+    STINT_ASSERT(pb_encode(&stream, stint_StoreRequest_fields, &r));
+    struct arrival a = { .from = { prng_id(world_random(w)), 0 },
+                         .conn = UINT64_MAX,
+                         .role = ROLE_NODE,
+                         .by = "stranger",
+                         .envelope = { .kind = ENVELOPE_CONTROL, .op = CONTROL_STORE_REQUEST },
+                         .body = span_of(bytes, stream.bytes_written) };
+    node_dispatch(world_node(w, 0), &a);
+    world_run(w, SECOND);
+    CHECK(world_node(w, 0)->view->balancer_on);
+    a.from = world_node(w, 1)->self; /* a member passes on what it has let an operator ask */
+    r.id[0] = 2;
+    stream = pb_ostream_from_buffer(bytes, sizeof bytes);
+    STINT_ASSERT(pb_encode(&stream, stint_StoreRequest_fields, &r));
+    node_dispatch(world_node(w, 0), &a);
+    world_run(w, SECOND);
+    CHECK(!world_node(w, 0)->view->balancer_on);
+    return true;
+}
+
 static const struct request_case cases[] = {
+    { "who_joins_has_no_say", who_joins_has_no_say },
     { "nodes_speak_for_themselves", nodes_speak_for_themselves },
     { "roles_are_not_claimed", roles_are_not_claimed },
     { "nodes_go_on", nodes_go_on },

@@ -394,6 +394,24 @@ test_rows_that_do_not_agree_are_refused(void **state)
         assert_int_equal(c->fenced, view < inc);
         c->fenced = false;
     }
+    struct kept_row *twin = &c->rows[c->row_count]; /* a second living member of that name */
+    for (uint32_t i = 0; i < c->row_count; i++) {
+        if (c->rows[i].key_size == 16 && memcmp(c->rows[i].key, test_id(2).bytes, 16) == 0) {
+            *twin = c->rows[i];
+        }
+    }
+    memcpy(twin->key, test_id(3).bytes, 16);
+    for (size_t i = 0; i + 16 <= twin->value_size; i++) {
+        if (memcmp(twin->value + i, test_id(2).bytes, 16) == 0) {
+            memcpy(twin->value + i, test_id(3).bytes, 16);
+        }
+    }
+    c->row_count++;
+    authority_free(c->a);
+    c->a = authority_new(&(struct authority_config){ .mem = &c->mem, .node = test_id(1) });
+    assert_int_equal(store_load(c), STINT_IO);
+    pump(c);
+    assert_true(c->fenced);
 }
 
 /* A node does so for what it hosts when the view has lost somebody; until then it does not report. */

@@ -219,6 +219,29 @@ test_a_view_takes_the_places_of_the_gone_but_not_their_epochs(void **state)
     assert_true(directory_where(s->d, gone.id, &out, s->now)); /* alive again: does not expire */
 }
 
+static void
+test_a_view_takes_the_hints_that_have_another_home(void **state)
+{
+    struct scene *s = *state;
+    struct directory_place out;
+    uint32_t kept = 0;
+    for (uint32_t i = 1; i <= 50; i++) {
+        struct directory_place hint = place(i, 1, 5);
+        assert_int_equal(directory_report(s->d, &hint, s->now), STINT_OK);
+    }
+    test_member(s->v, 1, 1, stint_MEMBER_ACTIVE);
+    test_member(s->v, 2, 2, stint_MEMBER_ACTIVE);
+    directory_view(s->d, s->v, test_id(1), s->now);
+    for (uint32_t i = 1; i <= 50; i++) {
+        struct stint_id id = place(i, 1, 5).id;
+        bool home = id_equal(view_home(s->v, id).id, test_id(1));
+        assert_int_equal(directory_where(s->d, id, &out, s->now), home);
+        kept += home ? 1 : 0;
+    }
+    assert_true(kept > 0 && kept < 50);
+    assert_int_equal(directory_counts(s->d).hints, kept);
+}
+
 struct walk {
     uint32_t next, count;
     struct directory_place places[1000];
@@ -383,6 +406,7 @@ main(void)
         CASE(test_what_was_refuted_is_unknown_until_it_is_reported_anew),
         CASE(test_a_forwarder_lasts_thirty_seconds),
         CASE(test_a_view_takes_the_places_of_the_gone_but_not_their_epochs),
+        CASE(test_a_view_takes_the_hints_that_have_another_home),
         CASE(test_residents_tell_their_new_home),
         CASE(test_epochs_never_fall),
         CASE(test_short_memory_only_forgets),

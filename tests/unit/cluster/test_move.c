@@ -409,6 +409,17 @@ test_a_transfer_must_be_what_was_offered(void **state)
 }
 
 static void
+test_a_transfer_brings_a_larger_epoch(void **state)
+{
+    struct stage *s = *state;
+    assert_int_equal(start(s, 1, 1), STINT_OK);
+    (void)deliver(s, stint_MOVE_OFFER, false);
+    (void)deliver(s, stint_MOVE_ACCEPT, false);
+    s->mail[0].message.epoch--; /* the one that was offered */
+    assert_int_equal(deliver(s, stint_MOVE_TRANSFER, false), STINT_BAD_FRAME);
+}
+
+static void
 test_prepared_with_another_digest_is_not_committed(void **state)
 {
     struct stage *s = *state;
@@ -539,6 +550,7 @@ main(void)
         SCENE(test_only_missing_chunks_are_asked_for_again),
         SCENE(test_messages_that_make_no_sense_change_nothing),
         SCENE(test_a_transfer_must_be_what_was_offered),
+        SCENE(test_a_transfer_brings_a_larger_epoch),
         SCENE(test_prepared_with_another_digest_is_not_committed),
         SCENE(test_a_source_that_never_forgets_is_refused),
         SCENE(test_the_history_is_bounded_and_in_order),
