@@ -255,8 +255,8 @@ static void
 operation_expired(struct node *n, struct ask *ask)
 {
     struct operation *o = ask->state;
-    if (!o->offered) {
-        ask_end(n, ask, STINT_TIMED_OUT,
+    if (!o->offered) { /* not TIMED_OUT: an earlier try of it, through another node, may have gone further */
+        ask_end(n, ask, STINT_NOT_SENT,
                 "channel %s could not be reached in time; nothing has happened",
                 ask->request.target);
     } else if (!o->cancelling) {

@@ -61,6 +61,7 @@ struct client_request {
     struct heap_item timer;
     enum client_request_state state;
     bool was_sent; /* over this session or one before */
+    bool again;    /* it left over a session before this one: perhaps somebody has done it */
     bool changes;  /* it has an effect, so an answer that is missing leaves it unknown */
     bool stays;    /* is not repeated at another node */
     bool internal; /* the machine's own */

@@ -264,6 +264,7 @@ machine_requeue(struct client_machine *m)
             continue;
         }
         r->state = CLIENT_QUEUED;
+        r->again = true;
         buf_reset(&r->records);
         r->ask.id.bytes[0] ^= MUTANT(m->mem, NEW_ID) ? 1 : 0;
         list_remove(&r->place);
@@ -295,11 +296,37 @@ decode_reply(struct stint_span body, stint_Reply *reply, struct record *record)
     return true;
 }
 
+/* What a node says that did not get as far as to try: it knows nothing of tries through others. */
+static bool
+is_hearsay(enum stint_status status)
+{
+    switch (status) {
+    case STINT_NOT_SENT:
+    case STINT_NOT_FOUND:
+    case STINT_AMBIGUOUS:
+    case STINT_UNREACHABLE:
+    case STINT_BUSY:
+    case STINT_LIMIT:
+    case STINT_NO_MEMORY:
+    case STINT_STORE_DOWN:
+    case STINT_DRAINING:
+    case STINT_FENCED:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void
 last_reply(struct client_machine *m, struct client_request *r, const stint_Reply *reply)
 {
     enum stint_status status =
         reply->status < STINT_STATUS_COUNT_ ? (enum stint_status)reply->status : STINT_ERROR;
+    if (is_hearsay(status) && r->changes && r->again) {
+        status = STINT_OUTCOME_UNKNOWN;
+    } else if (status == STINT_NOT_SENT) {
+        status = STINT_TIMED_OUT; /* the node tried until the time was over, and nobody else did */
+    }
     r->truncated = reply->truncated;
     text_copy(r->page, sizeof r->page, reply->page);
     machine_finish(m, r, status, reply->detail);

@@ -258,7 +258,7 @@ main(int argc, char **argv)
     }
     printf("%s: seed %llu\n", fuzz_target.name, (unsigned long long)seed);
     for (size_t i = 0; i < input_count; i++) {
-        (void)snprintf(again, sizeof again, "%s %s", argv[0], inputs[i].path);
+        (void)snprintf(again, sizeof again, "%.255s %.2040s", argv[0], inputs[i].path);
         judge(span_of(inputs[i].data, inputs[i].size));
     }
     size_t good = accepted;
