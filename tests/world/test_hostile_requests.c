@@ -296,7 +296,42 @@ who_joins_has_no_say(struct world *w)
     return true;
 }
 
+/* Who knows the id under which another client operates does not operate as that client. */
+static bool
+participants_are_their_own(struct world *w)
+{
+    uint8_t value[mill_Number_size], bytes[2 + stint_Request_size + mill_Number_size];
+    stint_ChannelInfo info = stint_ChannelInfo_init_zero;
+    CHECK(start(w, 1));
+    CHECK(create(w, 0, "q", 16, "mill.Number", "") == STINT_OK);
+    stint_Request r = request(stint_Verb_VERB_CHANNEL_SEND);
+    text_copy(r.target, sizeof r.target, "q");
+    text_copy(r.type, sizeof r.type, "mill.Number");
+    r.participant.size = 16;
+    memset(r.participant.bytes, 7, 16);
+    r.number = 1;
+    struct stint_span body = number(value, sizeof value, 1);
+    CHECK(ask_with(w, 0, &r, body) == STINT_OK && ask_with(w, 0, &r, body) == STINT_OK);
+    pb_ostream_t stream = pb_ostream_from_buffer(bytes + 2, stint_Request_size);
+    STINT_ASSERT(pb_encode(&stream, stint_Request_fields, &r));
+    bytes[0] = (uint8_t)stream.bytes_written;
+    bytes[1] = (uint8_t)(stream.bytes_written >> 8);
+    memcpy(bytes + 2 + stream.bytes_written, body.data, body.size);
+    struct arrival a = { .from = { prng_id(world_random(w)), 0 },
+                         .conn = UINT64_MAX,
+                         .role = ROLE_OPERATOR,
+                         .by = "another",
+                         .envelope = { .kind = ENVELOPE_REQUEST, .number = 1 },
+                         .body = span_of(bytes, 2 + stream.bytes_written + body.size) };
+    node_dispatch(world_node(w, 0), &a);
+    world_run(w, SECOND);
+    CHECK(ask_target(w, 0, stint_Verb_VERB_CHANNEL_DESCRIBE, "q") == STINT_OK);
+    CHECK(last_item(stint_ChannelInfo_fields, &info) && info.buffered == 2);
+    return true;
+}
+
 static const struct request_case cases[] = {
+    { "participants_are_their_own", participants_are_their_own },
     { "who_joins_has_no_say", who_joins_has_no_say },
     { "nodes_speak_for_themselves", nodes_speak_for_themselves },
     { "roles_are_not_claimed", roles_are_not_claimed },
