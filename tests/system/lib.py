@@ -40,7 +40,9 @@ _libc = ctypes.CDLL(None)
 
 
 def _die_with_parent():
-    """In the child: SIGKILL when this process ends, however it ends."""
+    """In the child: SIGKILL when this process ends, however it ends. And a session of its own: what is stopped in a group that loses its
+    shell is continued by the kernel."""
+    os.setsid()
     _libc.prctl(1, signal.SIGKILL)
 
 

@@ -191,7 +191,8 @@ class Round:
 
     def hold(self, longest):
         """The fault lasts: a while that nobody can take for a death."""
-        until = time.monotonic() + self.random.uniform(0.1, longest)
+        shortest = 0.35 if phases.is_abort(self.case) else 0.1  # the target's own timer, if it had one, would be over
+        until = time.monotonic() + self.random.uniform(shortest, longest)
         wait_until(lambda: time.monotonic() >= until, "the fault lasts", pace=0.02)
 
     def kill(self):
@@ -274,6 +275,8 @@ class Round:
         story = census.Story(lives, self.load.birth, self.tasklet, census.marks(lives))
         holder = None if story.holder is None else lives[story.holder].name
         if outcome != phases.LOST:
+            grants = 1 if outcome == phases.AT_TARGET else 2 if "frozen" in source else 0
+            check_equal(self.world.tasklet(self.tasklet, endpoint=self.cluster.quiet)["epoch"], self.epoch + grants, "its epoch")
             check_equal(holder, {phases.AT_SOURCE: self.source, phases.AT_TARGET: self.target}[outcome], "who holds it, by what they said")
         check(not (ran and "resumed" in source), "it was resumed at the source and ran at the target")
         if case.fault == "kill" and (case.role, case.point) in phases.KILLED:
@@ -300,6 +303,7 @@ class Round:
         self.load = workloads.WORKLOADS[self.case.workload](self.world, self.cluster.quiet, self.node(self.source), self.random)
         self.load.begin()
         self.tasklet = self.load.tasklet
+        self.epoch = self.world.tasklet(self.tasklet, endpoint=self.cluster.quiet)["epoch"]
         self.began = {name: (self.node(name), len(self.node(name).log())) for name in (self.source, self.target)}
         self.provoke()
         getattr(self, self.case.fault)()
