@@ -235,3 +235,10 @@ control_tell_view(struct node *n, uint64_t conn)
         control_send_view(n, n->view, n->self.id, conn);
     }
 }
+
+void
+control_get_view(struct node *n, uint64_t conn)
+{
+    struct envelope envelope = { .kind = ENVELOPE_CONTROL, .op = CONTROL_VIEW_GET };
+    (void)peers_reply(n, conn, &envelope, span_of(NULL, 0));
+}

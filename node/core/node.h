@@ -155,8 +155,9 @@ void control_committed(struct node *n, const struct node_event *event);
 void control_connected(struct node *n, uint64_t conn, struct node_ref ref);
 /* Some frame of that node came in. */
 void control_heard(struct node *n, struct node_ref ref);
-/* Shows the view to a node that is not in it. */
+/* Shows the view to a node that is not in it; asks one for its view. */
 void control_tell_view(struct node *n, uint64_t conn);
+void control_get_view(struct node *n, uint64_t conn);
 void control_tick(struct node *n);
 uint64_t control_deadline(const struct node *n);
 /* Carries out what the authority and the detector have decided. True when there was something. */

@@ -207,6 +207,10 @@ session_ended(struct node *n, struct conn *c)
     }
     c->open = false;
     bool member = c->expect.inc != 0;
+    if (!member && node_is_serving(n)) { /* it only asked for a view, and will again */
+        close_conn(n, c);
+        return;
+    }
     bool passing = status == STINT_OK || status == STINT_NOT_FOUND || status == STINT_TIMED_OUT || status == STINT_BUSY;
     if (!member && n->phase == PHASE_JOINING && !passing) {
         char why[OUTBOX_TEXT_MAX];
@@ -227,12 +231,35 @@ is_other_life(const struct conn *c)
     return c->outbound && c->expect.inc != 0 && session_peer(c->session)->incarnation != c->expect.inc;
 }
 
+static struct conn *dial(struct node *n, const char *endpoint, struct node_ref expect);
+
+/*
+ * The member lives again, and the view here does not have that life. If its view does not have this node either, it will
+ * never dial: it is asked for its view, over a connection of its own, as if by a node that wants to join. That ends with the
+ * next view.
+ */
+static void
+ask_later_life(struct node *n, const char *endpoint)
+{
+    LIST_EACH (link, &n->peers->conns) {
+        struct conn *c = STINT_CONTAINER_OF(link, struct conn, link);
+        if (c->outbound && c->expect.inc == 0 && !c->closing && strcmp(c->endpoint, endpoint) == 0) {
+            if (c->open) {
+                control_get_view(n, c->serial);
+            }
+            return;
+        }
+    }
+    (void)dial(n, endpoint, NODE_REF_NONE); /* no memory: the next attempt asks again */
+}
+
 void
 conn_opened(struct node *n, struct conn *c)
 {
     const struct session_peer *peer = session_peer(c->session);
     if (is_other_life(c)) {
         session_close(c->session, STINT_NOT_FOUND, "another incarnation of this node was meant");
+        ask_later_life(n, c->endpoint);
         return;
     }
     c->open = true;
@@ -243,6 +270,9 @@ conn_opened(struct node *n, struct conn *c)
     struct node_ref ref = { peer->id, peer->incarnation };
     if (c->outbound) {
         control_connected(n, c->serial, ref);
+        if (c->expect.inc == 0 && node_is_serving(n)) {
+            control_get_view(n, c->serial);
+        }
         if (c->expect.inc != 0 && peer->view < n->view->number) {
             control_tell_view(n, c->serial); /* perhaps it cannot hear of it from anybody else */
         }

@@ -193,6 +193,35 @@ founder_comes_back(struct world *w)
     return true;
 }
 
+/* The members know the founder's earlier life only, and the later one has removed them: nobody dials them any more, and
+ * whom they dial is somebody else. They must hear of it all the same. */
+static bool
+zombies_of_an_earlier_founder_are_fenced(struct world *w)
+{
+    CHECK(start(w, 3));
+    for (int i = 1; i <= 2; i++) {
+        world_cut(w, 0, i, true);
+        world_cut(w, i, 0, true);
+    }
+    world_crash(w, 0);
+    world_restart(w, 0);
+    for (int i = 0; i < 200 && (!node_is_ready(world_node(w, 0)) || view_living(world_node(w, 0)->view) != 1); i++) {
+        world_run(w, SECOND / 10);
+    }
+    CHECK(view_living(world_node(w, 0)->view) == 1);
+    for (int i = 1; i <= 2; i++) {
+        world_cut(w, 0, i, false);
+        world_cut(w, i, 0, false);
+    }
+    for (int i = 1; i <= 2; i++) {
+        enum stint_status status;
+        CHECK(world_until(w, exited, &i, 20 * SECOND));
+        (void)world_is_exited(w, i, &status);
+        CHECK(status == STINT_FENCED);
+    }
+    return true;
+}
+
 static bool
 drained(struct world *w, void *arg)
 {
@@ -256,6 +285,7 @@ static const struct {
     { "zombie_is_fenced", zombie_is_fenced },
     { "restarted_node_joins_again", restarted_node_joins_again },
     { "founder_comes_back", founder_comes_back },
+    { "zombies_of_an_earlier_founder_are_fenced", zombies_of_an_earlier_founder_are_fenced },
     { "stop_drains", stop_drains },
     { "balancer_spreads", balancer_spreads },
 };
