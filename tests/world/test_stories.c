@@ -152,9 +152,42 @@ homes_forget_what_died_on_arrival(struct world *w)
     return true;
 }
 
+/*
+ * A node is cut off, and voted out; before it hears of that every other node has begun another life. None of the sessions it
+ * knows of can open any more, and nobody may tell it anything over them: it has to ask, or it is a zombie for ever.
+ */
+static bool
+zombie_hears_of_its_end_from_later_lives(struct world *w)
+{
+    int zombie = 2;
+    uint32_t two = 2;
+    enum stint_status status;
+    CHECK(start(w, 3));
+    for (int i = 0; i < 2; i++) {
+        world_cut(w, i, 2, true);
+        world_cut(w, 2, i, true);
+    }
+    world_run(w, 10 * SECOND);
+    CHECK(view_living(world_node(w, 0)->view) == two);
+    for (int i = 0; i < 2; i++) {
+        world_crash(w, i);
+        world_restart(w, i);
+        world_run(w, 10 * SECOND);
+    }
+    CHECK(node_is_ready(world_node(w, 0)) && node_is_ready(world_node(w, 1)) && node_is_ready(world_node(w, 2)));
+    for (int i = 0; i < 2; i++) {
+        world_cut(w, i, 2, false);
+        world_cut(w, 2, i, false);
+    }
+    CHECK(world_until(w, is_gone, &zombie, 30 * SECOND));
+    CHECK(world_is_exited(w, 2, &status) && status == STINT_FENCED);
+    return true;
+}
+
 static const struct request_case stories[] = {
     { "leaving_node_takes_nothing_in", leaving_node_takes_nothing_in },
     { "homes_hear_of_the_end_of_what_never_moved", homes_hear_of_the_end_of_what_never_moved },
+    { "zombie_hears_of_its_end_from_later_lives", zombie_hears_of_its_end_from_later_lives },
     { "homes_forget_what_died_on_arrival", homes_forget_what_died_on_arrival },
 };
 
