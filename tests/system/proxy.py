@@ -10,6 +10,7 @@ is told otherwise. Which node a connection comes from is read from the kernel: w
     relay.cut_dialled("n2", "n3")             # only the connections that n2 has made to n3: the others go on
     relay.heal()                              # what has waited goes on
 """
+import errno
 import os
 import re
 import selectors
@@ -162,15 +163,13 @@ class Relay:
             self._close_hard(near)
             return
         far = socket.socket()
-        try:
-            far.connect(("127.0.0.1", port))
-        except OSError:
+        for end in (near, far):
+            end.setblocking(False)  # the dialling too: one node that is slow to answer must not hold up the others
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if far.connect_ex(("127.0.0.1", port)) not in (0, errno.EINPROGRESS):
             far.close()
             self._close_hard(near)
             return
-        for end in (near, far):
-            end.setblocking(False)
-            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.pipes.append(_Pipe(name, (near, far), (who, name)))
 
     def _is_cut(self, pipe, side):

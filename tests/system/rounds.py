@@ -99,7 +99,16 @@ class Cluster:
         self.until(self.all_up, "all are members again")
 
     def repair(self):
-        """At first, and after an accident: everything that was done is undone, who fell is started again."""
+        """At first, and after an accident: everything that was done is undone, who fell is started again; there may be more of them."""
+        for attempt in range(3):
+            try:
+                self._repair()
+                return
+            except Failed:
+                if attempt == 2 or not self.fallen():
+                    raise
+
+    def _repair(self):
         self.relay.heal()
         self.disarm()
         for node in self.nodes.values():
