@@ -528,6 +528,7 @@ run(struct node *n, struct move_effect *e)
     (void)!kernel_thaw(n->kernel, e->tasklet, e->epoch - (MUTANT(n->mem, EPOCH_KEPT) ? 1 : 0));
     route_arrived(n, e->tasklet, stint_LocateKind_LOCATE_TASKLET, e->epoch);
     channels_moved(n, e->tasklet, NODE_REF_NONE, e->epoch);
+    remote_arrived(n, e->tasklet);
     release_held(n, e->tasklet);
     mover_note_arrival(n, e->tasklet);
 }

@@ -248,6 +248,8 @@ bool remote_settle(struct node *n);
 void remote_lost(struct node *n, const struct envelope *envelope);
 void remote_view(struct node *n, const struct view *old, const struct view *next);
 void remote_resync(struct node *n, struct stint_id peer);
+/* A tasklet runs here from now on: who waits in its channels for a node that is gone is passed over. */
+void remote_arrived(struct node *n, struct stint_id tasklet);
 /* An operation that this node does for a client. */
 void remote_send_offer(struct node *n, const struct kernel_offer *offer, bool cancel);
 /* The channel left this node while that tasklet had something pending in it: it offers there. */

@@ -624,13 +624,34 @@ remote_view(struct node *n, const struct view *old, const struct view *next)
     kernel_set_nodes(n->kernel, targets, count);
 }
 
+static void
+see_place(void *arg, struct stint_id tid, struct kernel_place place)
+{
+    struct node *n = arg;
+    (void)tid;
+    if (place.inc <= n->view->number && !view_has(n->view, (struct node_ref){ place.node, place.inc })) {
+        kernel_node_gone(n->kernel, place);
+    }
+}
+
+/*
+ * A tasklet has come here with its channels. Who waits in them may be on a node that its pickle did not know to be gone, and that
+ * this node has seen go before the pickle came.
+ */
+void
+remote_arrived(struct node *n, struct stint_id tasklet)
+{
+    struct stint_id owned[KERNEL_OWNED_MAX];
+    uint32_t count = kernel_owned(n->kernel, tasklet, owned, KERNEL_OWNED_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        kernel_each_pending(n->kernel, owned[i], see_place, n);
+    }
+}
+
 void
 remote_resync(struct node *n, struct stint_id peer)
 {
     (void)peer;
-    if (MUTANT(n->mem, RESYNC_DEAF)) {
-        return;
-    }
     reoffer_outstanding(n);
     admin_reoffer_all(n);
 }
