@@ -384,9 +384,7 @@ drain_finished(struct drain *d, struct stint_id tasklet, bool moved, enum stint_
         item_drop(d, tasklet);
     } else {
         d->progress.failed++;
-        if (!MUTANT(d->mem, DRAIN_FORGETS)) {
-            defer(d, tasklet, now_ns);
-        }
+        defer(d, tasklet, now_ns);
         note_stuck(d, tasklet, status, why);
     }
     uint64_t soon_ns = now_ns + MS_NS; /* several that end together share a pass */

@@ -310,7 +310,7 @@ nobody(struct node *n, struct search *s)
             return;
         }
     }
-    if ((s->conclusive && s->view == n->view->number) || list_is_empty(&s->held) || MUTANT(n->mem, LOST_SOON)) {
+    if ((s->conclusive && s->view == n->view->number) || list_is_empty(&s->held)) {
         lost(n, s);
         return;
     }

@@ -50,8 +50,6 @@
       "a forwarder is never forgotten")                                                        \
     X(DETECTOR_BLIND, "detector-blind", "core/control",                                        \
       "a node that does not answer is never suspected")                                        \
-    X(DRAIN_FORGETS, "drain-forgets", "cluster/drain",                                         \
-      "a drain does not try again what could not move")                                        \
     X(BALANCE_BLIND, "balance-blind", "core/mover",                                            \
       "the balancer takes all other nodes for empty")                                          \
     X(END_FORGOTTEN, "end-forgotten", "kernel/relation",                                       \
@@ -82,20 +80,14 @@
       "a view is applied, but for the waiters that were on a node that is gone")               \
     X(NO_REOFFER, "no-reoffer", "core/remote",                                                 \
       "nothing is offered again when a node is gone")                                          \
-    X(RESYNC_DEAF, "resync-deaf", "core/remote",                                               \
-      "nothing is offered again when a session was lost")                                      \
     X(NAME_ONCE, "name-once", "core/control",                                                  \
       "names are not put again when a node is gone")                                           \
     X(VIEW_UNSAVED, "view-unsaved", "core/control",                                            \
       "the view that a node has seen is not written to its data")                              \
-    X(LOST_SOON, "lost-soon", "core/route",                                                    \
-      "a channel is given up after one round, whatever views there were")                      \
     X(ZOMBIE_HEARD, "zombie-heard", "core/peers",                                              \
       "a node that is not in the view is listened to")                                         \
-    X(DONE_AGAIN, "done-again", "core/admin",                                                  \
-      "a request that comes again is done again")                                              \
-    X(NEW_ID, "new-id", "client/requests",                                                     \
-      "a request is repeated under another id")
+    X(CALL_FOREVER, "call-forever", "client/requests",                                         \
+      "a request that has left is waited for without a deadline")
 
 enum mutant {
     MUTANT_NONE,

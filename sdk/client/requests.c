@@ -266,7 +266,6 @@ machine_requeue(struct client_machine *m)
         r->state = CLIENT_QUEUED;
         r->again = true;
         buf_reset(&r->records);
-        r->ask.id.bytes[0] ^= MUTANT(m->mem, NEW_ID) ? 1 : 0;
         list_remove(&r->place);
         list_push_back(&again, &r->place);
     }
@@ -366,6 +365,7 @@ static void
 expire(struct client_machine *m, struct client_request *r, struct session_time time)
 {
     uint64_t grace = r->deadline_ns + (uint64_t)r->grace_ms * MACHINE_NS_PER_MS;
+    grace = MUTANT(m->mem, CALL_FOREVER) ? UINT64_MAX : grace;
     if (r->was_sent && time.now_ns < grace) {
         heap_update(&m->timers, &r->timer, grace, r->number);
         return;
