@@ -170,8 +170,11 @@ read_item(const struct wire_item *item, const struct wire_field *field, uint8_t 
     case WIRE_BYTES:
         return read_bytes(item, member, field->bytes);
     case WIRE_FIXED64:
+        if (item->kind != WIRE_HASH || field->number == 0) { /* the member may be smaller */
+            return false;
+        }
         memcpy(member, &field->number, sizeof(field->number));
-        return item->kind == WIRE_HASH && field->number != 0;
+        return true;
     case WIRE_VARINT:
         break;
     }
