@@ -5,6 +5,7 @@
  *     fuzz_NAME FILE|DIR|-...                    judges files, all files of folders, or stdin
  *     fuzz_NAME --runs N [--seed S] FILE|DIR...  and then N inputs that are mutations of these
  *     fuzz_NAME --write-seeds DIR                writes the good inputs that the target knows
+ *     fuzz_NAME --seed S --from K --write FILE DIR...   writes mutation K, to be kept as a regression
  *
  * Mutation K of a seed depends on nothing but seed, K and the files, so that the line which is printed
  * when something breaks repeats it.
@@ -180,8 +181,8 @@ mutate(struct prng *random, uint8_t *data, size_t size, size_t room)
     }
 }
 
-static void
-run(uint64_t seed, uint64_t number, uint8_t *data)
+static size_t
+make(uint64_t seed, uint64_t number, uint8_t *data)
 {
     struct prng random;
     prng_init(&random, seed * UINT64_C(1000003) + number);
@@ -194,7 +195,16 @@ run(uint64_t seed, uint64_t number, uint8_t *data)
     if (fuzz_target.mend != NULL) {
         size = fuzz_target.mend(data, size, fuzz_target.size_max, (uint32_t)prng_next(&random));
     }
-    judge(span_of(data, size));
+    return size;
+}
+
+static void
+write_file(const char *path, struct stint_span bytes)
+{
+    FILE *file = fopen(path, "wb");
+    if (file == NULL || fwrite(bytes.data, 1, bytes.size, file) != bytes.size || fclose(file) != 0) {
+        die("write", path);
+    }
 }
 
 static void
@@ -205,7 +215,7 @@ run_many(uint64_t seed, uint64_t from, uint64_t runs, const char *program, const
     for (uint64_t number = from; number < from + runs; number++) {
         (void)snprintf(again, sizeof again, "%s --seed %llu --from %llu --runs 1%s", program,
                        (unsigned long long)seed, (unsigned long long)number, paths);
-        run(seed, number, data);
+        judge(span_of(data, make(seed, number, data)));
     }
     free(data);
 }
@@ -216,10 +226,7 @@ fuzz_seed(const char *name, struct stint_span input)
     char path[PATH_SIZE];
     (void)snprintf(path, sizeof path, "%s/%s", seeds_folder, name);
     FUZZ_CHECK(input.size <= fuzz_target.size_max);
-    FILE *file = fopen(path, "wb");
-    if (file == NULL || fwrite(input.data, 1, input.size, file) != input.size || fclose(file) != 0) {
-        die("write", path);
-    }
+    write_file(path, input);
 }
 
 int
@@ -227,6 +234,7 @@ main(int argc, char **argv)
 {
     uint64_t seed = (uint64_t)time(NULL), runs = 0, from = 0;
     char paths[PATH_SIZE] = "";
+    const char *kept = NULL;
     FUZZ_CHECK(wire_init() == STINT_OK);
     (void)signal(SIGABRT, on_abort);
     if (__sanitizer_set_death_callback != NULL) {
@@ -240,6 +248,8 @@ main(int argc, char **argv)
             runs = strtoull(argv[++i], NULL, 10);
         } else if (more && strcmp(argv[i], "--from") == 0) {
             from = strtoull(argv[++i], NULL, 10);
+        } else if (more && strcmp(argv[i], "--write") == 0) {
+            kept = argv[++i];
         } else if (more && strcmp(argv[i], "--write-seeds") == 0) {
             seeds_folder = argv[++i];
         } else {
@@ -255,6 +265,13 @@ main(int argc, char **argv)
     if (input_count == 0) {
         fprintf(stderr, "no inputs\n");
         return 2;
+    }
+    if (kept != NULL) {
+        uint8_t *data = malloc(fuzz_target.size_max + 1);
+        FUZZ_CHECK(data != NULL);
+        write_file(kept, span_of(data, make(seed, from, data)));
+        free(data);
+        return 0;
     }
     printf("%s: seed %llu\n", fuzz_target.name, (unsigned long long)seed);
     for (size_t i = 0; i < input_count; i++) {

@@ -15,9 +15,9 @@ enum { INITIATOR = 0, ACCEPTOR = 1, FLIGHTS_MAX = 64 };
 
 #define PAIR_MS UINT64_C(1000000)
 
-/* What a session may take: frames kept until they are acknowledged, their ring, the open batch (which grows by doubling), and
- * the session itself. */
-#define PAIR_MEMORY_MAX ((size_t)LIMIT_SESSION_BYTES + 4 * LIMIT_FRAME + (64 << 10))
+/* What a session may take: frames kept until they are acknowledged (with at most a quarter more than they need), their ring,
+ * the open batch, which grows by doubling, and the session itself. */
+#define PAIR_MEMORY_MAX ((size_t)LIMIT_SESSION_BYTES / 4 * 5 + 4 * LIMIT_FRAME + (64 << 10))
 
 struct flight {
     struct stint_span frame; /* malloc'ed */
