@@ -57,6 +57,20 @@ moves_rest(struct sim *s, char *why, size_t size)
     return true;
 }
 
+/* A station whose next one was lost has stopped, and those before it do, too. */
+static bool
+ring_stands(struct sim *s)
+{
+    for (uint32_t i = 0; i < s->plan.stations; i++) {
+        const struct ghost *g = ghost_of(s, s->stations[i]);
+        const yard_Station *station = g != NULL ? work_locals(s, g) : NULL;
+        if (s->ring_broken || (station != NULL && station->status != STINT_OK)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool
 any_taker(struct sim *s)
 {
@@ -97,7 +111,7 @@ is_content(struct sim *s, const struct ghost *g)
     case ROLE_ROAMER:
         return g->steps > g->healed_steps + 1;
     case ROLE_HAND:
-        return false;
+        return ring_stands(s); /* nobody takes its token */
     case ROLE_SINK:
     case ROLE_LEDGER:
         return true;
