@@ -182,6 +182,55 @@ what_another_node_cannot_know_is_unknown_at_once(void **state)
     assert_int_equal(w.nodes[1].seen_count, 0);
 }
 
+/* Asks through the first node, loses it, and lets the next one answer with that status. */
+static struct client_request *
+tried_again(bool changes, enum stint_status status)
+{
+    struct client_request *r = ask(stint_Verb_VERB_CHANNEL_SEND, 8000, changes, false);
+    settle();
+    break_link();
+    w.hangs[0] = true;
+    pass(CLIENT_RESUME_MS + 100);
+    assert_int_equal(w.nodes[1].seen_count, 1);
+    fake_end(&w.nodes[1], w.nodes[1].seen[0].number, status, "no way to the channel");
+    settle();
+    return r;
+}
+
+/* The first node may have done it before it was lost. */
+static void
+a_node_that_did_not_get_to_try_knows_nothing_of_earlier_tries(void **state)
+{
+    (void)state;
+    expect_done(tried_again(true, STINT_NOT_SENT), STINT_OUTCOME_UNKNOWN, "no way");
+}
+
+static void
+what_the_host_has_said_is_a_verdict_on_all_tries(void **state)
+{
+    (void)state;
+    expect_done(tried_again(true, STINT_TIMED_OUT), STINT_TIMED_OUT, "no way");
+}
+
+static void
+questions_may_be_answered_by_anybody(void **state)
+{
+    (void)state;
+    expect_done(tried_again(false, STINT_NOT_FOUND), STINT_NOT_FOUND, "no way");
+}
+
+/* The only try that there was: nothing has happened, in time or not. */
+static void
+a_first_try_that_was_not_sent_on_has_timed_out(void **state)
+{
+    (void)state;
+    struct client_request *r = ask(stint_Verb_VERB_CHANNEL_SEND, 8000, true, false);
+    settle();
+    fake_end(&w.nodes[0], w.nodes[0].seen[0].number, STINT_NOT_SENT, "no way to the channel");
+    settle();
+    expect_done(r, STINT_TIMED_OUT, "no way");
+}
+
 static void
 a_restarted_node_gets_a_new_session_over_the_same_link(void **state)
 {
@@ -464,6 +513,10 @@ main(void)
         T(a_lost_node_is_replaced_and_asked_under_the_same_id),
         T(items_of_a_lost_node_are_not_mixed_with_those_of_the_next),
         T(what_another_node_cannot_know_is_unknown_at_once),
+        T(a_node_that_did_not_get_to_try_knows_nothing_of_earlier_tries),
+        T(what_the_host_has_said_is_a_verdict_on_all_tries),
+        T(questions_may_be_answered_by_anybody),
+        T(a_first_try_that_was_not_sent_on_has_timed_out),
         T(a_restarted_node_gets_a_new_session_over_the_same_link),
         T(a_node_that_says_good_bye_is_left),
         T(a_node_that_falls_silent_is_left),
