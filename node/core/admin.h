@@ -394,8 +394,6 @@ void admin_plan_item(struct node *n, struct ask *ask, const struct kernel_taskle
                      const char *to, const char *reason);
 void admin_put_id(uint8_t *bytes, pb_size_t *size, struct stint_id id);
 #define ADMIN_PUT_ID(field, id) admin_put_id((field).bytes, &(field).size, (id))
-/* "3f9a12cd": enough to recognise. */
-const char *admin_short_id(struct stint_id id, char out[STINT_ID_TEXT_SIZE]);
 
 extern const struct selector_field admin_tasklet_fields[];
 extern const uint32_t admin_tasklet_field_count;

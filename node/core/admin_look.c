@@ -14,14 +14,6 @@ admin_put_id(uint8_t *bytes, pb_size_t *size, struct stint_id id)
     *size = sizeof id.bytes;
 }
 
-const char *
-admin_short_id(struct stint_id id, char out[STINT_ID_TEXT_SIZE])
-{
-    (void)stint_id_text(id, out);
-    out[8] = 0;
-    return out;
-}
-
 /* ---- tasklets ---- */
 
 /* The move under way that has frozen a tasklet, as source or as target. */

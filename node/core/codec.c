@@ -18,21 +18,6 @@ codec_write(const pb_msgdesc_t *type, const void *message, uint8_t *out, size_t 
 }
 
 bool
-codec_append(const pb_msgdesc_t *type, const void *message, struct buf *out)
-{
-    size_t size;
-    if (!pb_get_encoded_size(&size, type, message)) {
-        return false;
-    }
-    uint8_t *to = buf_extend(out, size);
-    if (to == NULL) {
-        return false;
-    }
-    (void)codec_write(type, message, to, size);
-    return true;
-}
-
-bool
 codec_read(struct stint_span bytes, const pb_msgdesc_t *type, void *message)
 {
     pb_istream_t stream = pb_istream_from_buffer(bytes.data, bytes.size);

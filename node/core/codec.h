@@ -13,8 +13,6 @@
 /* Encodes into `out`; the size is enough by construction (X_size), so failure is a programmer's error. Returns the size. */
 size_t codec_write(const pb_msgdesc_t *type, const void *message, uint8_t *out, size_t size);
 
-/* Appends to a buffer; false when it has no room. */
-bool codec_append(const pb_msgdesc_t *type, const void *message, struct buf *out);
 
 /* Decodes exactly these bytes; false for anything malformed, too large for its bound, or followed by more. */
 bool codec_read(struct stint_span bytes, const pb_msgdesc_t *type, void *message);

@@ -205,7 +205,6 @@ void peers_send(struct node *n, struct stint_id to, const struct envelope *envel
 /* Sends back over a connection: to a client, to a joining node. False when it is gone. */
 bool peers_reply(struct node *n, uint64_t conn, const struct envelope *envelope, struct stint_span body);
 bool peers_is_connected(const struct node *n, struct stint_id node);
-uint32_t peers_clients(const struct node *n);
 bool peers_settle(struct node *n);
 
 /* ---- route.c: where an id is ---- */
@@ -235,8 +234,6 @@ void route_ended(struct node *n, struct stint_id id, stint_LocateKind kind);
 /* Finds the node of an id for a request; `found` is called once, with NODE_REF_NONE if nobody has it. */
 typedef void route_found_fn(struct node *n, uint64_t token, struct stint_id id, struct node_ref where);
 void route_find(struct node *n, struct stint_id id, route_found_fn *found, uint64_t token);
-/* The same, after what was known by hearsay was wrong: every member is asked what it knows first-hand. */
-void route_find_surely(struct node *n, struct stint_id id, route_found_fn *found, uint64_t token);
 
 /* ---- remote.c: the kernel's relations over the wire (protocol C) ---- */
 

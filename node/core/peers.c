@@ -510,9 +510,3 @@ peers_is_connected(const struct node *n, struct stint_id node)
     const struct conn *c = table_find(&n->peers->by_node, node);
     return c != NULL && c->open;
 }
-
-uint32_t
-peers_clients(const struct node *n)
-{
-    return n->peers->inbound;
-}

@@ -429,17 +429,6 @@ route_find(struct node *n, struct stint_id id, route_found_fn *found_fn, uint64_
     find(n, id, false, found_fn, token);
 }
 
-void
-route_find_surely(struct node *n, struct stint_id id, route_found_fn *found_fn, uint64_t token)
-{
-    struct directory_place place;
-    if (knows_first_hand(n, id, &place)) {
-        found_fn(n, token, id, place.node);
-        return;
-    }
-    find(n, id, true, found_fn, token);
-}
-
 /* ---- messages ---- */
 
 static void

@@ -165,20 +165,6 @@ code_point_at(const struct code *code, uint32_t line)
     return low < code->point_count && code->points[low]->line == line ? low : POINT_NONE;
 }
 
-uint32_t
-code_point_labelled(const struct code *code, const char *label, uint32_t *count)
-{
-    uint32_t found = POINT_NONE;
-    *count = 0;
-    for (uint32_t i = 0; i < code->point_count; i++) {
-        if (strcmp(code->points[i]->label, label) == 0) {
-            found = i;
-            (*count)++;
-        }
-    }
-    return *count == 1 ? found : POINT_NONE;
-}
-
 static enum stint_status
 add_type(struct registry *r, const struct stint_type *type, char *error, size_t error_size)
 {

@@ -109,8 +109,5 @@ struct known_type *registry_find_type(const struct registry *r, const char *name
 /* The place of the resume point at `line`, or POINT_NONE. */
 uint32_t code_point_at(const struct code *code, uint32_t line);
 
-/* The place of the only point labelled `label`; POINT_NONE if there is none or more than one
- * (*count tells). */
-uint32_t code_point_labelled(const struct code *code, const char *label, uint32_t *count);
 
 #endif

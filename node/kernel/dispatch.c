@@ -222,12 +222,6 @@ kernel_runnable(const struct kernel *k)
     return k->head != NULL || k->watchers.next != &k->watchers || kernel_deadline(k) <= k->now_ns;
 }
 
-uint32_t
-kernel_runcount(const struct kernel *k)
-{
-    return k->runcount;
-}
-
 /* The deadline of what the tasklet waits for has passed. */
 static void
 timer_fires(struct kernel *k, struct tasklet *t)

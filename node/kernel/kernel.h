@@ -75,11 +75,9 @@ STINT_MUST_USE enum stint_status kernel_find_code(const struct kernel *k, const 
  * and stint.Empty etc. */
 const struct stint_type *kernel_find_type(const struct kernel *k, const char *name);
 
-/* Modules, codes and types in the order of their registration; start with index 0; NULL at the
- * end. */
+/* Modules and codes in the order of their registration; start with index 0; NULL at the end. */
 const struct stint_module *kernel_module_at(const struct kernel *k, uint32_t index);
 const struct code *kernel_code_at(const struct kernel *k, uint32_t index);
-const struct stint_type *kernel_type_at(const struct kernel *k, uint32_t index);
 
 /* ---- running ---- */
 
@@ -91,7 +89,6 @@ const struct stint_type *kernel_type_at(const struct kernel *k, uint32_t index);
 uint64_t kernel_run(struct kernel *k, uint32_t max_turns);
 
 bool kernel_runnable(const struct kernel *k);     /* kernel_run() would do something now */
-uint32_t kernel_runcount(const struct kernel *k); /* tasklets in the run ring */
 uint64_t kernel_deadline(
     const struct kernel *k); /* when kernel_run() must be called next; UINT64_MAX: never */
 

@@ -37,18 +37,6 @@ kernel_code_at(const struct kernel *k, uint32_t index)
     return index < k->registry.code_count ? k->registry.codes[index] : NULL;
 }
 
-const struct stint_type *
-kernel_type_at(const struct kernel *k, uint32_t index)
-{
-    for (uint32_t i = 0; i < k->registry.type_count; i++) {
-        const struct known_type *known = k->registry.types[i];
-        if (known->canonical == known && index-- == 0) {
-            return known->type;
-        }
-    }
-    return NULL;
-}
-
 void
 kernel_count(const struct kernel *k, struct kernel_counters *counters)
 {
