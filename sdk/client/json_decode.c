@@ -95,6 +95,10 @@ client_json_put_double(struct buf *out, double value, bool is_float)
                                                 : "\"-Infinity\"");
         return;
     }
+    if (value == 0 && signbit(value)) {
+        (void)buf_append_text(out, "-0.0"); /* "-0" would be read as an integer, which has no such zero */
+        return;
+    }
     char text[40];
     int digits = is_float ? FLT_DIG : DBL_DIG;
     int most = is_float ? FLT_DECIMAL_DIG : DBL_DECIMAL_DIG;
