@@ -51,6 +51,7 @@ struct command {
     unsigned words_min, words_max;
     struct flag flags[FLAGS_MAX]; /* ended by one without a name */
     const char *help;
+    const char *example; /* one command line, as a shell takes it */
     enum command_needs needs;
     enum command_destroys destroys;
     bool watches; /* --watch makes sense */

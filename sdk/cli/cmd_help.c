@@ -68,9 +68,11 @@ put_command(FILE *out, const struct command *c)
         }
         put_flag(out, &c->flags[i]);
     }
-    if (c->destroys == DESTROYS_ALWAYS) {
-        fputs("\nIt asks first; off a terminal it demands --yes.\n", out);
+    if (c->destroys != DESTROYS_NOTHING) {
+        fprintf(out, "\nIt asks first%s; off a terminal it demands --yes.\n",
+                c->destroys == DESTROYS_WITH_SELECTOR ? " with --selector" : "");
     }
+    fprintf(out, "\nExample:\n  %s\n", c->example);
     put_globals(out);
 }
 
@@ -100,6 +102,106 @@ put_all(FILE *out, const char *noun)
           out);
 }
 
+static int
+no_such_command(const char *noun, const char *verb)
+{
+    char object[96];
+    snprintf(object, sizeof object, "%.40s%s%.40s", noun, verb != NULL ? " " : "",
+             verb != NULL ? verb : "");
+    return cli_fail_exit(EXIT_USAGE, "help on", object,
+                         "there is no such command; `stint help` lists all");
+}
+
+/* ---- for programs: man pages, completions and tests are made from it ---- */
+
+static void
+put_flag_json(struct text *json, const struct flag *flag)
+{
+    static const char *const kinds[] = { "switch",   "text",   "number", "rate",
+                                         "duration", "choice", "watch" };
+    char letter[2] = { flag->letter, '\0' };
+    text_print(json, "%s{\"name\":", json->size > 1 ? "," : "");
+    text_json(json, flag->name);
+    text_print(json, ",\"letter\":");
+    text_json(json, flag->letter != 0 ? letter : NULL);
+    text_print(json, ",\"kind\":\"%s\",\"value\":", kinds[flag->kind]);
+    text_json(json, flag->value);
+    text_print(json, ",\"help\":");
+    text_json(json, flag->help);
+    text_print(json, ",\"min\":%llu,\"max\":%llu,\"choices\":", (unsigned long long)flag->min,
+               (unsigned long long)flag->max);
+    text_json(json, flag->choices);
+    text_print(json, "}");
+}
+
+static void
+put_flags_json(struct out *out, const struct flag *flags, size_t count)
+{
+    struct text json = { .data = NULL };
+    text_add(&json, "[", 1);
+    for (size_t i = 0; i < count && flags[i].name != NULL; i++) {
+        put_flag_json(&json, &flags[i]);
+    }
+    text_add(&json, "]", 1);
+    out_json(out, "flags", text_or_empty(&json), "");
+    out->failed = out->failed || json.failed;
+    text_free(&json);
+}
+
+/* The table as it is; its first item, a command without a name, has the options of all. */
+static void
+put_command_item(struct out *out, const struct command *c)
+{
+    static const char *const needs[] = { "nothing", "cluster", "cluster unless a file" };
+    static const char *const destroys[] = { "nothing", "always", "with --selector" };
+    char name[64];
+    snprintf(name, sizeof name, "%s%s%s", c->noun, c->verb[0] != '\0' ? " " : "", c->verb);
+    out_item(out);
+    out_text(out, "command", name);
+    out_text(out, "words", c->words);
+    out_number(out, "words_min", c->words_min);
+    out_number(out, "words_max", c->words_max);
+    out_text(out, "help", c->help);
+    out_text(out, "example", c->example);
+    out_text(out, "needs", needs[c->needs]);
+    out_text(out, "destroys", destroys[c->destroys]);
+    out_bool(out, "watches", c->watches);
+    if (c->noun[0] == '\0') {
+        put_flags_json(out, global_flags, global_flag_count);
+    } else {
+        put_flags_json(out, c->flags, FLAGS_MAX);
+    }
+    out_item_end(out);
+}
+
+static int
+put_command_items(struct cli *cli, const char *noun, const char *verb)
+{
+    static const struct command all = {
+        .noun = "", .verb = "", .words = "", .help = "", .example = ""
+    };
+    size_t shown = 0;
+    for (size_t i = 0; i < command_count; i++) {
+        const struct command *c = &commands[i];
+        if ((noun != NULL && strcmp(noun, c->noun) != 0) ||
+            (verb != NULL && strcmp(verb, c->verb) != 0)) {
+            continue;
+        }
+        if (shown++ == 0) {
+            out_list(&cli->out, "", "", "command");
+        }
+        if (noun == NULL && i == 0 && cli->out.format != FORMAT_NAME) {
+            put_command_item(&cli->out, &all);
+        }
+        put_command_item(&cli->out, c);
+    }
+    if (shown == 0) {
+        return no_such_command(noun, verb);
+    }
+    out_list_end(&cli->out, false);
+    return EXIT_DONE;
+}
+
 int
 cmd_help(struct cli *cli)
 {
@@ -112,6 +214,9 @@ cmd_help(struct cli *cli)
         put_command(out, args->command);
         return EXIT_DONE;
     }
+    if (command_help && !out_is_table(&cli->out)) {
+        return put_command_items(cli, noun, verb);
+    }
     bool known = noun == NULL;
     for (size_t i = 0; i < command_count && noun != NULL; i++) {
         bool same = strcmp(commands[i].noun, noun) == 0;
@@ -123,8 +228,7 @@ cmd_help(struct cli *cli)
         }
     }
     if (!known || verb != NULL) {
-        return cli_fail_exit(EXIT_USAGE, "help on", noun,
-                             "there is no such command; `stint help` lists all");
+        return no_such_command(noun, verb);
     }
     put_all(out, noun);
     return EXIT_DONE;

@@ -12,7 +12,8 @@ cli_fail_exit(int code, const char *what, const char *object, const char *why)
     bool named = object != NULL && object[0] != '\0';
     /* What was done for many names each of them; for one it has been named. */
     char said[256];
-    int size = snprintf(said, sizeof said, "cannot %s%s%.128s: ", what, named ? " " : "", named ? object : "");
+    int size = snprintf(said, sizeof said, "cannot %s%s%.128s: ", what, named ? " " : "",
+                        named ? object : "");
     if (size > 0 && (size_t)size < sizeof said && strncmp(why, said, (size_t)size) == 0) {
         why += size;
     }

@@ -256,6 +256,57 @@ the_table_is_consistent(void **state)
     }
 }
 
+/* Takes the next word of a line, as a shell would: single quotes keep what is between them. */
+static char *
+shell_word(char **line)
+{
+    char *at = *line + strspn(*line, " ");
+    if (*at == '\0') {
+        return NULL;
+    }
+    char *word = at;
+    char *put = at;
+    bool quoted = false;
+    for (; *at != '\0' && (quoted || *at != ' '); at++) {
+        quoted = quoted != (*at == '\'');
+        if (*at != '\'') {
+            *put++ = *at;
+        }
+    }
+    assert_false(quoted);
+    *line = at + (*at != '\0' ? 1 : 0);
+    *put = '\0';
+    return word;
+}
+
+static void
+every_example_is_its_command(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < command_count; i++) {
+        const struct command *c = &commands[i];
+        char line[256];
+        char *argv[ARGV_MAX + 4];
+        int argc = 0;
+        assert_non_null(c->example);
+        if (c->run == cmd_completion) {
+            assert_non_null(strstr(c->example, "stint completion"));
+            continue; /* of the shell */
+        }
+        snprintf(line, sizeof line, "%s", c->example);
+        char *rest = line;
+        for (char *word = shell_word(&rest); word != NULL; word = shell_word(&rest)) {
+            assert_true(argc < ARGV_MAX + 4);
+            argv[argc++] = word;
+        }
+        assert_string_equal(argv[0], "stint");
+        if (!args_read(&args, argc - 1, argv + 1, error, sizeof error)) {
+            fail_msg("%s: %s", c->example, error);
+        }
+        assert_ptr_equal(args.command, c);
+    }
+}
+
 static void
 what_destroys_is_marked(void **state)
 {
@@ -284,6 +335,7 @@ main(void)
         cmocka_unit_test(every_bad_use_is_named),
         cmocka_unit_test(durations_have_units),
         cmocka_unit_test(the_table_is_consistent),
+        cmocka_unit_test(every_example_is_its_command),
         cmocka_unit_test(what_destroys_is_marked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
