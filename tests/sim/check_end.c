@@ -14,8 +14,6 @@
 #include "base/text.h"
 #include "sim.h"
 
-static const char *const role_names[] = { "sink", "source", "station", "hand", "taker", "waiter", "nester", "roamer", "ledger" };
-
 static bool
 is_lost(struct sim *s, const struct ghost *g)
 {
@@ -153,7 +151,7 @@ rests(struct sim *s, char *why, size_t size)
             struct kernel_tasklet_view view;
             struct node *n = g->runner >= 0 ? world_node(s->w, g->runner) : NULL;
             bool here = n != NULL && kernel_look(n->kernel, g->id, &view) == STINT_OK;
-            text_format(why, size, "%s %u %s %s%s after %llu steps", role_names[g->role], g->index,
+            text_format(why, size, "%s %u %s %s%s after %llu steps", ghost_role(g), g->index,
                         here ? "waits on" : "is nowhere, and depends on",
                         here ? world_name(s->w, g->runner) : node_name_of(world_node(s->w, 0), g->holder.id),
                         here ? view.label : "", (unsigned long long)g->steps);
@@ -246,7 +244,7 @@ check_end(struct sim *s)
     for (uint32_t i = 0; i < s->ghost_count; i++) {
         const struct ghost *g = &s->ghosts[i];
         if (g->runner < 0 && !g->ended && ref_is_alive(s, g->holder)) {
-            sim_fault(s, "I2", "%s %u is nowhere, and %s, on which it depended, lives", role_names[g->role], g->index,
+            sim_fault(s, "I2", "%s %u is nowhere, and %s, on which it depended, lives", ghost_role(g), g->index,
                       node_name_of(world_node(s->w, 0), g->holder.id));
         }
         if (g->role == ROLE_SOURCE) {
@@ -299,7 +297,7 @@ hint_text(struct sim *s, const struct node *n, char *text, size_t size)
     for (uint32_t i = 0; i < s->ghost_count; i++) {
         const struct ghost *g = &s->ghosts[i];
         if (directory_where(n->directory, g->id, &place, n->now_ns)) {
-            text_format(text, size, ": %s %u is said to be on %s under epoch %llu%s", role_names[g->role], g->index,
+            text_format(text, size, ": %s %u is said to be on %s under epoch %llu%s", ghost_role(g), g->index,
                         node_name_of(n, place.node.id), (unsigned long long)place.epoch, place.ended ? ", ended" : "");
         }
     }

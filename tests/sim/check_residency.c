@@ -28,8 +28,6 @@ STINT_STATIC_ASSERT(offsetof(yard_Sink, steps) == 0 && offsetof(yard_Sink, wrong
                         offsetof(yard_Nester, wrong) == offsetof(struct beginning, wrong),
                     "all locals begin alike");
 
-static const char *const role_names[] = { "sink", "source", "station", "hand", "taker", "waiter", "nester", "roamer", "ledger" };
-
 bool
 ref_is_alive(struct sim *s, struct node_ref ref)
 {
@@ -42,12 +40,6 @@ ref_is_alive(struct sim *s, struct node_ref ref)
     return false;
 }
 
-static const char *
-name_of(const struct ghost *g)
-{
-    return role_names[g->role];
-}
-
 static void
 check_copy(struct sim *s, int node, struct ghost *g, const struct kernel_tasklet_view *view)
 {
@@ -57,18 +49,18 @@ check_copy(struct sim *s, int node, struct ghost *g, const struct kernel_tasklet
     if (g->runner >= 0 && g->runner != node) {
         const struct node *o = world_node(s->w, g->runner);
         if (o != NULL && kernel_look(o->kernel, g->id, &other) == STINT_OK && other.state != KERNEL_FROZEN) {
-            sim_fault(s, "I1", "%s %u runs on %s under epoch %llu and on %s under epoch %llu", name_of(g), g->index,
+            sim_fault(s, "I1", "%s %u runs on %s under epoch %llu and on %s under epoch %llu", ghost_role(g), g->index,
                       world_name(s->w, g->runner), (unsigned long long)other.epoch, world_name(s->w, node),
                       (unsigned long long)view->epoch);
         }
     }
     bool granted = g->runner != node;
     if (view->epoch < g->epoch || (granted && g->epoch != 0 && view->epoch == g->epoch)) {
-        sim_fault(s, "I4", "%s %u runs on %s under epoch %llu, and had epoch %llu before", name_of(g), g->index,
+        sim_fault(s, "I4", "%s %u runs on %s under epoch %llu, and had epoch %llu before", ghost_role(g), g->index,
                   world_name(s->w, node), (unsigned long long)view->epoch, (unsigned long long)g->epoch);
     }
     if (granted) {
-        story_say(s, "%s %u runs on %s under epoch %llu", name_of(g), g->index, world_name(s->w, node),
+        story_say(s, "%s %u runs on %s under epoch %llu", ghost_role(g), g->index, world_name(s->w, node),
                   (unsigned long long)view->epoch);
     }
     g->granted_ns = granted ? world_node_now(s->w, node) : g->granted_ns;
@@ -76,7 +68,7 @@ check_copy(struct sim *s, int node, struct ghost *g, const struct kernel_tasklet
     g->runner = node;
     g->holder = n->self;
     if (g->ended) {
-        sim_fault(s, "I3", "%s %u has ended, and runs on %s", name_of(g), g->index, world_name(s->w, node));
+        sim_fault(s, "I3", "%s %u has ended, and runs on %s", ghost_role(g), g->index, world_name(s->w, node));
     }
     if (kernel_frame(n->kernel, g->id, 0, &frame) != STINT_OK) {
         return;
@@ -84,11 +76,11 @@ check_copy(struct sim *s, int node, struct ghost *g, const struct kernel_tasklet
     const struct beginning of_ledger = { .steps = g->role == ROLE_LEDGER ? ((const mill_Ledger *)frame.locals)->seen : 0 };
     const struct beginning *b = g->role == ROLE_LEDGER ? &of_ledger : frame.locals;
     if (b->steps < g->steps) {
-        sim_fault(s, "I3", "%s %u on %s is at step %llu, and had taken %llu", name_of(g), g->index, world_name(s->w, node),
+        sim_fault(s, "I3", "%s %u on %s is at step %llu, and had taken %llu", ghost_role(g), g->index, world_name(s->w, node),
                   (unsigned long long)b->steps, (unsigned long long)g->steps);
     }
     if (b->wrong != 0) {
-        sim_fault(s, "I7", "%s %u on %s has seen something lost, doubled or out of order", name_of(g), g->index,
+        sim_fault(s, "I7", "%s %u on %s has seen something lost, doubled or out of order", ghost_role(g), g->index,
                   world_name(s->w, node));
     }
     g->steps = b->steps;
@@ -104,11 +96,11 @@ check_departure(struct sim *s, int node, struct ghost *g, bool frozen)
     const struct node *n = world_node(s->w, node);
     g->runner = -1;
     if (frozen) {
-        story_say(s, "%s %u is frozen on %s", name_of(g), g->index, world_name(s->w, node));
+        story_say(s, "%s %u is frozen on %s", ghost_role(g), g->index, world_name(s->w, node));
     } else if (g->may_end) {
         g->ended = true;
     } else if (n->moves == NULL || n->phase == PHASE_FENCED || n->phase == PHASE_ENDED) {
-        story_say(s, "%s %u is lost with %s", name_of(g), g->index, world_name(s->w, node));
+        story_say(s, "%s %u is lost with %s", ghost_role(g), g->index, world_name(s->w, node));
     }
 }
 
@@ -132,10 +124,10 @@ follow_commit(struct sim *s, int node, struct ghost *g)
                          (last->phase == MOVE_ENDED &&
                           (last->outcome == MOVE_OUTCOME_COMMITTED || last->outcome == MOVE_IN_DOUBT)))) {
         g->holder = last->to;
-        story_say(s, "%s %u is committed to %s", name_of(g), g->index, node_name_of(n, last->to.id));
+        story_say(s, "%s %u is committed to %s", ghost_role(g), g->index, node_name_of(n, last->to.id));
     } else if (kernel_look(n->kernel, g->id, &view) != STINT_OK &&
                (n->phase == PHASE_MEMBER || n->phase == PHASE_LEAVING)) {
-        sim_fault(s, "I2", "%s %u vanished from %s, which lives and has not moved it away", name_of(g), g->index,
+        sim_fault(s, "I2", "%s %u vanished from %s, which lives and has not moved it away", ghost_role(g), g->index,
                   world_name(s->w, node));
     }
 }

@@ -32,18 +32,18 @@ seconds(clockid_t which)
 }
 
 static int
-usage(void)
+help(void)
 {
-    fprintf(stderr, "usage: stint-sim [--seed N] [--runs N] [--nodes N] [--ticks N] [--mutant NAME] [--trace] [--twice]\n"
-                    "       stint-sim --list-mutants\n"
-                    "  --seed N    the first seed (1); without --runs only this one\n"
-                    "  --runs N    so many seeds, one after the other (100)\n"
-                    "  --nodes N   2 to 9; else drawn from the seed\n"
-                    "  --ticks N   of 10 ms of faults; else drawn from the seed\n"
-                    "  --mutant M  with this mistake in all nodes and clients: exit 1 is what is hoped for\n"
-                    "  --trace     prints every event\n"
-                    "  --twice     does every run twice and compares the two\n");
-    return 2;
+    printf("usage: stint-sim [--seed N] [--runs N] [--nodes N] [--ticks N] [--mutant NAME] [--trace] [--twice]\n"
+           "       stint-sim --list-mutants\n"
+           "  --seed N    the first seed (1); without --runs only this one\n"
+           "  --runs N    so many seeds, one after the other (100)\n"
+           "  --nodes N   2 to 9; else drawn from the seed\n"
+           "  --ticks N   of 10 ms of faults; else drawn from the seed\n"
+           "  --mutant M  with this mistake in all nodes and clients: exit 1 is what is hoped for\n"
+           "  --trace     prints every event\n"
+           "  --twice     does every run twice and compares the two\n");
+    return 0;
 }
 
 static bool
@@ -82,7 +82,7 @@ read_arguments(int argc, char **argv, struct settings *o)
         } else if (strcmp(argv[i], "--twice") == 0) {
             o->twice = true;
         } else if (strcmp(argv[i], "--help") == 0) {
-            return usage() - 1;
+            return help() + 1;
         } else if (strcmp(argv[i], "--seed") == 0 && number(next, 0, UINT64_MAX, &o->seed)) {
             seed_given = true;
             i++;
@@ -100,8 +100,8 @@ read_arguments(int argc, char **argv, struct settings *o)
             o->mutant_name = next;
             i++;
         } else {
-            fprintf(stderr, "stint-sim: %s: unknown, or its value is missing or wrong\n", argv[i]);
-            return usage() + 1;
+            fprintf(stderr, "stint-sim: %s: unknown, or its value is missing or wrong (--help)\n", argv[i]);
+            return 2 + 1;
         }
     }
     o->runs = runs_given ? o->runs : seed_given ? 1 : 100;

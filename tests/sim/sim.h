@@ -119,6 +119,8 @@ void sim_fault(struct sim *s, const char *invariant, const char *format, ...) ST
 
 /* ---- work.c ---- */
 struct ghost *ghost_of(struct sim *s, struct stint_id id);
+/* What it is, in a word. */
+const char *ghost_role(const struct ghost *g);
 /* Starts all the work of the plan; false when it could not be within a minute. */
 bool work_start(struct sim *s);
 /* One more small tasklet somewhere, in the middle of it all. */

@@ -23,6 +23,13 @@ ghost_of(struct sim *s, struct stint_id id)
     return NULL;
 }
 
+const char *
+ghost_role(const struct ghost *g)
+{
+    static const char *const words[] = { "sink", "source", "station", "hand", "taker", "waiter", "nester", "roamer", "ledger" };
+    return words[g->role];
+}
+
 const void *
 work_locals(struct sim *s, const struct ghost *g)
 {

@@ -17,10 +17,10 @@
 #include "base/panic.h"
 #include "base/span.h"
 #include "base/text.h"
+#include "cases.h"
 #include "core/node.h"
 #include "mill.pb.h"
 #include "schema/admin.pb.h"
-#include "world.h"
 
 #define CHECK(condition)                                           \
     do {                                                           \
@@ -245,45 +245,11 @@ no_balancer(struct world *w)
            last_item(stint_StatusInfo_fields, &info) && !info.balancer;
 }
 
-struct request_case {
-    const char *name;
-    bool (*run)(struct world *w);
-};
-
-/* --seed N, --verbose, name of one case. */
-static inline int
-run_cases(int argc, char **argv, const struct request_case *cases, size_t count)
+/* What a case that failed was answered last. */
+static inline void
+say_last_answer(void)
 {
-    uint64_t seed = 1;
-    bool verbose = false, good = true;
-    const char *only = NULL;
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc) {
-            seed = strtoull(argv[++i], NULL, 10);
-        } else if (strcmp(argv[i], "--verbose") == 0) {
-            verbose = true;
-        } else {
-            only = argv[i];
-        }
-    }
-    printf("seed %llu\n", (unsigned long long)seed);
-    for (size_t i = 0; i < count; i++) {
-        if (only != NULL && strcmp(only, cases[i].name) != 0) {
-            continue;
-        }
-        struct world *w = world_new(seed, NULL);
-        world_verbose(w, verbose);
-        bool passed = cases[i].run(w);
-        printf("%s %s\n", passed ? "ok  " : "FAIL", cases[i].name);
-        if (!passed) {
-            printf("last answer: %s: %s\n", stint_status_name(reply.status), reply.detail);
-            printf("again: %s --seed %llu --verbose %s\n", argv[0], (unsigned long long)seed,
-                   cases[i].name);
-        }
-        good = good && passed;
-        world_free(w);
-    }
-    return good ? 0 : 1;
+    printf("last answer: %s: %s\n", stint_status_name(reply.status), reply.detail);
 }
 
 #endif

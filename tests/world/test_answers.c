@@ -184,7 +184,7 @@ who_asks_again_is_answered(struct world *w)
     return true;
 }
 
-static const struct request_case cases[] = {
+static const struct world_case cases[] = {
     { "lists_have_pages", lists_have_pages },
     { "numbers_are_right", numbers_are_right },
     { "prefixes_of_nodes", prefixes_of_nodes },
@@ -196,5 +196,5 @@ static const struct request_case cases[] = {
 int
 main(int argc, char **argv)
 {
-    return run_cases(argc, argv, cases, sizeof cases / sizeof cases[0]);
+    return world_cases(argc, argv, cases, sizeof cases / sizeof cases[0], say_last_answer);
 }

@@ -618,10 +618,7 @@ describe(void)
     }
 }
 
-static const struct {
-    const char *name;
-    bool (*run)(struct world *w);
-} cases[] = {
+static const struct world_case cases[] = {
     { "blocking_calls", blocking_calls },
     { "node_dies_between_calls", node_dies_between_calls },
     { "what_timed_out_never_happens", what_timed_out_never_happens },
@@ -651,34 +648,5 @@ static const struct {
 int
 main(int argc, char **argv)
 {
-    uint64_t seed = 1;
-    bool verbose = false, good = true;
-    const char *only = NULL;
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc) {
-            seed = strtoull(argv[++i], NULL, 10);
-        } else if (strcmp(argv[i], "--verbose") == 0) {
-            verbose = true;
-        } else {
-            only = argv[i];
-        }
-    }
-    (void)setvbuf(stdout, NULL, _IOLBF, 0);
-    printf("seed %llu\n", (unsigned long long)seed);
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        if (only != NULL && strcmp(only, cases[i].name) != 0) {
-            continue;
-        }
-        struct world *w = world_new(seed, NULL);
-        world_verbose(w, verbose);
-        bool passed = cases[i].run(w);
-        printf("%s %s\n", passed ? "ok  " : "FAIL", cases[i].name);
-        if (!passed) {
-            describe();
-            printf("again: %s --seed %llu --verbose %s\n", argv[0], (unsigned long long)seed, cases[i].name);
-        }
-        good = good && passed;
-        world_free(w);
-    }
-    return good ? 0 : 1;
+    return world_cases(argc, argv, cases, sizeof cases / sizeof cases[0], describe);
 }

@@ -13,9 +13,9 @@
 #include "base/ids.h"
 #include "base/panic.h"
 #include "base/span.h"
+#include "cases.h"
 #include "core/node.h"
 #include "mill.pb.h"
-#include "world.h"
 
 #define CHECK(condition)                                                                \
     do {                                                                                \
@@ -275,10 +275,7 @@ balancer_spreads(struct world *w)
     return true;
 }
 
-static const struct {
-    const char *name;
-    bool (*run)(struct world *w);
-} cases[] = {
+static const struct world_case cases[] = {
     { "join_under_faults", join_under_faults },
     { "dead_node_leaves_view", dead_node_leaves_view },
     { "channel_of_dead_node_is_lost", channel_of_dead_node_is_lost },
@@ -293,32 +290,5 @@ static const struct {
 int
 main(int argc, char **argv)
 {
-    uint64_t seed = 1;
-    bool verbose = false, good = true;
-    const char *only = NULL;
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc) {
-            seed = strtoull(argv[++i], NULL, 10);
-        } else if (strcmp(argv[i], "--verbose") == 0) {
-            verbose = true;
-        } else {
-            only = argv[i];
-        }
-    }
-    printf("seed %llu\n", (unsigned long long)seed);
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        if (only != NULL && strcmp(only, cases[i].name) != 0) {
-            continue;
-        }
-        struct world *w = world_new(seed, NULL);
-        world_verbose(w, verbose);
-        bool passed = cases[i].run(w);
-        printf("%s %s\n", passed ? "ok  " : "FAIL", cases[i].name);
-        if (!passed) {
-            printf("again: %s --seed %llu --verbose %s\n", argv[0], (unsigned long long)seed, cases[i].name);
-        }
-        good = good && passed;
-        world_free(w);
-    }
-    return good ? 0 : 1;
+    return world_cases(argc, argv, cases, sizeof cases / sizeof cases[0], NULL);
 }

@@ -330,7 +330,7 @@ participants_are_their_own(struct world *w)
     return true;
 }
 
-static const struct request_case cases[] = {
+static const struct world_case cases[] = {
     { "participants_are_their_own", participants_are_their_own },
     { "who_joins_has_no_say", who_joins_has_no_say },
     { "nodes_speak_for_themselves", nodes_speak_for_themselves },
@@ -341,5 +341,5 @@ static const struct request_case cases[] = {
 int
 main(int argc, char **argv)
 {
-    return run_cases(argc, argv, cases, sizeof cases / sizeof cases[0]);
+    return world_cases(argc, argv, cases, sizeof cases / sizeof cases[0], say_last_answer);
 }

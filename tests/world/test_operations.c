@@ -379,7 +379,7 @@ under_faults(struct world *w)
     return channels_take_and_give(w);
 }
 
-static const struct request_case cases[] = {
+static const struct world_case cases[] = {
     { "channels_take_and_give", channels_take_and_give },
     { "values_are_sent_once", values_are_sent_once },
     { "tasklets_are_moved", tasklets_are_moved },
@@ -393,5 +393,5 @@ static const struct request_case cases[] = {
 int
 main(int argc, char **argv)
 {
-    return run_cases(argc, argv, cases, sizeof cases / sizeof cases[0]);
+    return world_cases(argc, argv, cases, sizeof cases / sizeof cases[0], say_last_answer);
 }

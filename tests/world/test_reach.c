@@ -257,7 +257,7 @@ tasklets_by_each_field(struct world *w)
 int
 main(int argc, char **argv)
 {
-    static const struct request_case cases[] = {
+    static const struct world_case cases[] = {
         { "a_channel_elsewhere_is_closed", a_channel_elsewhere_is_closed },
         { "a_tasklet_elsewhere_is_killed", a_tasklet_elsewhere_is_killed },
         { "a_tasklet_goes_elsewhere_itself", a_tasklet_goes_elsewhere_itself },
@@ -265,5 +265,5 @@ main(int argc, char **argv)
         { "channels_by_each_field", channels_by_each_field },
         { "tasklets_by_each_field", tasklets_by_each_field },
     };
-    return run_cases(argc, argv, cases, sizeof cases / sizeof cases[0]);
+    return world_cases(argc, argv, cases, sizeof cases / sizeof cases[0], say_last_answer);
 }

@@ -258,7 +258,7 @@ silent_nodes_are_named(struct world *w)
     return true;
 }
 
-static const struct request_case cases[] = {
+static const struct world_case cases[] = {
     { "cluster_is_shown", cluster_is_shown },
     { "spawning_says_what_is_wrong", spawning_says_what_is_wrong },
     { "tasklets_are_listed", tasklets_are_listed },
@@ -272,5 +272,5 @@ static const struct request_case cases[] = {
 int
 main(int argc, char **argv)
 {
-    return run_cases(argc, argv, cases, sizeof cases / sizeof cases[0]);
+    return world_cases(argc, argv, cases, sizeof cases / sizeof cases[0], say_last_answer);
 }

@@ -184,7 +184,7 @@ zombie_hears_of_its_end_from_later_lives(struct world *w)
     return true;
 }
 
-static const struct request_case stories[] = {
+static const struct world_case stories[] = {
     { "leaving_node_takes_nothing_in", leaving_node_takes_nothing_in },
     { "homes_hear_of_the_end_of_what_never_moved", homes_hear_of_the_end_of_what_never_moved },
     { "zombie_hears_of_its_end_from_later_lives", zombie_hears_of_its_end_from_later_lives },
@@ -194,5 +194,5 @@ static const struct request_case stories[] = {
 int
 main(int argc, char **argv)
 {
-    return run_cases(argc, argv, stories, sizeof stories / sizeof stories[0]);
+    return world_cases(argc, argv, stories, sizeof stories / sizeof stories[0], say_last_answer);
 }
