@@ -131,7 +131,7 @@ admin_channel_list(struct node *n, struct ask *ask)
         }
         cursor = inc == n->self.inc ? cursor : inc < n->self.inc ? 0 : UINT32_MAX;
     }
-    while (cursor != UINT32_MAX && kernel_each_channel(n->kernel, &cursor, &view)) {
+    while (cursor != UINT32_MAX && node_each_channel(n, &cursor, &view)) {
         struct channel_look look = { n, &view };
         if (!is_resident(n, &view) || !selector_matches(&selector, get_field, &look)) {
             continue;
@@ -157,7 +157,7 @@ target_channel(struct node *n, struct ask *ask, struct kernel_channel_view *view
         ask_end(n, ask, STINT_INVALID, "malformed request: an executor is given the whole id");
         return false;
     }
-    if (kernel_look_channel(n->kernel, ask->id, view) != STINT_OK || !is_resident(n, view)) {
+    if (node_look_channel(n, ask->id, view) != STINT_OK || !is_resident(n, view)) {
         ask_end(n, ask, STINT_NOT_HERE, "channel %s is not on node %s", ask->request.target,
                 n->name);
         return false;
@@ -184,7 +184,9 @@ admin_channel_close(struct node *n, struct ask *ask)
     if (!target_channel(n, ask, &view)) {
         return;
     }
-    enum stint_status status = kernel_channel_close(n->kernel, ask->id, ask->request.wake);
+    enum stint_status status = unborn_close(n, ask->id)
+                                   ? STINT_OK
+                                   : kernel_channel_close(n->kernel, ask->id, ask->request.wake);
     if (status == STINT_BUSY) { /* its owner is being moved */
         ask_wake(n, ask, ADMIN_AGAIN_NS, admin_channel_close);
     } else if (status == STINT_OK) {
@@ -212,14 +214,17 @@ make_channel(struct node *n, struct ask *ask)
 {
     const stint_Request *r = &ask->request;
     struct kernel_channel_view view;
-    const struct stint_type *type = r->type[0] != 0 ? kernel_find_type(n->kernel, r->type) : NULL;
     const char *name = r->text[0] != 0 ? r->text : NULL;
-    enum stint_status status = kernel_channel_create(n->kernel, type, r->capacity, name, &ask->id);
+    enum stint_status status = r->type[0] == 0
+                                   ? unborn_make(n, ask->id, r->capacity, name)
+                                   : kernel_channel_create(n->kernel,
+                                                           kernel_find_type(n->kernel, r->type),
+                                                           r->capacity, name, &ask->id);
     if (status == STINT_OK) {
         route_arrived(n, ask->id, stint_LocateKind_LOCATE_CHANNEL, 1);
     }
     if ((status == STINT_OK || status == STINT_EXISTS) &&
-        kernel_look_channel(n->kernel, ask->id, &view) ==
+        node_look_channel(n, ask->id, &view) ==
             STINT_OK) { /* EXISTS: by a retry, its id is the request's */
         emit_channel(n, ask, &view, NULL);
         ask_end_page(n, ask, STINT_OK, "", false, "");
@@ -228,8 +233,8 @@ make_channel(struct node *n, struct ask *ask)
     if (name != NULL) {
         drop_name(n, name, ask->id);
     }
-    ask_end(n, ask, status, "cannot make a channel of %u %s on node %s: %s", r->capacity, r->type,
-            n->name, stint_strerror(status));
+    ask_end(n, ask, status, "cannot make a channel of %u %s on node %s: %s", r->capacity,
+            r->type[0] != 0 ? r->type : "values of any type", n->name, stint_strerror(status));
 }
 
 static void
@@ -249,6 +254,13 @@ name_taken(struct node *n, uint64_t token, const stint_StoreReply *reply)
     make_channel(n, ask);
 }
 
+static void
+say_no_type(const struct node *n, const char *type, char *detail, size_t size)
+{
+    text_format(detail, size, "node %s knows no message type %s; is its module loaded there?",
+                n->name, type);
+}
+
 /* What can be said before anything is asked of the store. */
 static enum stint_status
 check_wish(const struct node *n, const stint_Request *r, char *detail, size_t size)
@@ -263,14 +275,8 @@ check_wish(const struct node *n, const stint_Request *r, char *detail, size_t si
                     r->capacity);
         return STINT_LIMIT;
     }
-    if (r->type[0] == 0) {
-        text_copy(detail, size,
-                  "a channel takes one message type: name it with --type, as in tally.Total");
-        return STINT_INVALID;
-    }
-    if (kernel_find_type(n->kernel, r->type) == NULL) {
-        text_format(detail, size, "node %s knows no message type %s; is its module loaded there?",
-                    n->name, r->type);
+    if (r->type[0] != 0 && kernel_find_type(n->kernel, r->type) == NULL) {
+        say_no_type(n, r->type, detail, size);
         return STINT_NOT_FOUND;
     }
     if (r->id.size != sizeof(struct stint_id)) {
@@ -300,4 +306,33 @@ admin_channel_create(struct node *n, struct ask *ask)
     text_copy(request.name, sizeof request.name, r->text);
     memcpy(request.channel, ask->id.bytes, sizeof ask->id.bytes);
     control_store(n, &request, ask_left_ms(n, ask), name_taken, ask->serial);
+}
+
+/* ---- giving one a type ---- */
+
+void
+admin_channel_adopt(struct node *n, struct ask *ask)
+{
+    struct kernel_channel_view view;
+    char detail[ADMIN_DETAIL_SIZE];
+    if (!target_channel(n, ask, &view)) {
+        return;
+    }
+    if (view.type != NULL) { /* somebody was earlier: who asks sees which one it has */
+        admin_channel_describe(n, ask);
+        return;
+    }
+    const struct stint_type *type = kernel_find_type(n->kernel, ask->request.type);
+    if (type == NULL) {
+        say_no_type(n, ask->request.type, detail, sizeof detail);
+        ask_end_page(n, ask, STINT_NOT_FOUND, detail, false, "");
+        return;
+    }
+    enum stint_status status = unborn_adopt(n, ask->id, type);
+    if (status != STINT_OK) {
+        ask_end(n, ask, status, "channel %s cannot be one of %u %s: %s", ask->request.target,
+                view.capacity, ask->request.type, stint_strerror(status));
+        return;
+    }
+    admin_channel_describe(n, ask);
 }

@@ -22,6 +22,7 @@
 #include "kernel/type.h"
 #include "wire/seal.h"
 
+#define UNBORN_AGAIN_NS (UINT64_C(40) * 1000000) /* before a channel without a type is looked at again */
 #define CANCEL_NS (UINT64_C(2000) * 1000000) /* for the answer to a CANCEL */
 
 /* All that clients here do with one channel as one participant. */
@@ -44,6 +45,7 @@ struct operation {
     uint64_t number;
     enum kernel_op op;
     bool offered, cancelling;
+    bool unborn; /* the channel had no type when it was looked at last */
 };
 
 /* ---- dealings ---- */
@@ -255,7 +257,12 @@ static void
 operation_expired(struct node *n, struct ask *ask)
 {
     struct operation *o = ask->state;
-    if (!o->offered) { /* not TIMED_OUT: an earlier try of it, through another node, may have gone further */
+    if (!o->offered && o->unborn) { /* nobody can have done anything with such a channel */
+        ask_end(n, ask, STINT_TIMED_OUT,
+                "nothing came from channel %s in time, and nothing is lost; it has no type yet, for "
+                "nothing was ever sent to it",
+                ask->request.target);
+    } else if (!o->offered) { /* not TIMED_OUT: an earlier try of it, through another node, may have gone further */
         ask_end(n, ask, STINT_NOT_SENT,
                 "channel %s could not be reached in time; nothing has happened",
                 ask->request.target);
@@ -322,7 +329,46 @@ type_item(struct node *n, struct ask *ask, const struct part *part, const struct
     if (codec_read(reply->item, stint_ChannelInfo_fields, &info)) {
         text_copy(o->dealing->type, sizeof o->dealing->type, info.type);
         o->dealing->type_hash = reply->word;
-        o->dealing->typed = true;
+        o->dealing->typed = info.type[0] != 0;
+        o->unborn = info.type[0] == 0;
+    }
+}
+
+static void ask_type(struct node *n, struct ask *ask, struct stint_id cid, struct node_ref where);
+static void adopt(struct node *n, struct ask *ask, struct node_ref where);
+
+static void
+look_again(struct node *n, struct ask *ask)
+{
+    ask_find_channel_id(n, ask, ask->id, ask_type);
+}
+
+static void
+lost_unborn(struct node *n, struct ask *ask)
+{
+    ask_end(n, ask, STINT_CHANNEL_LOST,
+            "there is no channel %s any more: it was closed, or lost with its host, before anything "
+            "was sent to it",
+            ask->request.target);
+}
+
+/* The channel has no type yet: who brings one gives it that, who wants to receive waits until
+ * somebody does. */
+static void
+no_type_yet(struct node *n, struct ask *ask, struct node_ref where)
+{
+    const struct operation *o = ask->state;
+    if (ask->gone) {
+        ask_end(n, ask, STINT_CANCELLED, "the client is gone");
+    } else if (ask->request.type[0] != 0) {
+        adopt(n, ask, where);
+    } else if (o->op == KERNEL_SEND) {
+        ask_end(n, ask, STINT_TYPE_MISMATCH,
+                "channel %s has no message type yet; name that of the value",
+                ask->request.target);
+    } else {
+        ask->lost = lost_unborn;
+        ask_wake(n, ask, UNBORN_AGAIN_NS, look_again);
     }
 }
 
@@ -333,6 +379,8 @@ type_end(struct node *n, struct ask *ask, const struct part *part, enum stint_st
     const struct operation *o = ask->state;
     if (status == STINT_OK && o->dealing->typed) {
         begin_offering(n, ask);
+    } else if (status == STINT_OK && o->unborn) {
+        no_type_yet(n, ask, part->node);
     } else if (status == STINT_NOT_HERE ||
                (status == STINT_UNREACHABLE && !view_has(n->view, part->node))) {
         ask_find_again(n, ask);
@@ -342,18 +390,31 @@ type_end(struct node *n, struct ask *ask, const struct part *part, enum stint_st
 }
 
 static void
-ask_type(struct node *n, struct ask *ask, struct stint_id cid, struct node_ref where)
+ask_host(struct node *n, struct ask *ask, struct node_ref where, stint_Verb verb, enum cert_role role)
 {
     stint_Request request = ask_part_request(n, ask);
-    request.verb = stint_Verb_VERB_CHANNEL_DESCRIBE;
-    request.role = ROLE_OBSERVER; /* it is this node that looks */
+    request.verb = verb;
+    request.role = role;
     request.id.size = 0;
-    (void)stint_id_text(cid, request.target);
+    (void)stint_id_text(ask->id, request.target);
     ask->where = where;
     ask->asked_ns = n->now_ns;
     ask->on_item = type_item;
     ask->on_part = type_end;
     (void)part_send(n, ask, where, &request, span_of(NULL, 0), false);
+}
+
+static void
+ask_type(struct node *n, struct ask *ask, struct stint_id cid, struct node_ref where)
+{
+    ask->id = cid;
+    ask_host(n, ask, where, stint_Verb_VERB_CHANNEL_DESCRIBE, ROLE_OBSERVER); /* it is this node that looks */
+}
+
+static void
+adopt(struct node *n, struct ask *ask, struct node_ref where)
+{
+    ask_host(n, ask, where, stint_Verb_VERB_CHANNEL_ADOPT, ask->role);
 }
 
 /* ---- the way in ---- */

@@ -57,6 +57,7 @@ static const struct admin_verb verbs[] = {
     { VERB(CHANNEL_RECEIVE), SCOPE_CHANNEL, C | P, true, "channel receive", admin_operation_enter,
       NULL },
     { VERB(CHANNEL_CLOSE), SCOPE_CHANNEL, C | P, true, "channel close", NULL, admin_channel_close },
+    { VERB(CHANNEL_ADOPT), SCOPE_CHANNEL, C | P, false, "channel send", NULL, admin_channel_adopt },
     { VERB(KEY_REVOKE), SCOPE_AUTHORITY, P, true, "keys revoke", NULL, admin_store_change },
     { VERB(KEY_LIST), SCOPE_ENTRY, P | V, false, "keys list", admin_keys, NULL },
     { VERB(VIEW), SCOPE_ENTRY, C | P | V, false, "view", admin_view_show, NULL },

@@ -71,7 +71,7 @@ put_names_again(struct node *n)
     control_each_name_put(n, name_put, put_name_again);
     uint32_t cursor = 0;
     struct kernel_channel_view channel;
-    while (kernel_each_channel(n->kernel, &cursor, &channel)) {
+    while (node_each_channel(n, &cursor, &channel)) {
         if (channel.name == NULL) {
             continue;
         }

@@ -73,8 +73,8 @@ copy_config(struct node *n, const struct node_config *config, char *error, size_
 static enum stint_status
 init_rooms(struct node *n)
 {
-    enum stint_status (*const rooms[])(struct node *) = { peers_init,  route_init, remote_init,
-                                                          mover_init,  admin_init, control_init };
+    enum stint_status (*const rooms[])(struct node *) = { peers_init, route_init,  remote_init, mover_init,
+                                                          admin_init, unborn_init, control_init };
     for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++) {
         enum stint_status status = rooms[i](n);
         if (status != STINT_OK) {
@@ -119,6 +119,7 @@ node_free(struct node *n)
     }
     control_fini(n);
     admin_fini(n);
+    unborn_fini(n);
     mover_fini(n);
     remote_fini(n);
     route_fini(n);

@@ -229,7 +229,7 @@ mover_measure(struct node *n)
     n->load.tasklets = counters.tasklets - counters.system;
     n->load.runnable = counters.runnable;
     n->load.steps = load_rate_value(&n->steps);
-    n->load.channels = counters.channels;
+    n->load.channels = counters.channels + unborn_count(n);
     n->load.moves_in = moves.in_committed;
     n->load.moves_out = moves.out_committed;
 }

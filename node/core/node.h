@@ -46,6 +46,7 @@ struct remote;
 struct mover;
 struct mover_spread;
 struct admin;
+struct unborn_room;
 
 struct node {
     struct mem *mem;
@@ -90,6 +91,7 @@ struct node {
     struct mover *mover;
     struct mover_spread *spread;
     struct admin *admin;
+    struct unborn_room *unborn;
     uint64_t report_due; /* next probe to everyone */
     uint64_t tick_due;
     bool begun;     /* the first event has come */
@@ -247,6 +249,8 @@ void remote_view(struct node *n, const struct view *old, const struct view *next
 void remote_resync(struct node *n, struct stint_id peer);
 /* A tasklet runs here from now on: who waits in its channels for a node that is gone is passed over. */
 void remote_arrived(struct node *n, struct stint_id tasklet);
+/* A channel has ended here; `name` is its name or NULL. */
+void remote_channel_gone(struct node *n, struct stint_id cid, const char *name);
 /* An operation that this node does for a client. */
 void remote_send_offer(struct node *n, const struct kernel_offer *offer, bool cancel);
 /* The channel left this node while that tasklet had something pending in it: it offers there. */
@@ -255,6 +259,28 @@ void remote_moved(struct node *n, struct stint_id tid, struct node_ref place, co
 void remote_again(struct node *n, struct stint_id tid, struct stint_id cid);
 void remote_tick(struct node *n);
 uint64_t remote_deadline(const struct node *n);
+
+/* ---- unborn.c: shared channels that have no type yet ---- */
+
+#define UNBORN_MAX 1024
+
+STINT_MUST_USE enum stint_status unborn_init(struct node *n);
+void unborn_fini(struct node *n);
+/* STINT_EXISTS (born or not), STINT_LIMIT, STINT_NO_MEMORY. `name` may be NULL. */
+STINT_MUST_USE enum stint_status unborn_make(struct node *n, struct stint_id id, uint32_t capacity, const char *name);
+bool unborn_has(const struct node *n, struct stint_id id);
+uint32_t unborn_count(const struct node *n);
+/*
+ * It becomes a channel of the kernel, of that type. STINT_NOT_HERE; and, staying unborn: STINT_TYPE_MISMATCH (NULL: a type
+ * that is not known here), STINT_LIMIT (its capacity is too much for values so large), STINT_NO_MEMORY.
+ */
+STINT_MUST_USE enum stint_status unborn_adopt(struct node *n, struct stint_id id, const struct stint_type *type);
+/* Ends one. False: there is none. */
+bool unborn_close(struct node *n, struct stint_id id);
+/* As kernel_look_channel() and kernel_each_channel(), these among the others: they have no type. */
+STINT_MUST_USE enum stint_status node_look_channel(const struct node *n, struct stint_id id,
+                                                   struct kernel_channel_view *view);
+bool node_each_channel(const struct node *n, uint32_t *cursor, struct kernel_channel_view *view);
 
 /* ---- mover.c: moves ---- */
 

@@ -292,14 +292,17 @@ named(struct node *n, uint64_t token, const stint_StoreReply *reply)
     mem_free(n->mem, naming, sizeof *naming);
 }
 
-static void
-drop_name(struct node *n, const char *name, struct stint_id cid)
+void
+remote_channel_gone(struct node *n, struct stint_id cid, const char *name)
 {
-    stint_StoreRequest request = stint_StoreRequest_init_zero;
-    request.op = stint_StoreOp_STORE_NAME_DROP;
-    text_copy(request.name, sizeof request.name, name);
-    memcpy(request.channel, cid.bytes, 16);
-    control_store(n, &request, 30000, NULL, 0);
+    if (name != NULL) {
+        stint_StoreRequest request = stint_StoreRequest_init_zero;
+        request.op = stint_StoreOp_STORE_NAME_DROP;
+        text_copy(request.name, sizeof request.name, name);
+        memcpy(request.channel, cid.bytes, 16);
+        control_store(n, &request, 30000, NULL, 0);
+    }
+    route_ended(n, cid, stint_LocateKind_LOCATE_CHANNEL);
 }
 
 static void
@@ -354,10 +357,7 @@ carry_out(struct node *n, const struct kernel_effect *e)
         want_name(n, e);
         break;
     case KERNEL_CHANNEL_GONE:
-        if (e->text != NULL) {
-            drop_name(n, e->text, e->cid);
-        }
-        route_ended(n, e->cid, stint_LocateKind_LOCATE_CHANNEL);
+        remote_channel_gone(n, e->cid, e->text);
         break;
     case KERNEL_SUSPENDED:
         admin_tasklet_suspended(n, e->tid);
@@ -440,6 +440,41 @@ misrouted(struct node *n, const struct arrival *a)
     }
 }
 
+/* The answer to an operation of which no kernel knows anything. */
+static void
+fail_offer(struct node *n, const struct kernel_offer *offer, enum stint_status status)
+{
+    struct kernel_effect done = { .kind = KERNEL_DONE,
+                                  .tid = offer->tid,
+                                  .cid = offer->cid,
+                                  .place = offer->place,
+                                  .number = offer->number,
+                                  .epoch = 1,
+                                  .status = status };
+    send_done(n, &done);
+}
+
+/*
+ * To the kernel, if need be after its channel was born of it. Then nothing has ever been done on that channel, so whatever
+ * number comes is the first.
+ */
+static enum stint_status
+give_to_kernel(struct node *n, struct kernel_offer *offer, bool cancel)
+{
+    if (unborn_has(n, offer->cid)) {
+        enum stint_status status = unborn_adopt(n, offer->cid, kernel_find_type_hash(n->kernel, offer->type_hash));
+        if (status == STINT_NO_MEMORY) {
+            return status;
+        }
+        if (status != STINT_OK) {
+            fail_offer(n, offer, status);
+            return STINT_OK;
+        }
+        offer->flags |= KERNEL_FIRST;
+    }
+    return cancel ? kernel_cancel(n->kernel, offer) : kernel_offer(n->kernel, offer);
+}
+
 static void
 offer_received(struct node *n, const struct arrival *a)
 {
@@ -449,8 +484,7 @@ offer_received(struct node *n, const struct arrival *a)
         return;
     }
     offer.place = (struct kernel_place){ a->from.id, a->from.inc };
-    enum stint_status status = a->envelope.kind == ENVELOPE_OFFER ? kernel_offer(n->kernel, &offer)
-                                                                  : kernel_cancel(n->kernel, &offer);
+    enum stint_status status = give_to_kernel(n, &offer, a->envelope.kind == ENVELOPE_CANCEL);
     switch (status) {
     case STINT_OK:
         break;
@@ -550,7 +584,7 @@ remote_receive(struct node *n, const struct arrival *a)
         break;
     case ENVELOPE_CLOSE:
         status = kernel_channel_close(n->kernel, a->envelope.target, (a->envelope.op & KERNEL_WAKE) != 0);
-        if (status == STINT_NOT_HERE) {
+        if (status == STINT_NOT_HERE && !unborn_close(n, a->envelope.target)) {
             misrouted(n, a);
         } else if (status == STINT_BUSY) {
             (void)mover_hold(n, a);

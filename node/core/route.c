@@ -125,7 +125,7 @@ is_here(const struct node *n, struct stint_id id, uint64_t *epoch)
         *epoch = tasklet.epoch;
         return true;
     }
-    if (kernel_look_channel(n->kernel, id, &channel) != STINT_OK) {
+    if (node_look_channel(n, id, &channel) != STINT_OK) {
         return false;
     }
     /* An owned channel lives under its owner's epoch, a shared one never moves. */
@@ -615,7 +615,7 @@ next_resident(void *arg, struct directory_place *out)
         walk->channels = true;
         walk->cursor = 0;
     }
-    if (!kernel_each_channel(n->kernel, &walk->cursor, &channel)) {
+    if (!node_each_channel(n, &walk->cursor, &channel)) {
         return false;
     }
     out->id = channel.id;

@@ -75,6 +75,9 @@ STINT_MUST_USE enum stint_status kernel_find_code(const struct kernel *k, const 
  * and stint.Empty etc. */
 const struct stint_type *kernel_find_type(const struct kernel *k, const char *name);
 
+/* The same by the hash that offers carry. */
+const struct stint_type *kernel_find_type_hash(const struct kernel *k, uint64_t hash);
+
 /* Modules and codes in the order of their registration; start with index 0; NULL at the end. */
 const struct stint_module *kernel_module_at(const struct kernel *k, uint32_t index);
 const struct code *kernel_code_at(const struct kernel *k, uint32_t index);

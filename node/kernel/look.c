@@ -25,6 +25,17 @@ kernel_find_type(const struct kernel *k, const char *name)
     return known == NULL ? NULL : known->type;
 }
 
+const struct stint_type *
+kernel_find_type_hash(const struct kernel *k, uint64_t hash)
+{
+    for (uint32_t i = 0; i < k->registry.type_count; i++) {
+        if (k->registry.types[i]->hash == hash) {
+            return k->registry.types[i]->type;
+        }
+    }
+    return NULL;
+}
+
 const struct stint_module *
 kernel_module_at(const struct kernel *k, uint32_t index)
 {

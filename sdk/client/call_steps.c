@@ -92,7 +92,7 @@ need_type_name(struct stint_call *call)
         return false;
     }
     client_call_finish(call, STINT_TYPE_MISMATCH,
-                       "the channel has no message type yet; say which one is sent");
+                       "the channel has no message type yet; name that of the value (--type of the tool)");
     return false;
 }
 

@@ -200,6 +200,22 @@ def test_channels(world):
     wait_until(lambda: world.items("channel", "list") == [], "it is gone")
 
 
+def test_a_channel_without_a_type(world):
+    world.cluster(2)
+    made = world.json("channel", "create", "--name", "any", "--capacity", "4", "--on", "n2")
+    info = world.json("channel", "describe", "any")
+    check_equal((info["id"], info["node"], info["capacity"], info["type"]), (made["id"], "n2", 4, None), "a channel without a type")
+    check("--type" in world.tool("channel", "send", "any", '{"total":1}', rc=2).err, "what to do about it is said")
+    world.tool("channel", "send", "any", '{"total":1}', "--type", "tally.Nothing", rc=4)
+    waiting = world.tool_begin("channel", "receive", "any", "--timeout", "30s", "-o", "json")
+    world.tool("channel", "send", "any", '{"total":7}', "--type", "tally.Total")
+    check_equal(waiting.wait(), 0, "the receiver")
+    got = json.loads("".join(waiting.lines))
+    check_equal((got["type"], got["value"]["total"]), ("tally.Total", 7), "what it got")
+    check_equal(world.json("channel", "describe", "any")["type"], "tally.Total", "its type now")
+    world.tool("channel", "send", "any", '{"total":8}')
+
+
 def test_migrations(world):
     world.cluster(2)
     world.tool("cluster", "balancer", "off")
@@ -233,4 +249,4 @@ def test_stop(world):
 
 
 if __name__ == "__main__":
-    lib.main(test_nodes_and_cluster, test_keys, test_tasklets, test_lists_are_not_cut_in_silence, test_channels, test_migrations, test_stop)
+    lib.main(test_nodes_and_cluster, test_keys, test_tasklets, test_lists_are_not_cut_in_silence, test_channels, test_a_channel_without_a_type, test_migrations, test_stop)
