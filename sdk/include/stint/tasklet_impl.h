@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The macros of stint/tasklet.h (include that one): frames, suspension points, modules, types.
- * Names that end in `_` are the macros' own.
+ * How the macros of stint/tasklet.h work (include that one). Names that end in `_` are the macros'
+ * own.
  *
- * A frame's body is one `switch` over the line to go on at; each suspension macro is a begin
- * call, the `case` of its own line, and what is left to do after it. A `switch` (and not a
- * computed goto) because gcc then sees every jump into the body and can tell when one crosses the
- * initialisation of a plain C variable.
+ * A frame's body is one `switch` over the line to go on at; each suspension macro is a begin call,
+ * the `case` of its own line, and what is left to do after it. A `switch` (and not a computed goto)
+ * because gcc then sees every jump into the body and can tell when one crosses the initialisation
+ * of a plain C variable.
  */
-#ifndef STINT_TASKLET_MACROS_H
-#define STINT_TASKLET_MACROS_H
+#ifndef STINT_TASKLET_IMPL_H
+#define STINT_TASKLET_IMPL_H
+
+#include "stint/tasklet_abi.h"
 
 #define STINT_CAT_(a, b) STINT_CAT2_(a, b)
 #define STINT_CAT2_(a, b) a##b
@@ -17,9 +19,9 @@
 /* The pointer itself, refused by the compiler if it is not a T pointer. */
 #define STINT_SAME_(T, pointer) (1 ? (pointer) : (const T *)0)
 
-#define STINT_AT_EXCEPT_ 0xffffffffu
+#define STINT_AT_EXCEPT_ 0xffffffffu /* `resume` of an except section */
 
-/* ---- frames ---- */
+/* ---- descriptions that are declared where they are used ---- */
 
 /* An expression in which the description of a type, or a code of this or another file of the
  * module, is known. */
@@ -36,19 +38,9 @@
 #define STINT_KNOW_(T) extern STINT_HIDDEN const struct stint_type T##_stint;
 #define STINT_KNOW_CODE_(T) extern STINT_HIDDEN const struct stint_code stint_code_##T;
 
-/* Declares the code T. Macros that use it declare it themselves; this is for headers of modules.
- */
-#define STINT_DECLARE(T)                                                                         \
-    extern STINT_HIDDEN const struct stint_code stint_code_##T;                                  \
-    extern STINT_HIDDEN const struct stint_type T##_stint
+/* ---- frames ---- */
 
-/* Begins the definition of the code whose locals are the message T; the body in braces follows.
- */
-#define STINT_FRAME(T) STINT_FRAME_MARKED(T, 0)
-
-/* The same with a mark, a number: a tasklet whose frame has another mark is not resumed in this
- * version of the code. */
-#define STINT_FRAME_MARKED(T, mark)                                                              \
+#define STINT_FRAME_(T, mark)                                                                    \
     STINT_DECLARE(T);                                                                            \
     static enum stint_outcome stint_execute_##T(struct stint_context *ctx, T *self);             \
     static enum stint_outcome stint_enter_##T(struct stint_context *ctx, void *self)             \
@@ -59,45 +51,45 @@
         __LINE__, (mark) };                                                                      \
     static enum stint_outcome stint_execute_##T(struct stint_context *ctx, T *self)
 
-#define STINT_BEGIN                                                                              \
+#define STINT_BEGIN_                                                                             \
     (void)self;                                                                                  \
     switch (ctx->resume) {                                                                       \
     case 0:
 
-/* What stands before it returns here; what follows runs when something failed. Reaching STINT_END
- * means handled. */
-#define STINT_EXCEPT                                                                             \
+#define STINT_EXCEPT_                                                                            \
     return STINT_RETURNED;                                                                       \
     case STINT_AT_EXCEPT_:
 
-#define STINT_END                                                                                \
+#define STINT_END_                                                                               \
     return STINT_RETURNED;                                                                       \
     default:                                                                                     \
         break;                                                                                   \
     }                                                                                            \
     return STINT_NO_POINT
 
-/* Ends the frame; its locals are what STINT_RESULT shows to the caller. */
-#define STINT_RETURN return STINT_RETURNED
-
-/* Fails with a status (STINT_USER for errors of your own) and a text as for printf. */
-#define STINT_RAISE(status_, ...)                                                                \
+#define STINT_RAISE_(status_, ...)                                                               \
     do {                                                                                         \
         ctx->resume = __LINE__;                                                                  \
         stint_raise_(ctx, (status_), __VA_ARGS__);                                               \
         return STINT_RAISED;                                                                     \
     } while (0)
 
-/* In an except section: hands the error on to the caller. */
-#define STINT_RERAISE                                                                            \
+#define STINT_RERAISE_                                                                           \
     do {                                                                                         \
         ctx->api->reraise(ctx);                                                                  \
         return STINT_RAISED;                                                                     \
     } while (0)
 
-/* In an except section: the error is dealt with; a `goto` may follow to a label before
- * STINT_EXCEPT, and the next error comes to the section again. */
-#define STINT_HANDLED ctx->api->handled(ctx)
+static inline void stint_raise_(struct stint_context *ctx, enum stint_status status,
+    const char *format, ...) STINT_PRINTF(3, 4);
+static inline void
+stint_raise_(struct stint_context *ctx, enum stint_status status, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    ctx->api->raise(ctx, status, format, args);
+    va_end(args);
+}
 
 /* ---- the parts of a suspension point ---- */
 
@@ -154,150 +146,59 @@
     ctx->api->receive(ctx, &(ch), &T##_stint, STINT_TO_(T, dst), (ms))
 #define STINT_TO_(T, pointer) (1 ? (pointer) : (T *)0)
 
-/* ---- channels: `ch` is a stint_Channel in the locals, `src` and `dst` are T pointers ---- */
+/* ---- the suspension points of tasklet.h ---- */
 
-/* Sends *src; returns when a receiver has it (capacity 0) or it is in the stream (capacity N). */
-#define STINT_SEND(ch, T, src) STINT_SEND_AS("send(" #ch ")", ch, T, src, STINT_FOREVER)
-
-/* Receives into *dst, which must lie in the locals. */
-#define STINT_RECV(ch, T, dst) STINT_RECV_AS("recv(" #ch ")", ch, T, dst, STINT_FOREVER)
-
-/* The same for at most `ms` milliseconds; then STINT_TIMED_OUT is raised, and nothing was sent or
- * received. With 0 the operation must be possible at once. */
-#define STINT_SEND_WITHIN(ch, T, src, ms)                                                        \
-    STINT_SEND_AS("send(" #ch ")", ch, T, src, (int64_t)(ms))
-#define STINT_RECV_WITHIN(ch, T, dst, ms)                                                        \
-    STINT_RECV_AS("recv(" #ch ")", ch, T, dst, (int64_t)(ms))
-
-/* The same, but the outcome is stint_status(ctx) afterwards. */
-#define STINT_TRY_SEND(ch, T, src) STINT_TRY_SEND_AS("send(" #ch ")", ch, T, src, STINT_FOREVER)
-#define STINT_TRY_RECV(ch, T, dst) STINT_TRY_RECV_AS("recv(" #ch ")", ch, T, dst, STINT_FOREVER)
-#define STINT_TRY_SEND_WITHIN(ch, T, src, ms)                                                    \
-    STINT_TRY_SEND_AS("send(" #ch ")", ch, T, src, (int64_t)(ms))
-#define STINT_TRY_RECV_WITHIN(ch, T, dst, ms)                                                    \
-    STINT_TRY_RECV_AS("recv(" #ch ")", ch, T, dst, (int64_t)(ms))
-
-/* The same with a resume label of your own (a string): it finds the place again in another
- * version of the code, and must be the only one of its name in the frame for that. `ms` may be
- * STINT_FOREVER. */
-#define STINT_SEND_AS(label, ch, T, src, ms)                                                     \
+#define STINT_SEND_(label, ch, T, src, ms)                                                       \
     STINT_DO_(STINT_KNOW_(T)                                                                     \
             STINT_SUSPEND_(label, STINT_SEND_BEGIN_(ch, T, src, ms), STINT_UNWINDING, NULL))
-#define STINT_RECV_AS(label, ch, T, dst, ms)                                                     \
-    STINT_DO_(STINT_KNOW_(T) STINT_SUSPEND_FOR_(label, STINT_RECV_BEGIN_(ch, T, dst, ms),        \
-        STINT_UNWINDING, (dst), &T##_stint, NULL))
-#define STINT_TRY_SEND_AS(label, ch, T, src, ms)                                                 \
+#define STINT_TRY_SEND_(label, ch, T, src, ms)                                                   \
     STINT_DO_(STINT_KNOW_(T)                                                                     \
             STINT_TRY_SUSPEND_(label, STINT_SEND_BEGIN_(ch, T, src, ms), STINT_UNWINDING, NULL))
-#define STINT_TRY_RECV_AS(label, ch, T, dst, ms)                                                 \
+#define STINT_RECV_(label, ch, T, dst, ms)                                                       \
+    STINT_DO_(STINT_KNOW_(T) STINT_SUSPEND_FOR_(label, STINT_RECV_BEGIN_(ch, T, dst, ms),        \
+        STINT_UNWINDING, (dst), &T##_stint, NULL))
+#define STINT_TRY_RECV_(label, ch, T, dst, ms)                                                   \
     STINT_DO_(STINT_KNOW_(T) STINT_TRY_SUSPEND_FOR_(label, STINT_RECV_BEGIN_(ch, T, dst, ms),    \
         STINT_UNWINDING, (dst), &T##_stint, NULL))
-
-/* Makes an owned channel with a name that is unique in the cluster; waits until the cluster has
- * agreed. STINT_EXISTS if the name is taken, STINT_INVALID if it is none. `ch` is a stint_Channel
- * pointer into the locals. */
-#define STINT_CHANNEL_OPEN(ch, name, capacity, T)                                                \
-    STINT_CHANNEL_OPEN_AS("open(" #ch ")", ch, name, capacity, T)
-#define STINT_CHANNEL_OPEN_AS(label, ch, name, capacity, T)                                      \
+#define STINT_CHANNEL_OPEN_(label, ch, name, capacity, T)                                        \
     STINT_DO_(STINT_KNOW_(T) STINT_SUSPEND_(label,                                               \
         ctx->api->channel_open(ctx, (ch), (name), &T##_stint, (capacity)), STINT_UNWINDING,      \
         NULL))
-#define STINT_TRY_CHANNEL_OPEN(ch, name, capacity, T)                                            \
-    STINT_DO_(STINT_KNOW_(T) STINT_TRY_SUSPEND_("open(" #ch ")",                                 \
+#define STINT_TRY_CHANNEL_OPEN_(label, ch, name, capacity, T)                                    \
+    STINT_DO_(STINT_KNOW_(T) STINT_TRY_SUSPEND_(label,                                           \
         ctx->api->channel_open(ctx, (ch), (name), &T##_stint, (capacity)), STINT_UNWINDING,      \
         NULL))
-
-/* ---- calls ---- */
-
-/* Calls the code T with locals given as in an initialiser: STINT_CALL(sum_Part, .from = 1, .to =
- * 9); without arguments STINT_CALL(sum_Part, 0). An error of the callee is raised here.
- * STINT_DEPTH, STINT_NO_MEMORY, STINT_UNKNOWN_CODE. */
-#define STINT_CALL(T, ...) STINT_CALL_AS("call(" #T ")", T, __VA_ARGS__)
-#define STINT_CALL_AS(label, T, ...)                                                             \
+#define STINT_CALL_(label, T, locals)                                                            \
     STINT_DO_(STINT_SUSPEND_FOR_(label,                                                          \
-        (ctx->api->call(ctx, &stint_code_##T, &(T){ __VA_ARGS__ }, sizeof(T))), STINT_CALLED,    \
-        NULL, NULL, &stint_code_##T))
-
-/* The same with the locals at a T pointer, for what an initialiser cannot say (arrays). */
-#define STINT_CALL_WITH(T, locals)                                                               \
-    STINT_DO_(STINT_SUSPEND_FOR_("call(" #T ")",                                                 \
-        (ctx->api->call(ctx, &stint_code_##T, STINT_SAME_(T, locals), sizeof(T))), STINT_CALLED, \
-        NULL, NULL, &stint_code_##T))
-#define STINT_TRY_CALL(T, ...)                                                                   \
-    STINT_DO_(STINT_TRY_SUSPEND_FOR_("call(" #T ")",                                             \
-        (ctx->api->call(ctx, &stint_code_##T, &(T){ __VA_ARGS__ }, sizeof(T))), STINT_CALLED,    \
-        NULL, NULL, &stint_code_##T))
-
-/* The locals of the callee that just returned, a T pointer; valid until the next suspension. */
-#define STINT_RESULT(T) STINT_WITH_CODE_(T, (T *)ctx->api->result(ctx, &stint_code_##T))
-
-/* ---- the scheduler ---- */
-
-/* To the end of the run ring. */
-#define STINT_YIELD STINT_YIELD_AS("yield")
-#define STINT_YIELD_AS(label)                                                                    \
+        (ctx->api->call(ctx, &stint_code_##T, (locals), sizeof(T))), STINT_CALLED, NULL, NULL,   \
+        &stint_code_##T))
+#define STINT_TRY_CALL_(label, T, locals)                                                        \
+    STINT_DO_(STINT_TRY_SUSPEND_FOR_(label,                                                      \
+        (ctx->api->call(ctx, &stint_code_##T, (locals), sizeof(T))), STINT_CALLED, NULL, NULL,   \
+        &stint_code_##T))
+#define STINT_YIELD_(label)                                                                      \
     STINT_DO_(STINT_SUSPEND_(label, ctx->api->yield(ctx), STINT_UNWINDING, NULL))
-
-/* For at least `ms` milliseconds; 0 is STINT_YIELD. The rest of a sleep goes along with a move.
- */
-#define STINT_SLEEP(ms) STINT_SLEEP_AS("sleep(" #ms ")", ms)
-#define STINT_SLEEP_AS(label, ms)                                                                \
+#define STINT_SLEEP_(label, ms)                                                                  \
     STINT_DO_(STINT_SUSPEND_(label, ctx->api->sleep(ctx, (uint64_t)(ms)), STINT_UNWINDING, NULL))
-
-/* Leaves the ring until somebody inserts or runs it. */
-#define STINT_PAUSE STINT_PAUSE_AS("pause")
-#define STINT_PAUSE_AS(label)                                                                    \
+#define STINT_PAUSE_(label)                                                                      \
     STINT_DO_(STINT_SUSPEND_(label, ctx->api->pause(ctx, NULL, NULL), STINT_UNWINDING, NULL))
-
-/* The same until stint_insert_with() brings a T into *dst. */
-#define STINT_PAUSE_FOR(T, dst)                                                                  \
-    STINT_DO_(STINT_KNOW_(T) STINT_SUSPEND_FOR_("pause(" #T ")",                                 \
+#define STINT_PAUSE_FOR_(label, T, dst)                                                          \
+    STINT_DO_(STINT_KNOW_(T) STINT_SUSPEND_FOR_(label,                                           \
         ctx->api->pause(ctx, &T##_stint, STINT_TO_(T, dst)), STINT_UNWINDING, (dst), &T##_stint, \
         NULL))
-
-/* Goes on at that tasklet at once; the ring continues from its place, so all behind it run before
- * the caller. A paused one is put at the end first. STINT_BLOCKED, STINT_DEAD. */
-#define STINT_RUN(id)                                                                            \
-    STINT_DO_(                                                                                   \
-        STINT_SUSPEND_("run(" #id ")", ctx->api->run(ctx, (id), false), STINT_UNWINDING, NULL))
-
-/* The same, but the caller leaves the ring (is paused). */
-#define STINT_SWITCH(id)                                                                         \
-    STINT_DO_(STINT_SUSPEND_("switch(" #id ")", ctx->api->run(ctx, (id), true), STINT_UNWINDING, \
-        NULL))
-
-/* Waits outside the ring until it is empty. Blocked and sleeping tasklets do not count. */
-#define STINT_RUN_ALL                                                                            \
-    STINT_DO_(STINT_SUSPEND_("run_all", ctx->api->run_all(ctx), STINT_UNWINDING, NULL))
-
-/* Kills and switches to the target at once, so that its end has been seen; see
- * stint_kill_pending() for the other form. Killing oneself raises on the spot. */
-#define STINT_KILL(id)                                                                           \
-    STINT_DO_(STINT_SUSPEND_("kill(" #id ")", ctx->api->kill(ctx, (id), false), STINT_UNWINDING, \
-        NULL))
-
-/* Asks to be moved to a node (a stint_Node pointer) and goes on there. STINT_NOT_MOVABLE,
- * STINT_REFUSED with the reason; the tasklet then is where it was. To the node where it is:
- * nothing happens. */
-#define STINT_MIGRATE(node) STINT_MIGRATE_AS("migrate(" #node ")", node)
-#define STINT_MIGRATE_AS(label, node)                                                            \
+#define STINT_RUN_(label, id, leave)                                                             \
+    STINT_DO_(STINT_SUSPEND_(label, ctx->api->run(ctx, (id), (leave)), STINT_UNWINDING, NULL))
+#define STINT_RUN_ALL_(label)                                                                    \
+    STINT_DO_(STINT_SUSPEND_(label, ctx->api->run_all(ctx), STINT_UNWINDING, NULL))
+#define STINT_KILL_(label, id)                                                                   \
+    STINT_DO_(STINT_SUSPEND_(label, ctx->api->kill(ctx, (id), false), STINT_UNWINDING, NULL))
+#define STINT_MIGRATE_(label, node)                                                              \
     STINT_DO_(STINT_SUSPEND_(label, ctx->api->migrate(ctx, (node)), STINT_UNWINDING, NULL))
-#define STINT_TRY_MIGRATE(node)                                                                  \
-    STINT_DO_(STINT_TRY_SUSPEND_("migrate(" #node ")", ctx->api->migrate(ctx, (node)),           \
-        STINT_UNWINDING, NULL))
+#define STINT_TRY_MIGRATE_(label, node)                                                          \
+    STINT_DO_(STINT_TRY_SUSPEND_(label, ctx->api->migrate(ctx, (node)), STINT_UNWINDING, NULL))
 
 /* ---- modules ---- */
 
-/* Ends a module: its name, its version, its codes (at most 32). Exports the symbol
- * `stint_module`. */
-#define STINT_MODULE(name, version, ...)                                                         \
-    extern STINT_EXPORT const struct stint_module stint_module;                                  \
-    STINT_MODULE_CODES_(stint_module, 0, name, version, __VA_ARGS__)
-
-/* The same as a variable of another name, for several modules in one program. */
-#define STINT_MODULE_AS(variable, name, version, ...)                                            \
-    extern STINT_HIDDEN const struct stint_module variable;                                      \
-    STINT_MODULE_CODES_(variable, STINT_MODULE_SHARED, name, version, __VA_ARGS__)
 #define STINT_MODULE_CODES_(variable, flags, name, version, ...)                                 \
     STINT_MODULE_LIST_(variable, flags, name, version, __VA_ARGS__, , , , , , , , , , , , , , ,  \
         , , , , , , , , , , , , , , , , , , , )
