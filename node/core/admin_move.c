@@ -355,6 +355,35 @@ matches_id(const char *prefix, struct stint_id id)
     return strncmp(stint_id_text(id, hex), prefix, strlen(prefix)) == 0;
 }
 
+/*
+ * Both ends know a move, each by a clock of its own. While the source lives and answers, it alone
+ * lists it: so the list has one order, and no row stands on two of its pages.
+ */
+static bool
+is_told_by_source(const struct node *n, const struct move_record *record)
+{
+    const struct member *source = record->outgoing ? NULL : view_member(n->view, record->from);
+    return source != NULL && member_is_living(source) && peers_is_connected(n, record->from.id) &&
+           !detector_suspects(&n->detector, record->from);
+}
+
+/*
+ * Where a move stands in the list. The wall clock of the node's beginning and the time since: the
+ * same whenever it is asked for, also when the wall clock was corrected meanwhile.
+ */
+static uint64_t
+order_of(const struct node *n, const struct move_record *record)
+{
+    uint64_t started = UINT64_MAX;
+    for (int p = 0; p < MOVE_PHASE_COUNT_; p++) {
+        uint64_t at = record->phase_ns[p];
+        started = at != 0 && at < started ? at : started;
+    }
+    return started == UINT64_MAX || started < n->begun_ns
+               ? n->begun_wall_ms
+               : n->begun_wall_ms + (started - n->begun_ns) / 1000000;
+}
+
 void
 admin_move_list(struct node *n, struct ask *ask)
 {
@@ -366,13 +395,11 @@ admin_move_list(struct node *n, struct ask *ask)
     bool ok = true;
     for (uint32_t i = 0; ok && n->moves != NULL && (record = moves_list(n->moves, i)) != NULL;
          i++) {
-        stint_MoveInfo info;
         char token[ADMIN_PAGE_SIZE];
-        if (one && !matches_id(ask->request.target, record->id)) {
+        if (one ? !matches_id(ask->request.target, record->id) : is_told_by_source(n, record)) {
             continue;
         }
-        admin_move_info(n, record, &info);
-        rows_number_token(token, info.started_ms, record->id);
+        rows_number_token(token, order_of(n, record), record->id);
         if (page[0] == 0 || strcmp(token, page) < 0) {
             ok = rows_add(&rows, token, record->id, NULL);
         }
@@ -391,7 +418,7 @@ admin_move_list(struct node *n, struct ask *ask)
     ask_end_page(n, ask, ok ? STINT_OK : STINT_NO_MEMORY, "", ask->truncated, "");
 }
 
-/* Both ends know a move; the source knows it better. */
+/* Of two rows that tell of one move that of the source is better. */
 static bool
 is_source(const stint_MoveInfo *info)
 {

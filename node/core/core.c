@@ -353,6 +353,10 @@ node_step(struct node *n, const struct node_event *event)
         n->now_ns = event->now_ns;
     }
     n->wall_ms = event->wall_ms;
+    if (!n->begun) {
+        n->begun_ns = n->now_ns;
+        n->begun_wall_ms = n->wall_ms;
+    }
     kernel_set_time(n->kernel, n->now_ns, n->wall_ms);
     if (!n->begun) {
         begin_join(n);

@@ -53,6 +53,7 @@ struct node {
     struct prng random;
     struct outbox outbox;
     uint64_t now_ns, wall_ms;
+    uint64_t begun_ns, begun_wall_ms; /* of the first event */
     enum node_phase phase;
     struct node_ref self; /* inc 0 before the join */
 

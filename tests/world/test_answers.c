@@ -61,6 +61,33 @@ lists_have_pages(struct world *w)
     return true;
 }
 
+/*
+ * Each move is known at both its ends, whose wall clocks differ. Its rows are one row, on whatever
+ * page: the number of rows over all pages is the number of moves, and the order is one.
+ */
+static bool
+moves_stand_once_on_all_pages(struct world *w)
+{
+    char one[STINT_ID_TEXT_SIZE];
+    CHECK(start(w, 3) && no_balancer(w));
+    world_set_clock(w, 1, 0, 1000000, 1700);
+    world_set_clock(w, 2, 0, 1000300, -2300);
+    CHECK(spawn_idle(w, 0, "n1", 1, one) == STINT_OK);
+    for (uint32_t i = 0; i < 24; i++) {
+        CHECK(migrate(w, 0, one, i % 3 == 0 ? "n2" : i % 3 == 1 ? "n3" : "n1") == STINT_OK);
+        world_run(w, 137 * WORLD_MS);
+    }
+    stint_Request r = request(stint_Verb_VERB_MIGRATION_LIST);
+    for (uint32_t limit = 1; limit < 30; limit++) {
+        uint32_t rows = read_pages(w, r, limit);
+        if (rows != 24) {
+            printf("%u rows of 24 moves in pages of %u\n", rows, limit);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool
 numbers_are_right(struct world *w)
 {
@@ -186,6 +213,7 @@ who_asks_again_is_answered(struct world *w)
 
 static const struct world_case cases[] = {
     { "lists_have_pages", lists_have_pages },
+    { "moves_stand_once_on_all_pages", moves_stand_once_on_all_pages },
     { "numbers_are_right", numbers_are_right },
     { "prefixes_of_nodes", prefixes_of_nodes },
     { "the_emptiest_open_node_is_chosen", the_emptiest_open_node_is_chosen },
