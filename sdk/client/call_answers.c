@@ -217,7 +217,10 @@ got_main(struct stint_call *call, struct client_request *r)
         client_lane_release(call->client, lane);
         return;
     }
+    /* What came can be shown even if it came at the last moment: one grace for all of it. */
+    uint64_t soon = client_time().now_ns + STINT_CLIENT_GRACE_MS * MACHINE_MS;
     call->main_done = true;
+    call->show_ns = soon > call->deadline_ns ? soon : call->deadline_ns;
     if (!good || call->kind == CALL_PLAIN || call->kind == CALL_CREATE ||
         call->kind == CALL_CLOSE || call->kind == CALL_SEND || call->kind == CALL_IMPORT) {
         client_call_finish(call, r->status, r->detail);

@@ -27,9 +27,7 @@ submit(struct stint_call *call, enum call_step step, const stint_Request *reques
         .request = request, .payload = payload, .deadline_ns = call->deadline_ns, .owner = call
     };
     if (call->main_done) {
-        /* What came can be shown even if it came at the last moment. */
-        uint64_t soon = client_time().now_ns + STINT_CLIENT_GRACE_MS * MACHINE_MS;
-        ask.deadline_ns = soon > ask.deadline_ns ? soon : ask.deadline_ns;
+        ask.deadline_ns = call->show_ns;
     }
     ask.changes = last && call->changes;
     ask.stays = last && call->stays;

@@ -190,6 +190,7 @@ struct stint_call {
     bool channel_cached; /* the id is remembered, and may be out of date */
     bool retried;
     bool main_done;
+    uint64_t show_ns; /* then: until when it may ask how to show what came */
     struct stint_id channel;
     char type[sizeof((stint_Request *)0)->text];   /* whose description is wanted */
     char types_on[sizeof((stint_Request *)0)->on]; /* a node that has it */

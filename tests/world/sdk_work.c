@@ -15,7 +15,7 @@
 #include "base/text.h"
 #include "sdk_work_internal.h"
 
-#define LATE_MS (2 * STINT_CLIENT_GRACE_MS + 50)
+#define LATE_MS (STINT_CLIENT_GRACE_MS + 50) /* nothing is shown as JSON, so there is one grace */
 
 void
 sdk_work_fault(struct sdk_work *work, const char *format, ...)

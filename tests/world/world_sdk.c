@@ -339,5 +339,6 @@ world_sdk_clock(struct world *w, int client, uint64_t jump_ns, int32_t drift_ppm
 {
     struct sdk_client *c = sdk_client_of(w, client);
     c->clock = (struct sdk_clock){ w->now, sdk_local(c) + jump_ns, drift_ppm, wall_ms };
+    c->jumped += jump_ns;
     sdk_look_again(c);
 }

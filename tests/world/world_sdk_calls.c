@@ -14,10 +14,17 @@ struct sdk_call {
     struct list place;
     struct sdk_client *client;
     struct stint_call *call;
-    uint64_t begun, deadline; /* by the client's clock */
+    uint64_t begun, deadline; /* by the client's clock without its jumps */
     world_sdk_done *done;
     void *arg;
 };
+
+/* A clock that jumps over a deadline makes no call late. */
+static uint64_t
+unjumped(const struct sdk_client *c)
+{
+    return sdk_local(c) - c->jumped;
+}
 
 static void
 read_spawned(const struct world *w, struct stint_call *call, struct world_sdk_result *result)
@@ -62,7 +69,7 @@ told(void *arg, struct stint_call *call)
                                        .crashed = c->crashed,
                                        .type = "",
                                        .node = -1,
-                                       .took_ms = (sdk_local(c) - s->begun) / WORLD_MS };
+                                       .took_ms = (unjumped(c) - s->begun) / WORLD_MS };
     STINT_ASSERT(s->call == call && stint_call_done(call));
     read_result(c->w, call, &result);
     list_remove(&s->place);
@@ -78,7 +85,7 @@ new_call(struct world *w, int client, uint32_t timeout_ms, world_sdk_done *done,
     struct sdk_call *s = calloc(1, sizeof *s);
     STINT_ASSERT(s != NULL);
     s->client = sdk_client_of(w, client);
-    s->begun = sdk_local(s->client);
+    s->begun = unjumped(s->client);
     s->deadline = s->begun + timeout_ms * WORLD_MS;
     s->done = done;
     s->arg = arg;
@@ -193,7 +200,7 @@ world_sdk_overdue(const struct world *w)
         /* Twice the grace: for the verdict, and for the description of a type to show it. */
         uint64_t late = (2 * STINT_CLIENT_GRACE_MS + SLACK_MS) * WORLD_MS;
         LIST_EACH (link, &c->calls) {
-            count += STINT_CONTAINER_OF(link, struct sdk_call, place)->deadline + late < sdk_local(c);
+            count += STINT_CONTAINER_OF(link, struct sdk_call, place)->deadline + late < unjumped(c);
         }
     }
     return count;

@@ -57,6 +57,7 @@ struct sdk_client {
     struct link_net *net;
     struct prng random;
     struct sdk_clock clock;
+    uint64_t jumped; /* of its clock, in all: time that nobody could have used */
     uint64_t wake_at;
     uint32_t entered; /* how deep inside of its code */
     uint32_t unfinished;

@@ -44,6 +44,7 @@ static struct script {
     bool hold;          /* sends are not answered */
     bool channel_moved; /* the name leads to another channel now */
     bool schema_gone;
+    bool schema_held; /* descriptions are not answered */
     uint64_t held[16];
     uint32_t held_count;
     uint8_t uploaded[1 << 17];
@@ -100,6 +101,9 @@ on_schema(struct fake_node *n, uint64_t number, const stint_Request *request)
 {
     struct buf schema;
     s.schemas++;
+    if (s.schema_held) {
+        return;
+    }
     if (s.schema_gone || strncmp(request->text, "tally", 5) != 0) {
         fake_end(n, number, STINT_NOT_FOUND, "nobody knows that type");
         return;

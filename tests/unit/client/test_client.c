@@ -159,6 +159,23 @@ a_stack_shows_what_can_be_shown_and_says_why_not(void **state)
     stint_list_free(list);
 }
 
+/* One grace for all frames, however many types nobody describes. */
+static void
+a_stack_does_not_wait_for_each_type(void **state)
+{
+    (void)state;
+    struct stint_list *list;
+    assert_int_equal(stint_client_connect(client, TIMEOUT_MS), STINT_OK);
+    s.schema_held = true;
+    uint64_t begun = clock_now_ns();
+    assert_int_equal(stint_admin_stack(client, "ab", 100, &list), STINT_OK);
+    assert_in_range((clock_now_ns() - begun) / 1000000, STINT_CLIENT_GRACE_MS / 2,
+                    STINT_CLIENT_GRACE_MS + 800);
+    assert_int_equal(stint_list_count(list), 3);
+    assert_non_null(strstr(stint_list_frame(list)->hidden, "no answer"));
+    stint_list_free(list);
+}
+
 static void
 exports_and_imports_are_whole_files(void **state)
 {
@@ -274,6 +291,7 @@ main(void)
         T(a_value_that_cannot_be_shown_is_not_lost),
         T(tasklets_are_spawned_and_waited_for),
         T(a_stack_shows_what_can_be_shown_and_says_why_not),
+        T(a_stack_does_not_wait_for_each_type),
         T(exports_and_imports_are_whole_files),
         T(arguments_are_checked_before_anything_is_asked),
         T(a_question_without_answer_ends_at_its_time),
