@@ -443,7 +443,7 @@ api_channel_reopen(struct stint_context *ctx, stint_Channel *handle)
     if (ch == NULL) {
         return STINT_NOT_HERE;
     }
-    ch->flags &= (uint16_t) ~(CHANNEL_CLOSING | CHANNEL_WOKEN);
+    ch->flags &= (uint16_t) ~(CHANNEL_CLOSING | CHANNEL_WOKEN | CHANNEL_ENDING);
     return STINT_OK;
 }
 

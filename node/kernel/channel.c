@@ -333,7 +333,7 @@ channel_close(struct kernel *k, struct channel *ch, bool wake)
 void
 channel_check_end(struct kernel *k, struct channel *ch)
 {
-    bool over = (ch->flags & CHANNEL_WOKEN) != 0 && ch->owner == NULL &&
+    bool over = (ch->flags & (CHANNEL_WOKEN | CHANNEL_ENDING)) != 0 && ch->owner == NULL &&
                 ch->queue.next->kind == WAITER_HEAD && channel_count(ch) == 0;
     if (over) {
         channel_end(k, ch);

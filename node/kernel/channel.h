@@ -21,7 +21,9 @@ enum channel_flags {
         1 << 1,            /* closed with wake: later receivers get the end of the sequence too */
     CHANNEL_AWAY = 1 << 2, /* its owner is frozen: local operations go out as offers, offers are
                               refused as busy */
-    CHANNEL_NAMING = 1 << 3 /* its name is not confirmed yet */
+    CHANNEL_NAMING = 1 << 3, /* its name is not confirmed yet */
+    CHANNEL_ENDING = 1 << 4  /* shared, and closed from outside: it ends when nothing is in it and
+                                nobody waits; local operations go out as offers, which look */
 };
 
 /* What a rendezvous without a name and without dealings with other nodes does not have. */
@@ -84,7 +86,8 @@ void channel_close(struct kernel *k, struct channel *ch, bool wake);
 /* Its end: closes with wake, tells (CHANNEL_GONE, results to those elsewhere) and frees. */
 void channel_end(struct kernel *k, struct channel *ch);
 
-/* Ends a shared channel that was closed with wake and has nothing left: `ch` may be gone then. */
+/* Ends a shared channel that was closed, with wake or from outside, and has nothing left: `ch` may be
+ * gone then. */
 void channel_check_end(struct kernel *k, struct channel *ch);
 
 /* What an operation gets that would have to wait in a closed channel. */

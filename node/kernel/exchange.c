@@ -37,7 +37,7 @@ exchange_fail(struct kernel *k, enum stint_status status)
 static bool
 is_local(const struct kernel *k, const struct tasklet *t, const struct channel *ch)
 {
-    if (ch == NULL || (ch->flags & CHANNEL_AWAY) != 0) {
+    if (ch == NULL || (ch->flags & (CHANNEL_AWAY | CHANNEL_ENDING)) != 0) {
         return false;
     }
     if (t->extra == NULL || t->extra->outstanding == 0 || MUTANT(k->mem, FAST_PATH)) {

@@ -374,11 +374,12 @@ kernel_channel_close(struct kernel *k, struct stint_id cid, bool wake)
     if ((ch->flags & CHANNEL_AWAY) != 0) {
         return STINT_BUSY;
     }
-    bool over = !wake && ch->owner == NULL && ch->queue.next->kind == WAITER_HEAD &&
-                channel_count(ch) == 0;
+    if (ch->owner == NULL) { /* what is in it is received first: then its end is what was asked for */
+        ch->flags |= CHANNEL_ENDING;
+    }
     channel_close(k, ch, wake);
-    if (over) { /* nothing is in it and nobody waits: its end is what was asked for */
-        channel_end(k, ch);
+    if (!wake) {
+        channel_check_end(k, ch);
     }
     return STINT_OK;
 }

@@ -309,8 +309,8 @@ bool kernel_outstanding(const struct kernel *k, uint32_t *cursor, struct stint_i
 STINT_MUST_USE enum stint_status kernel_channel_create(struct kernel *k,
     const struct stint_type *type, uint32_t capacity, const char *name, struct stint_id *cid);
 
-/* As stint_channel_close(). STINT_NOT_HERE, STINT_BUSY. A shared channel that is closed and empty
- * ends (CHANNEL_GONE). */
+/* As stint_channel_close(). STINT_NOT_HERE, STINT_BUSY. A shared channel ends
+ * (CHANNEL_GONE) as soon as nothing is in it and nobody waits. */
 STINT_MUST_USE enum stint_status kernel_channel_close(struct kernel *k, struct stint_id cid,
     bool wake);
 

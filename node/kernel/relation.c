@@ -430,11 +430,13 @@ kernel_offer(struct kernel *k, const struct kernel_offer *offer)
     if (status == STINT_OK) {
         status = relation_for(k, ch, offer, &r);
     }
-    if (status != STINT_OK || r == NULL || r->op != 0) {
+    if (status != STINT_OK) {
         return status;
     }
-    offer_begins(k, r, offer);
-    channel_check_end(k, ch);
+    if (r != NULL && r->op == 0) {
+        offer_begins(k, r, offer);
+    }
+    channel_check_end(k, ch); /* also by what the revival of an orphan has brought about */
     return STINT_OK;
 }
 
@@ -447,11 +449,13 @@ kernel_cancel(struct kernel *k, const struct kernel_offer *offer)
     if (status == STINT_OK) {
         status = relation_for(k, ch, offer, &r);
     }
-    if (status != STINT_OK || r == NULL) {
+    if (status != STINT_OK) {
         return status;
     }
-    drop_pending(k, r);
-    relation_complete(k, r, STINT_CANCELLED, NULL);
+    if (r != NULL) {
+        drop_pending(k, r);
+        relation_complete(k, r, STINT_CANCELLED, NULL);
+    }
     channel_check_end(k, ch);
     return STINT_OK;
 }
@@ -467,7 +471,9 @@ kernel_fin(struct kernel *k, struct stint_id cid, struct stint_id tid, uint64_t 
         return STINT_BUSY;
     }
     if (r->last == number) {
+        struct channel *ch = r->channel;
         relation_end(k, r);
+        channel_check_end(k, ch);
     } else if (number > r->last) {
         r->flags |= RELATION_ENDING;
         r->fin_number = number;

@@ -120,6 +120,7 @@ watcher_remove(struct tasklet *t)
 void
 tasklet_leave(struct kernel *k, struct tasklet *t)
 {
+    struct channel *left = NULL;
     tasklet_stop_timer(k, t);
     switch ((enum tasklet_state)t->state) {
     case TASKLET_READY:
@@ -128,8 +129,9 @@ tasklet_leave(struct kernel *k, struct tasklet *t)
         }
         break;
     case TASKLET_BLOCKED:
-        channel_dequeue(t->on.channel, &t->wait);
-        t->on.channel->balance += MUTANT(k->mem, KILL_BALANCE) ? t->wait.direction : 0;
+        left = t->on.channel;
+        channel_dequeue(left, &t->wait);
+        left->balance += MUTANT(k->mem, KILL_BALANCE) ? t->wait.direction : 0;
         break;
     case TASKLET_REMOTE:
         outlet_abandon(k, t->on.outlet);
@@ -146,6 +148,9 @@ tasklet_leave(struct kernel *k, struct tasklet *t)
     t->on.channel = NULL;
     t->state = TASKLET_PAUSED;
     t->flags &= (uint16_t)~TASKLET_WANTS_VALUE;
+    if (left != NULL) {
+        channel_check_end(k, left);
+    }
 }
 
 void

@@ -173,15 +173,57 @@ there_are_not_too_many(struct world *w)
     return true;
 }
 
+static bool
+is_gone(struct world *w, void *arg)
+{
+    (void)w;
+    return !kernel_has_channel(world_node(w, 1)->kernel, *(struct stint_id *)arg);
+}
+
+/* Closed without waking anybody: what is in it is received, from everywhere, and then its name is free. */
+static bool
+closed_channels_end_empty(struct world *w)
+{
+    stint_ChannelInfo info;
+    struct stint_id id;
+    CHECK(start(w, 3) && no_balancer(w));
+    CHECK(create(w, 0, "q", 4, "mill.Number", "n2") == STINT_OK);
+    for (uint64_t i = 1; i <= 3; i++) {
+        CHECK(send_number(w, 2, "q", i, 5000) == STINT_OK);
+    }
+    CHECK(close_channel(w, 2, "q", false) == STINT_OK && looks(w, "q", &info) && info.closing && info.buffered == 3);
+    CHECK(send_number(w, 0, "q", 4, 5000) == STINT_CLOSED);
+    for (int node = 0; node < 3; node++) {
+        CHECK(looks(w, "q", &info) && receive(w, node, "q", 5000) == STINT_OK);
+    }
+    CHECK(!looks(w, "q", &info) && receive(w, 1, "q", 500) != STINT_OK);
+    CHECK(create(w, 0, "q", 0, "mill.Answer", "n2") == STINT_OK && last_item(stint_ChannelInfo_fields, &info));
+    memcpy(id.bytes, info.id.bytes, sizeof id.bytes);
+
+    stint_Request r = request(stint_Verb_VERB_CHANNEL_SEND); /* one waits to send; a tasklet beside it takes it */
+    struct world_reply sent = { 0 };
+    text_copy(r.target, sizeof r.target, "q");
+    world_request(w, 0, &r, span_of(NULL, 0), &sent);
+    world_run(w, SECOND);
+    CHECK(close_channel(w, 0, "q", false) == STINT_OK && looks(w, "q", &info) && info.senders == 1);
+    mill_Wait wait = mill_Wait_init_zero;
+    memcpy(wait.on.id, id.bytes, sizeof wait.on.id);
+    (void)world_spawn(w, 1, "Wait", mill_Wait_fields, &wait);
+    CHECK(world_until(w, answered, &sent, 5 * SECOND) && sent.status == STINT_OK);
+    CHECK(world_until(w, is_gone, &id, 5 * SECOND));
+    return true;
+}
+
 int
 main(int argc, char **argv)
 {
-    static const struct request_case cases[] = {
+    static const struct world_case cases[] = {
         { "first_value_gives_the_type", first_value_gives_the_type },
         { "tasklets_give_the_type", tasklets_give_the_type },
         { "it_ends_without_a_type", it_ends_without_a_type },
         { "it_keeps_its_name_and_dies_with_its_node", it_keeps_its_name_and_dies_with_its_node },
         { "there_are_not_too_many", there_are_not_too_many },
+        { "closed_channels_end_empty", closed_channels_end_empty },
     };
-    return run_cases(argc, argv, cases, sizeof cases / sizeof cases[0]);
+    return world_cases(argc, argv, cases, sizeof cases / sizeof cases[0], say_last_answer);
 }

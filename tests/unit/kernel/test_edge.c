@@ -451,6 +451,71 @@ offer(struct stint_id cid, uint8_t who, uint8_t node, enum kernel_op op, uint64_
     return status;
 }
 
+/* Whoever takes the last of it. */
+static void
+test_what_is_in_a_closed_channel_is_received_first(void **state)
+{
+    (void)state;
+    struct kernel_effect effect = { 0 };
+    struct stint_id cid = channel(2);
+    spawn(SENDS, cid, 0);
+    spawn(SENDS, cid, 0);
+    kernel_run(k, 10);
+    assert_int_equal(kernel_channel_close(k, cid, false), STINT_OK);
+    assert_int_equal(offer(cid, 11, 2, KERNEL_SEND, 1), STINT_OK);
+    assert_int_equal(effects_of(KERNEL_DONE, &effect), 1);
+    assert_int_equal(effect.status, STINT_CLOSED); /* nothing new */
+    assert_int_equal(offer(cid, 12, 2, KERNEL_RECEIVE, 1), STINT_OK);
+    assert_true(kernel_has_channel(k, cid));
+    assert_int_equal(offer(cid, 13, 2, KERNEL_RECEIVE, 1), STINT_OK);
+    assert_false(kernel_has_channel(k, cid));
+
+    cid = channel(2); /* by a tasklet that is here */
+    spawn(SENDS, cid, 0);
+    kernel_run(k, 10);
+    assert_int_equal(kernel_channel_close(k, cid, false), STINT_OK);
+    struct stint_id receiver = spawn(RECEIVES, cid, 0);
+    (void)effects_of(KERNEL_DONE, &effect);
+    kernel_run(k, 10);
+    assert_int_equal(effects_of(KERNEL_OFFER, &effect), 1);
+    struct kernel_offer o = { .cid = cid, .tid = receiver, .number = effect.number, .epoch = effect.epoch,
+        .type_hash = effect.type_hash, .place = { .node = { { 1 } }, .inc = 1 }, .op = effect.op };
+    assert_int_equal(kernel_offer(k, &o), STINT_OK);
+    assert_false(kernel_has_channel(k, cid));
+    assert_int_equal(effects_of(KERNEL_CHANNEL_GONE, &effect), 1);
+}
+
+static void
+test_a_closed_channel_ends_with_the_last_that_waits(void **state)
+{
+    (void)state;
+    struct kernel_effect effect;
+    struct stint_id served = channel(0), killed = channel(0), orphaned = channel(0), revived = channel(0);
+    spawn(SENDS, served, 0);
+    struct stint_id sender = spawn(SENDS, killed, 0);
+    kernel_run(k, 10);
+    assert_int_equal(offer(orphaned, 21, 3, KERNEL_SEND, 1), STINT_OK);
+    assert_int_equal(offer(revived, 22, 3, KERNEL_SEND, 1), STINT_OK);
+    struct stint_id all[] = { served, killed, orphaned, revived };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        assert_int_equal(kernel_channel_close(k, all[i], false), STINT_OK);
+        assert_true(kernel_has_channel(k, all[i]));
+    }
+    assert_int_equal(offer(served, 11, 2, KERNEL_RECEIVE, 1), STINT_OK);
+    assert_false(kernel_has_channel(k, served));
+    assert_int_equal(kernel_kill(k, sender, false), STINT_OK);
+    assert_false(kernel_has_channel(k, killed));
+    kernel_node_gone(k, (struct kernel_place){ .node = { { 3 } }, .inc = 1 });
+    assert_true(kernel_has_channel(k, orphaned) && kernel_has_channel(k, revived));
+    assert_int_equal(offer(revived, 22, 4, KERNEL_SEND, 2), STINT_OK); /* it waits again */
+    assert_int_equal(offer(revived, 11, 2, KERNEL_RECEIVE, 1), STINT_OK);
+    assert_false(kernel_has_channel(k, revived));
+    kernel_set_time(k, KERNEL_ORPHAN_NS + 1, 0);
+    kernel_run(k, 1);
+    assert_false(kernel_has_channel(k, orphaned));
+    (void)effects_of(KERNEL_CHANNEL_GONE, &effect);
+}
+
 static void
 test_an_orphan_is_not_served_when_others_come_back(void **state)
 {
@@ -521,6 +586,8 @@ main(void)
         TEST(test_a_name_that_is_refused_ends_the_channel),
         TEST(test_a_name_that_is_accepted_stays),
         TEST(test_closing_from_outside),
+        TEST(test_what_is_in_a_closed_channel_is_received_first),
+        TEST(test_a_closed_channel_ends_with_the_last_that_waits),
         TEST(test_an_orphan_is_not_served_when_others_come_back),
         TEST(test_another_life_of_a_node_is_not_gone),
         TEST(test_an_offer_from_where_it_was_is_old_news),
