@@ -62,11 +62,16 @@ accept(struct node *n, const struct node_event *event, const struct session_key 
     struct session_config config = conn_settings(n);
     enum stint_status status = session_accept(&config, event->bytes, event->peer_key, conn_time(n), &c->session,
                                               &refusal);
+    /* What a client asks before this node is a member would be lost: it greets again. */
+    bool early = status == STINT_OK && n->phase != PHASE_MEMBER && session_peer(c->session)->role != ROLE_NODE;
     if (status == STINT_OK) {
-        status = has_room(n, session_peer(c->session)->role) ? table_insert(&p->by_nonce, conn_nonce(key), c) : STINT_BUSY;
+        status = !early && has_room(n, session_peer(c->session)->role) ? table_insert(&p->by_nonce, conn_nonce(key), c)
+                                                                       : STINT_BUSY;
     }
     if (status != STINT_OK) {
-        refuse(n, event, &refusal);
+        if (!early) {
+            refuse(n, event, &refusal);
+        }
         heap_remove(&p->timers, &c->timer);
         (void)table_remove(&p->by_serial, id_of_u64(c->serial));
         list_remove(&c->link);

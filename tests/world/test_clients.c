@@ -425,6 +425,28 @@ first_endpoints_fail(struct world *w)
     return balance(SECOND, true) && end();
 }
 
+/* A client that comes to a node while that node is still becoming a member: its question waits, and is not lost. */
+static bool
+comes_to_a_node_that_joins(struct world *w)
+{
+    struct world_faults slow = { .delay_min_ns = WORLD_MS, .delay_max_ns = 2 * WORLD_MS, .store_delay_ns = 150 * WORLD_MS };
+    CHECK(start(w, 1));
+    world_set_faults(w, &slow);
+    for (int i = 1; i < 6; i++) { /* at different moments of the joining */
+        char name[8];
+        (void)snprintf(name, sizeof name, "n%d", i + 1);
+        int node = world_start(w, name, modules);
+        world_run(w, (uint64_t)i * 60 * WORLD_MS);
+        int client = world_sdk_open(w, &node, 1);
+        struct stint_id id;
+        enum stint_status status = stint_client_resolve(world_sdk_enter(w, client), "nothing", 4000, &id);
+        world_sdk_leave(w, client);
+        CHECK(status == STINT_NOT_FOUND);
+        world_sdk_close(w, client, 0);
+    }
+    return true;
+}
+
 /* The connection is there, and nobody answers over it. */
 static bool
 connected_node_hangs(struct world *w)
@@ -633,6 +655,7 @@ static const struct world_case cases[] = {
     { "connected_node_hangs", connected_node_hangs },
     { "calls_end_while_the_node_hangs", calls_end_while_the_node_hangs },
     { "first_endpoints_fail", first_endpoints_fail },
+    { "comes_to_a_node_that_joins", comes_to_a_node_that_joins },
     { "receivers_share", receivers_share },
     { "receivers_share_and_nodes_die", receivers_share_and_nodes_die },
     { "client_is_cut_off", client_is_cut_off },
