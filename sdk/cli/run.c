@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "complete.h"
 
 enum { ERROR_SIZE = 512 };
 
@@ -235,6 +236,9 @@ cli_main(int argc, char **argv)
 {
     struct args args;
     char error[ERROR_SIZE];
+    if (argc > 1 && strcmp(argv[1], COMPLETE_WORD) == 0) {
+        return complete_main(argc - 2, argv + 2);
+    }
     if (!args_read(&args, argc - 1, argv + 1, error, sizeof error)) {
         fprintf(stderr, "stint: %s (exit %d)\n", error, EXIT_USAGE);
         return EXIT_USAGE;

@@ -17,6 +17,35 @@ foreach(target stint stintd stint_cli)
     endif()
 endforeach()
 install(DIRECTORY sdk/include/stint TYPE INCLUDE)
+
+# Manual pages and completions: the programs say what stands in them.
+if(TARGET stintd AND TARGET stint_cli)
+    find_program(PYTHON3 python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
+    set(texts "")
+    foreach(page stint.1 stintd.8 stint.conf.5)
+        set(template ${PROJECT_SOURCE_DIR}/deploy/manual/${page}.in)
+        set(script ${PROJECT_SOURCE_DIR}/deploy/manual/manual.py)
+        add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/man/${page}
+            COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/man
+            COMMAND ${PYTHON3} -B ${script} --template ${template} --out ${CMAKE_BINARY_DIR}/man/${page}
+                --version ${PROJECT_VERSION} --stint $<TARGET_FILE:stint_cli> --stintd $<TARGET_FILE:stintd>
+            DEPENDS ${template} ${script} stint_cli stintd COMMENT "manual page ${page}" VERBATIM)
+        list(APPEND texts ${CMAKE_BINARY_DIR}/man/${page})
+        string(REGEX REPLACE "^.*\\." "" section ${page})
+        install(FILES ${CMAKE_BINARY_DIR}/man/${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+    endforeach()
+    foreach(entry bash:bash-completion/completions/stint zsh:zsh/site-functions/_stint fish:fish/vendor_completions.d/stint.fish)
+        string(REGEX MATCH "^([a-z]+):(.*)/([^/]+)$" parts ${entry})
+        set(completion ${CMAKE_BINARY_DIR}/completion/${CMAKE_MATCH_3})
+        add_custom_command(OUTPUT ${completion}
+            COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/completion
+            COMMAND stint_cli completion ${CMAKE_MATCH_1} > ${completion}
+            DEPENDS stint_cli COMMENT "completion for ${CMAKE_MATCH_1}" VERBATIM)
+        list(APPEND texts ${completion})
+        install(FILES ${completion} DESTINATION ${CMAKE_INSTALL_DATADIR}/${CMAKE_MATCH_2})
+    endforeach()
+    add_custom_target(stint_texts ALL DEPENDS ${texts})
+endif()
 install(DIRECTORY proto/schema/stint DESTINATION ${CMAKE_INSTALL_DATADIR}/stint/proto)
 
 set(STINT_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/stint)

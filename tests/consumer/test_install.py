@@ -21,6 +21,8 @@ lib/cmake/stint/stintConfigVersion.cmake lib/cmake/stint/StintModule.cmake lib/c
 lib/cmake/stint/module.map lib/stint/modules/wordcount.so lib/stint/modules/tally.so lib/stint/modules/ring.so
 lib/stint/modules/roam.so share/stint/proto/stint/stint.proto share/stint/proto/stint/stint.options include/stint/tasklet.h
 include/stint/client.h include/stint/admin.h include/stint/node.h include/stint/types.h include/stint/status.h
+share/man/man1/stint.1 share/man/man8/stintd.8 share/man/man5/stint.conf.5 share/bash-completion/completions/stint
+share/zsh/site-functions/_stint share/fish/vendor_completions.d/stint.fish
 """.split()
 PART_OF_ANOTHER = {"tasklet_impl.h": "tasklet.h"}  # headers that are included by that one only
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only"]
