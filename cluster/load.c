@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 #define MS_NS UINT64_C(1000000)
 
 /* Above this, numbers are cut: products of it with a permille and 256 nodes stay below 2^64. */
@@ -162,6 +164,9 @@ load_table_heard(struct load_table *t, struct node_ref node, const stint_Probe *
         e->installed = probe->installed > e->installed ? probe->installed : e->installed;
         e->health = probe->lhm;
         load_from_probe(&e->load, probe);
+        if (probe->labels[0] != 0) { /* they stay as long as the node lives; not every probe has them */
+            text_copy(e->labels, sizeof e->labels, probe->labels);
+        }
     }
 }
 

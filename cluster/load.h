@@ -7,6 +7,7 @@
 #define STINT_CLUSTER_LOAD_H
 
 #include "cluster/view.h"
+#include "wire/limits.h"
 
 #define LOAD_FRESH_MS 5000
 
@@ -54,6 +55,7 @@ struct load_entry {
     uint64_t installed; /* the view it said it had installed */
     uint32_t health;
     struct load load;
+    char labels[LIMIT_LABELS + 1];
 };
 
 struct load_table {

@@ -62,6 +62,13 @@ load_of(const struct node *n, const struct member *m)
     return e != NULL && e->at_ns != 0 ? &e->load : NULL;
 }
 
+static const char *
+labels_of(const struct node *n, const struct member *m)
+{
+    const struct load_entry *e = load_table_find(&n->loads, m->ref);
+    return node_ref_equal(m->ref, n->self) ? n->labels : e != NULL ? e->labels : "";
+}
+
 static void
 fresh_loads(const struct node *n, struct loads *out)
 {
@@ -142,6 +149,7 @@ emit_node(struct node *n, struct ask *ask, const struct member *m, const struct 
     text_copy(info.version, sizeof info.version, m->version);
     modules_of(n, ask, m, info.modules, sizeof info.modules);
     info.authority = id_equal(m->ref.id, n->view->authority);
+    text_copy(info.labels, sizeof info.labels, labels_of(n, m));
     ask_item(n, ask, stint_ItemKind_ITEM_NODE, stint_NodeInfo_fields, &info, span_of(NULL, 0),
              NULL);
 }

@@ -63,11 +63,15 @@ control_fini(struct node *n)
 
 /* ---- probes ---- */
 
+/* One that asks nothing and answers nothing is a report: it says all there is. */
 static void
 send_probe(struct node *n, struct stint_id to, bool reply, uint64_t sent_ns)
 {
     stint_Probe probe = stint_Probe_init_zero;
     load_to_probe(&n->load, &probe);
+    if (!reply && sent_ns == 0) {
+        text_copy(probe.labels, sizeof probe.labels, n->labels);
+    }
     probe.reply = reply;
     probe.sent_ns = sent_ns;
     probe.generation = n->view->generation;

@@ -46,6 +46,11 @@ copy_config(struct node *n, const struct node_config *config, char *error, size_
     text_copy(n->name, sizeof n->name, config->name);
     text_copy(n->endpoint, sizeof n->endpoint, config->endpoint);
     text_copy(n->version, sizeof n->version, config->version != NULL ? config->version : "");
+    if (config->labels != NULL && strlen(config->labels) > LIMIT_LABELS) {
+        text_format(error, error_size, "labels: together longer than %d bytes", LIMIT_LABELS);
+        return false;
+    }
+    text_copy(n->labels, sizeof n->labels, config->labels != NULL ? config->labels : "");
     for (uint32_t i = 0; i < NODE_JOIN_MAX && config->join[i] != NULL; i++) {
         if (strlen(config->join[i]) >= sizeof n->join[i]) {
             text_format(error, error_size, "an endpoint to join through is longer than %zu bytes",

@@ -62,6 +62,7 @@ struct node {
     char name[VIEW_NAME_SIZE];
     char endpoint[VIEW_ENDPOINT_SIZE];
     char version[VIEW_VERSION_SIZE];
+    char labels[LIMIT_LABELS + 1];
     char join[NODE_JOIN_MAX][VIEW_ENDPOINT_SIZE];
     uint32_t join_count;
     uint64_t last_incarnation, last_generation, last_view;

@@ -19,9 +19,10 @@
 #include "stint/node.h"
 #include "store/store.h"
 #include "wire/cert.h"
+#include "wire/limits.h"
 
 enum {
-    HOST_LABELS_SIZE = 1024,
+    HOST_LABELS_SIZE = LIMIT_LABELS + 1,
     HOST_MODULES_MAX = 64,
     HOST_ANSWERS_MAX =
         512, /* answers to effects that failed at once, waiting to be events */

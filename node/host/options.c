@@ -101,10 +101,25 @@ take_store(struct reading *r, struct host_options *out, const char *uri)
                      sizeof out->store);
 }
 
-/* k=v, comma separated; keys are names. */
+/* Whether a key is in the labels before `end`. */
+static bool
+is_labelled(const char *labels, const char *end, const char *key)
+{
+    size_t length = strlen(key);
+    while (labels < end) {
+        if (strncmp(labels, key, length) == 0 && labels[length] == '=') {
+            return true;
+        }
+        labels += strcspn(labels, ",") + 1;
+    }
+    return false;
+}
+
+/* k=v, comma separated; keys are names, each once. */
 static bool
 labels_valid(const char *labels)
 {
+    const char *all = labels;
     while (labels[0] != '\0') {
         char key[LIMIT_LABEL + 1];
         size_t length = strcspn(labels, ",");
@@ -114,7 +129,7 @@ labels_valid(const char *labels)
         }
         memcpy(key, labels, key_length);
         key[key_length] = '\0';
-        if (!text_is_name(key, LIMIT_LABEL)) {
+        if (!text_is_name(key, LIMIT_LABEL) || is_labelled(all, labels, key)) {
             return false;
         }
         labels += length;
@@ -128,12 +143,15 @@ labels_valid(const char *labels)
 static bool
 take_labels(struct reading *r, struct host_options *out, const char *labels)
 {
-    if (!take_text(r, "labels", labels, out->labels, sizeof out->labels)) {
+    if (labels != NULL && strlen(labels) > LIMIT_LABELS) {
+        (void)text_format(r->error, r->error_size, "labels: together longer than %d bytes",
+                          LIMIT_LABELS);
         return false;
     }
+    (void)text_copy(out->labels, sizeof out->labels, labels != NULL ? labels : "");
     if (!text_is_printable(out->labels, sizeof out->labels - 1) ||
         !labels_valid(out->labels)) {
-        return refuse(r, "labels", "not of the form KEY=VALUE,KEY=VALUE");
+        return refuse(r, "labels", "not of the form KEY=VALUE,KEY=VALUE, each key once");
     }
     return true;
 }

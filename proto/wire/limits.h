@@ -13,7 +13,8 @@ enum {
     /* Texts and ids. */
     LIMIT_NAME = 63,
     LIMIT_ENDPOINT = 95, /* a view of all members is one message */
-    LIMIT_LABEL = 127,
+    LIMIT_LABEL = 127,   /* one k=v */
+    LIMIT_LABELS = 255,  /* all of a node, k=v,k=v */
     LIMIT_ERROR_TEXT = 255,
 
     /* Tasklets and channels. */

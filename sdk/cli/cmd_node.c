@@ -27,6 +27,7 @@ put_node(struct out *out, const struct stint_node_item *n)
     out_words(out, "modules", n->modules);
     out_bool(out, "authority", n->authority);
     out_number(out, "steps", n->steps);
+    out_pairs(out, "labels", n->labels);
 }
 
 int
@@ -40,7 +41,7 @@ cmd_node_list(struct cli *cli)
     const struct stint_node_item *n;
     out_list(&cli->out,
              "name state tasklets runnable channels cpu load moves_in moves_out authority",
-             "id endpoint incarnation memory_bytes steps version modules", "name");
+             "id endpoint incarnation memory_bytes steps version modules labels", "name");
     while ((n = stint_list_node(list)) != NULL) {
         out_item(&cli->out);
         put_node(&cli->out, n);

@@ -224,6 +224,7 @@ stint_list_node(struct stint_list *list)
     to->modules = clean(from->modules);
     to->authority = from->authority;
     to->steps = from->steps;
+    to->labels = clean(from->labels);
     return to;
 }
 

@@ -216,6 +216,18 @@ def test_a_channel_without_a_type(world):
     world.tool("channel", "send", "any", '{"total":8}')
 
 
+def test_labels(world):
+    world.keys("n1", "n2")
+    founder = world.node("n1", "--label", "zone=a", "--label", 'rack="7"', found=True)
+    world.node("n2", join=founder)
+    world.await_members(["n1", "n2"])
+    for node in world.nodes:
+        def seen():
+            return {n["name"]: n["labels"] for n in world.items("node", "list", endpoint=node.endpoint)}
+        wait_until(lambda: seen() == {"n1": {"zone": "a", "rack": '"7"'}, "n2": {}}, "labels of both nodes, from both")
+    check_equal(world.json("node", "describe", "n1")["labels"]["zone"], "a", "described")
+
+
 def test_migrations(world):
     world.cluster(2)
     world.tool("cluster", "balancer", "off")
@@ -249,4 +261,4 @@ def test_stop(world):
 
 
 if __name__ == "__main__":
-    lib.main(test_nodes_and_cluster, test_keys, test_tasklets, test_lists_are_not_cut_in_silence, test_channels, test_a_channel_without_a_type, test_migrations, test_stop)
+    lib.main(test_nodes_and_cluster, test_keys, test_tasklets, test_lists_are_not_cut_in_silence, test_channels, test_a_channel_without_a_type, test_labels, test_migrations, test_stop)

@@ -50,6 +50,7 @@ struct stint_node_item {
     const char *modules; /* comma separated */
     bool authority;
     uint64_t steps; /* a second */
+    const char *labels; /* k=v, comma separated */
 };
 
 struct stint_tasklet_item {
