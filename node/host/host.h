@@ -24,6 +24,7 @@
 enum {
     HOST_LABELS_SIZE = LIMIT_LABELS + 1,
     HOST_MODULES_MAX = 64,
+    HOST_DESCRIPTORS = 3, /* in poll_fd */
     HOST_ANSWERS_MAX =
         512, /* answers to effects that failed at once, waiting to be events */
 };
@@ -65,7 +66,7 @@ struct stint_node {
     size_t module_count;
     char endpoint[LINK_ENDPOINT_SIZE];
 
-    int poll_fd;    /* epoll over the three below and the net's */
+    int poll_fd;    /* epoll over wake_fd, the read end of stop_fd, and the net's */
     int wake_fd;    /* eventfd of stint_node_interrupt */
     int stop_fd[2]; /* pipe of stint_node_stop: a u32 each */
 
@@ -111,8 +112,8 @@ STINT_MUST_USE enum stint_status host_identity(const struct host_options *option
                                                struct identity *out, char *error,
                                                size_t error_size);
 
-/* One turn: all that is to be done now, within bounds. */
-void host_turn(struct stint_node *n);
+/* One turn: waits at most so long (as poll(2)) until there is something to do, and does it, within bounds. */
+void host_turn(struct stint_node *n, int timeout_ms);
 
 /* When the next turn is due, in the form of poll(2). */
 int host_timeout_ms(const struct stint_node *n);

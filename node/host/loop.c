@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -322,10 +323,28 @@ take_time(struct stint_node *n)
     }
 }
 
-void
-host_turn(struct stint_node *n)
+/* Waits until something is to be done, and says whether other threads asked for something: reading their descriptors in every turn
+ * would cost more than most turns do. */
+static bool
+wait_for_more(struct stint_node *n, int timeout_ms)
 {
-    take_requests(n);
+    struct epoll_event events[HOST_DESCRIPTORS];
+    int due = timeout_ms == 0 ? 0 : host_timeout_ms(n);
+    int wait = due < 0 || (timeout_ms >= 0 && timeout_ms < due) ? timeout_ms : due;
+    int count = epoll_wait(n->poll_fd, events, HOST_DESCRIPTORS, wait);
+    bool asked = count < 0; /* a signal: its handler may have asked */
+    for (int i = 0; i < count; i++) {
+        asked = asked || events[i].data.fd == n->wake_fd || events[i].data.fd == n->stop_fd[0];
+    }
+    return asked;
+}
+
+void
+host_turn(struct stint_node *n, int timeout_ms)
+{
+    if (wait_for_more(n, timeout_ms)) {
+        take_requests(n);
+    }
     take_frames(n);
     take_answers(n);
     take_store(n);

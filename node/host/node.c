@@ -3,7 +3,6 @@
 #include "stint/node.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
@@ -90,14 +89,7 @@ stint_node_step(struct stint_node *n, int timeout_ms)
     if (n->ended) {
         return n->status;
     }
-    host_turn(n);
-    int due = host_timeout_ms(n);
-    if (timeout_ms != 0 && due != 0) {
-        struct pollfd p = { .fd = n->poll_fd, .events = POLLIN };
-        int wait = due < 0 || (timeout_ms > 0 && timeout_ms < due) ? timeout_ms : due;
-        (void)poll(&p, 1, wait);
-        host_turn(n);
-    }
+    host_turn(n, timeout_ms);
     return n->ended ? n->status : STINT_OK;
 }
 

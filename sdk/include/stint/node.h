@@ -127,8 +127,8 @@ STINT_API STINT_MUST_USE enum stint_status stint_node_create(
     size_t error_size);
 
 /*
- * Does what is to be done, then waits up to `timeout_ms` (0: not at all, -1: no limit)
- * for more. STINT_OK while the node lives. Once it has ended: STINT_CLOSED it left in
+ * Waits up to `timeout_ms` (0: not at all, -1: no limit) until there is something to do,
+ * and does it. STINT_OK while the node lives. Once it has ended: STINT_CLOSED it left in
  * order (after stint_node_stop, or an operator's stop), STINT_FENCED the others removed
  * it, any other status it could not join or go on; stint_node_error says why.
  *
