@@ -24,6 +24,7 @@ struct control {
     bool leaving;
     bool names_failed;      /* some could not be put again for want of an answer */
     uint32_t names_pending; /* names put again and not confirmed: until then the view is not reported as installed */
+    uint64_t gone_view;     /* the last one installed in which a life of a node was over: names are put again under it */
     uint64_t reported_view;
     uint64_t heard_view; /* newest number heard of */
 };

@@ -62,6 +62,20 @@ put_name_again(struct node *n, const stint_StoreRequest *request)
     control_store(n, &again, 30000, name_put, 0);
 }
 
+static void
+put_name_of(struct node *n, const struct kernel_channel_view *channel)
+{
+    stint_StoreRequest request = stint_StoreRequest_init_zero;
+    if (channel->name == NULL) {
+        return;
+    }
+    request.op = stint_StoreOp_STORE_NAME_PUT;
+    text_copy(request.name, sizeof request.name, channel->name);
+    memcpy(request.channel, channel->id.bytes, 16);
+    memcpy(request.owner, channel->owner.bytes, 16);
+    put_name_again(n, &request);
+}
+
 /* Those of channels that are here, and those that are just being asked for: their rows may be older than the view. */
 static void
 put_names_again(struct node *n)
@@ -72,15 +86,7 @@ put_names_again(struct node *n)
     uint32_t cursor = 0;
     struct kernel_channel_view channel;
     while (node_each_channel(n, &cursor, &channel)) {
-        if (channel.name == NULL) {
-            continue;
-        }
-        stint_StoreRequest request = stint_StoreRequest_init_zero;
-        request.op = stint_StoreOp_STORE_NAME_PUT;
-        text_copy(request.name, sizeof request.name, channel.name);
-        memcpy(request.channel, channel.id.bytes, 16);
-        memcpy(request.owner, channel.owner.bytes, 16);
-        put_name_again(n, &request);
+        put_name_of(n, &channel);
     }
     if (--n->control->names_pending == 0) {
         n->report_due = n->now_ns;
@@ -92,8 +98,32 @@ names_again(struct node *n, const struct view *old, const struct view *next)
 {
     struct names_walk walk = { .n = n };
     view_diff(old, next, see_gone, &walk);
+    if (walk.any_gone) {
+        n->control->gone_view = next->number;
+    }
     if (walk.any_gone && n->phase == PHASE_MEMBER && !MUTANT(n->mem, NAME_ONCE)) {
         put_names_again(n);
+    }
+}
+
+/*
+ * It came from a node that did not have the view yet under which names are put again: this one has put them before it came, and
+ * that one will when it is gone from there.
+ */
+void
+control_names_arrived(struct node *n, struct stint_id tasklet, struct node_ref from)
+{
+    const struct load_entry *e = load_table_find(&n->loads, from);
+    struct stint_id owned[KERNEL_OWNED_MAX];
+    struct kernel_channel_view channel;
+    if (n->phase != PHASE_MEMBER || (e != NULL && e->installed >= n->control->gone_view)) {
+        return;
+    }
+    uint32_t count = kernel_owned(n->kernel, tasklet, owned, KERNEL_OWNED_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        if (kernel_look_channel(n->kernel, owned[i], &channel) == STINT_OK) {
+            put_name_of(n, &channel);
+        }
     }
 }
 

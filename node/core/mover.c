@@ -529,6 +529,7 @@ run(struct node *n, struct move_effect *e)
     route_arrived(n, e->tasklet, stint_LocateKind_LOCATE_TASKLET, e->epoch);
     channels_moved(n, e->tasklet, NODE_REF_NONE, e->epoch);
     remote_arrived(n, e->tasklet);
+    control_names_arrived(n, e->tasklet, e->peer);
     release_held(n, e->tasklet);
     mover_note_arrival(n, e->tasklet);
 }

@@ -173,6 +173,8 @@ bool control_settle(struct node *n);
  */
 void control_store(struct node *n, stint_StoreRequest *request, uint32_t timeout_ms, store_done_fn *done,
                    uint64_t token);
+/* A tasklet has come from that node: the names of its channels are put again if nobody else will have. */
+void control_names_arrived(struct node *n, struct stint_id tasklet, struct node_ref from);
 /* Leaves the cluster for good, as soon as the authority has agreed (or cannot be asked); then exits. */
 void control_leave(struct node *n);
 /* The same for an operator's request that reached this node: `done` gets the reply. */

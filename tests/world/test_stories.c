@@ -184,11 +184,48 @@ zombie_hears_of_its_end_from_later_lives(struct world *w)
     return true;
 }
 
+static bool
+resolves(struct world *w, void *arg)
+{
+    return ask_text(w, 0, stint_Verb_VERB_RESOLVE, arg) == STINT_OK;
+}
+
+/*
+ * A node leaves, so every name is in doubt until its host has put it again. The target of a move has seen that and has put its names; the
+ * source has not, and does when the tasklet is gone from there. Nobody would put the name of what came in between. The moves begin
+ * a little earlier or later from round to round, so that some come at that moment.
+ */
+static bool
+name_is_put_again_when_it_comes_late(struct world *w)
+{
+    struct world_faults faults = { .delay_min_ns = WORLD_MS, .delay_max_ns = WORLD_MS, .store_delay_ns = WORLD_MS };
+    struct node_event stop = { .kind = NODE_STOP };
+    CHECK(start(w, 9) && no_balancer(w));
+    world_set_faults(w, &faults);
+    for (int round = 0; round < 6; round++) {
+        char name[8] = { 's', (char)('0' + round), 0 };
+        int leaver = 3 + round;
+        struct stint_id id = spawn_named(w, 1, name);
+        CHECK(world_until(w, resolves, name, 10 * SECOND));
+        world_cut(w, 0, 1, true);
+        world_event(w, leaver, &stop);
+        world_run(w, (uint64_t)round * WORLD_MS / 2);
+        CHECK(move(w, id, 1, 2));
+        CHECK(world_until(w, is_gone, &leaver, 10 * SECOND));
+        world_run(w, 100 * WORLD_MS);
+        world_cut(w, 0, 1, false);
+        world_run(w, 5 * SECOND);
+        CHECK(tasklets_on(w, 2) == (uint32_t)round + 1 && resolves(w, name));
+    }
+    return true;
+}
+
 static const struct world_case stories[] = {
     { "leaving_node_takes_nothing_in", leaving_node_takes_nothing_in },
     { "homes_hear_of_the_end_of_what_never_moved", homes_hear_of_the_end_of_what_never_moved },
     { "zombie_hears_of_its_end_from_later_lives", zombie_hears_of_its_end_from_later_lives },
     { "homes_forget_what_died_on_arrival", homes_forget_what_died_on_arrival },
+    { "name_is_put_again_when_it_comes_late", name_is_put_again_when_it_comes_late },
 };
 
 int
