@@ -500,7 +500,7 @@ admin_deadline(const struct node *n)
 void
 admin_view(struct node *n, const struct view *old, const struct view *next)
 {
-    (void)old;
+    node_verbs_view(n, old, next);
     part_view(n, next);
 }
 

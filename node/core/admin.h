@@ -442,6 +442,7 @@ void upload_forget(struct node *n, const stint_Request *request);
  * event. */
 const struct buf *
 upload_find(struct node *n, const stint_Request *request, char *detail, size_t detail_size);
+void node_verbs_view(struct node *n, const struct view *old, const struct view *next);
 void node_verbs_tick(struct node *n);
 uint64_t node_verbs_deadline(const struct node *n);
 

@@ -374,6 +374,21 @@ forget_drain(struct node *n)
     n->admin->leave_when_empty = false;
 }
 
+/*
+ * The store has agreed that this node drains no more. A view that came between that wish and this one has still said that it
+ * drains, and so begun the drain anew.
+ */
+void
+node_verbs_view(struct node *n, const struct view *old, const struct view *next)
+{
+    const struct member *was = view_member(old, n->self);
+    const struct member *is = view_member(next, n->self);
+    if (was != NULL && is != NULL && was->state == stint_MemberState_MEMBER_DRAINING &&
+        is->state != was->state && !n->stop_requested) {
+        forget_drain(n);
+    }
+}
+
 void
 admin_cordon(struct node *n, struct ask *ask)
 {

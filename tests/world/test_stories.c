@@ -220,12 +220,38 @@ name_is_put_again_when_it_comes_late(struct world *w)
     return true;
 }
 
+/*
+ * A node is to drain no more; before the store has agreed, a view comes that is about another node and still says that it drains.
+ * With the drain begun anew, and never ended, it would go on to give away what the balancer brings.
+ */
+static bool
+drain_ends_with_the_wish_whatever_view_comes_between(struct world *w)
+{
+    struct world_faults faults = { .delay_min_ns = WORLD_MS, .delay_max_ns = WORLD_MS, .store_delay_ns = 200 * WORLD_MS };
+    struct world_reply cordoned = { 0 };
+    stint_Request cordon = request(stint_Verb_VERB_NODE_CORDON);
+    CHECK(start(w, 3) && no_balancer(w));
+    CHECK(ask_target(w, 0, stint_Verb_VERB_NODE_DRAIN, "n2") == STINT_OK);
+    world_run(w, 2 * SECOND);
+    world_set_faults(w, &faults);
+    text_copy(cordon.target, sizeof cordon.target, "n3");
+    world_request(w, 0, &cordon, span_of(NULL, 0), &cordoned);
+    world_run(w, 50 * WORLD_MS); /* the store is at it */
+    CHECK(ask_target(w, 0, stint_Verb_VERB_NODE_UNCORDON, "n2") == STINT_OK && cordoned.status == STINT_OK);
+    world_run(w, SECOND);
+    (void)spawn_named(w, 1, "stays");
+    world_run(w, 5 * SECOND);
+    CHECK(tasklets_on(w, 1) == 1 && drain_progress(world_node(w, 1)->drain).state == DRAIN_OFF);
+    return true;
+}
+
 static const struct world_case stories[] = {
     { "leaving_node_takes_nothing_in", leaving_node_takes_nothing_in },
     { "homes_hear_of_the_end_of_what_never_moved", homes_hear_of_the_end_of_what_never_moved },
     { "zombie_hears_of_its_end_from_later_lives", zombie_hears_of_its_end_from_later_lives },
     { "homes_forget_what_died_on_arrival", homes_forget_what_died_on_arrival },
     { "name_is_put_again_when_it_comes_late", name_is_put_again_when_it_comes_late },
+    { "drain_ends_with_the_wish_whatever_view_comes_between", drain_ends_with_the_wish_whatever_view_comes_between },
 };
 
 int
