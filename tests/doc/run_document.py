@@ -149,7 +149,13 @@ def ended(group):
 def compile_fragment(block, scratch, source, generated):
     """A fragment of a frame (fragment=T: its locals are the message T), of a client (fragment=client), of a node (fragment=node), or of a
     file (fragment)."""
-    includes = [f for folder in generated for f in sorted(os.listdir(folder)) if f.endswith(".stint.h")]
+    includes, known = [], ""
+    for folder in generated:
+        for name in sorted(name for name in os.listdir(folder) if name.endswith(".stint.h")):
+            includes.append(name)
+            with open(os.path.join(folder, name), encoding="utf-8") as header:
+                known += "".join(f"STINT_DECLARE({t});\n" for t in re.findall(r"const struct stint_type (\w+)_stint;", header.read()))
+    messages = HEADERS + "".join(f'#include "{name}"\n' for name in dict.fromkeys(includes)) + known
     client = HEADERS + "#include <stint/client.h>\n#include <stint/admin.h>\n#include <stint/node.h>\n"
     line = f'#line {block.where.partition(":")[2]} "{block.where.partition(":")[0]}"\n'
     if block.argument in ("client", "node"):
@@ -157,10 +163,9 @@ def compile_fragment(block, scratch, source, generated):
         text = f"{client}int example({what}, const char *tasklet);\nint\nexample({what}, const char *tasklet)\n{{\n" \
                f"(void)tasklet;\nenum stint_status status = STINT_OK;\n{line}{block.text}\nreturn status != STINT_OK;\n}}\n"
     elif block.argument:
-        text = HEADERS + "".join(f'#include "{name}"\n' for name in dict.fromkeys(includes) if name != "stint.stint.h")
-        text += f"STINT_FRAME({block.argument})\n{{\nSTINT_BEGIN;\n{line}{block.text}\nSTINT_END;\n}}\n"
+        text = f"{messages}STINT_FRAME({block.argument})\n{{\nSTINT_BEGIN;\n{line}{block.text}\nSTINT_END;\n}}\n"
     else:
-        text = client + "".join(f'#include "{name}"\n' for name in dict.fromkeys(includes) if name != "stint.stint.h") + line + block.text
+        text = client + (messages if includes else "") + line + block.text
     argv = ["gcc", *WARNINGS, "-O1", "-c", "-xc", "-", "-o", "/dev/null",
             "-I", os.path.join(source, "sdk/include")]
     for folder in generated:

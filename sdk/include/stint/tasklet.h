@@ -93,7 +93,7 @@ extern "C" {
 #define STINT_RETURN return STINT_RETURNED
 
 /*
- * Fails with a status (STINT_USER for errors of your own) and a text as for printf, cut after 255
+ * Fails with a status (STINT_USER for errors of your own) and a text as for printf, cut after 119
  * bytes.
  *
  *     STINT_RAISE(STINT_USER, "order %u has no items", (unsigned)self->order);
@@ -446,7 +446,8 @@ stint_nodes(struct stint_context *ctx, stint_Node *nodes, uint32_t max)
 #define STINT_TRY_MIGRATE(node) STINT_TRY_MIGRATE_("migrate(" #node ")", node)
 #define STINT_MIGRATE_AS(label, node) STINT_MIGRATE_(label, node)
 
-/* Whether the balancer and drains must leave this tasklet here; returns the earlier value. */
+/* Whether this tasklet must stay on this node: nobody moves it, a drain reports it as stuck. Returns
+ * the earlier value. */
 static inline bool
 stint_set_pinned(struct stint_context *ctx, bool pinned)
 {
