@@ -411,7 +411,7 @@ admin_find_code(const struct node *n, const char *text, const struct code **code
 
 /* ---- verbs ---- */
 
-ask_fn admin_ping, admin_status_enter, admin_status, admin_node_list, admin_view_show, admin_cordon,
+ask_fn admin_ping, admin_status_enter, admin_status, admin_node_list, admin_node_self, admin_view_show, admin_cordon,
     admin_drain_enter, admin_drain, admin_stop, admin_balance_enter, admin_balance,
     admin_balancer_enter, admin_store_change, admin_keys;
 ask_fn admin_modules, admin_schema_enter, admin_schema;

@@ -7,11 +7,12 @@
 #include "base/text.h"
 #include "core/admin.h"
 #include "core/codec.h"
+#include "core/mover.h"
 
 #define STOP_DELAY_NS (UINT64_C(100) * 1000000) /* the answer goes first */
 #define STOP_DRAIN_MS 30000u
 #define LEAVE_LOOK_NS (UINT64_C(100) * 1000000)
-#define MODULES_TIMEOUT_NS (UINT64_C(1000) * 1000000)
+#define NODES_TIMEOUT_NS (UINT64_C(500) * 1000000)
 
 void
 admin_ping(struct node *n, struct ask *ask)
@@ -94,27 +95,6 @@ own_modules(const struct node *n, char *out, size_t size)
     }
 }
 
-/* Of another node: from what it answered, if it was asked. */
-static void
-modules_of(struct node *n, const struct ask *ask, const struct member *m, char *out, size_t size)
-{
-    const struct member *me = view_member(n->view, n->self);
-    out[0] = 0;
-    if (m == me || (me != NULL && m->modules == me->modules)) {
-        own_modules(n, out, size);
-        return;
-    }
-    size_t at = 0;
-    for (uint32_t i = 0; ask->rows != NULL && i < ask->rows->count && at + 1 < size; i++) {
-        stint_ModuleInfo info = stint_ModuleInfo_init_zero;
-        const struct row *row = &ask->rows->list[i];
-        if (codec_read(span_of(row->bytes, row->item_size), stint_ModuleInfo_fields, &info) &&
-            strcmp(info.node, m->name) == 0) {
-            at += text_format(out + at, size - at, "%s%s", at == 0 ? "" : ",", info.name);
-        }
-    }
-}
-
 static const char *
 state_of(const struct node *n, const struct member *m)
 {
@@ -123,33 +103,79 @@ state_of(const struct node *n, const struct member *m)
     return suspect ? "suspect" : member_state_text(m->state);
 }
 
+/* What is known of a member here: of this node now, of another one by its last report. */
+static void
+describe_member(const struct node *n, const struct member *m, stint_NodeInfo *info)
+{
+    static const struct load none = { 0 };
+    const struct member *me = view_member(n->view, n->self);
+    const struct load *load = load_of(n, m);
+    load = load != NULL ? load : &none;
+    ADMIN_PUT_ID(info->id, m->ref.id);
+    text_copy(info->name, sizeof info->name, m->name);
+    text_copy(info->endpoint, sizeof info->endpoint, m->endpoint);
+    info->incarnation = m->ref.inc;
+    info->tasklets = load->tasklets;
+    info->runnable = load->runnable;
+    info->channels = load->channels;
+    info->cpu_permille = load->cpu_permille;
+    info->memory_bytes = load->memory_bytes;
+    info->moves_in = load->moves_in;
+    info->moves_out = load->moves_out;
+    info->steps = load->steps;
+    text_copy(info->version, sizeof info->version, m->version);
+    if (m == me || (me != NULL && m->modules == me->modules)) {
+        own_modules(n, info->modules, sizeof info->modules);
+    }
+    text_copy(info->labels, sizeof info->labels, labels_of(n, m));
+}
+
+void
+admin_node_self(struct node *n, struct ask *ask)
+{
+    const struct member *me = view_member(n->view, n->self);
+    stint_NodeInfo info = stint_NodeInfo_init_zero;
+    if (me == NULL) {
+        ask_end(n, ask, STINT_UNREACHABLE, "node %s is not a member now", n->name);
+        return;
+    }
+    mover_measure(n);
+    describe_member(n, me, &info);
+    ask_item(n, ask, stint_ItemKind_ITEM_NODE, stint_NodeInfo_fields, &info, span_of(NULL, 0),
+             NULL);
+    ask_end(n, ask, STINT_OK, "%s", "");
+}
+
+/* What the member has answered itself. */
+static bool
+find_answer(const struct ask *ask, const struct member *m, stint_NodeInfo *info)
+{
+    for (uint32_t i = 0; i < ask->rows->count; i++) {
+        const struct row *row = &ask->rows->list[i];
+        if (codec_read(span_of(row->bytes, row->item_size), stint_NodeInfo_fields, info) &&
+            memcmp(info->id.bytes, m->ref.id.bytes, sizeof m->ref.id.bytes) == 0 &&
+            info->incarnation == m->ref.inc) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* How the node compares with the others, and whether it is one, is seen from here. */
 static void
 emit_node(struct node *n, struct ask *ask, const struct member *m, const struct loads *loads)
 {
-    static const struct load none = { 0 };
-    const struct load *load = load_of(n, m);
     stint_NodeInfo info = stint_NodeInfo_init_zero;
-    ADMIN_PUT_ID(info.id, m->ref.id);
-    text_copy(info.name, sizeof info.name, m->name);
+    const struct load *load = load_of(n, m);
+    if (!find_answer(ask, m, &info)) {
+        info = (stint_NodeInfo)stint_NodeInfo_init_zero;
+        describe_member(n, m, &info);
+    }
     text_copy(info.state, sizeof info.state, state_of(n, m));
-    text_copy(info.endpoint, sizeof info.endpoint, m->endpoint);
-    info.incarnation = m->ref.inc;
     info.load_permille = load != NULL && loads->count > 0
                              ? load_score(load, loads->list, loads->count)
                              : 0;
-    load = load != NULL ? load : &none;
-    info.tasklets = load->tasklets;
-    info.runnable = load->runnable;
-    info.channels = load->channels;
-    info.cpu_permille = load->cpu_permille;
-    info.memory_bytes = load->memory_bytes;
-    info.moves_in = load->moves_in;
-    info.moves_out = load->moves_out;
-    info.steps = load->steps;
-    text_copy(info.version, sizeof info.version, m->version);
-    modules_of(n, ask, m, info.modules, sizeof info.modules);
     info.authority = id_equal(m->ref.id, n->view->authority);
-    text_copy(info.labels, sizeof info.labels, labels_of(n, m));
     ask_item(n, ask, stint_ItemKind_ITEM_NODE, stint_NodeInfo_fields, &info, span_of(NULL, 0),
              NULL);
 }
@@ -191,26 +217,15 @@ list_nodes(struct node *n, struct ask *ask)
     ask_end_page(n, ask, STINT_OK, "", false, "");
 }
 
-/* The view and the loads answer at once, whoever is down; only nodes with other modules than this
- * one are asked for those. */
+/* The members are asked, so that what was done a moment ago is seen. One that is slow or silent is
+ * shown as it last reported itself. */
 void
 admin_node_list(struct node *n, struct ask *ask)
 {
-    const struct member *me = view_member(n->view, n->self);
-    bool others = false;
-    for (uint32_t i = 0; i < n->view->member_count; i++) {
-        const struct member *m = &n->view->members[i];
-        others = others || (member_is_living(m) && me != NULL && m->modules != me->modules);
-    }
-    if (!others) {
-        list_nodes(n, ask);
-        return;
-    }
     stint_Request request = ask_part_request(n, ask);
-    request.verb = stint_Verb_VERB_MODULE_LIST;
-    request.on[0] = 0;
-    if (n->now_ns + MODULES_TIMEOUT_NS < ask->deadline) {
-        ask_set_deadline(n, ask, n->now_ns + MODULES_TIMEOUT_NS);
+    request.on[0] = request.target[0] = 0;
+    if (n->now_ns + NODES_TIMEOUT_NS < ask->deadline) {
+        ask_set_deadline(n, ask, n->now_ns + NODES_TIMEOUT_NS);
     }
     ask_gather(n, ask, &request, list_nodes);
 }

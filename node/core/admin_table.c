@@ -16,7 +16,7 @@
 static const struct admin_verb verbs[] = {
     { VERB(PING), SCOPE_NODE, C | P | V, false, "ping", NULL, admin_ping },
     { VERB(STATUS), SCOPE_EVERY, P | V, false, "cluster status", admin_status_enter, admin_status },
-    { VERB(NODE_LIST), SCOPE_ENTRY, P | V, false, "node list", admin_node_list, NULL },
+    { VERB(NODE_LIST), SCOPE_EVERY, P | V, false, "node list", admin_node_list, admin_node_self },
     { VERB(NODE_CORDON), SCOPE_NODE, P, true, "node cordon", NULL, admin_cordon },
     { VERB(NODE_UNCORDON), SCOPE_NODE, P, true, "node uncordon", NULL, admin_cordon },
     { VERB(NODE_DRAIN), SCOPE_NODE, P, false, "node drain", admin_drain_enter, admin_drain },

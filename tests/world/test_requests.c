@@ -177,6 +177,27 @@ nodes_are_drained(struct world *w)
     return true;
 }
 
+/* Whoever spawns and then looks sees what he has done; and a node that does not answer is shown all the same. */
+static bool
+nodes_are_shown_as_they_are(struct world *w)
+{
+    char hex[STINT_ID_TEXT_SIZE];
+    stint_NodeInfo node = stint_NodeInfo_init_zero;
+    CHECK(start(w, 3) && no_balancer(w));
+    CHECK(spawn_idle(w, 0, "n2", 50, hex) == STINT_OK);
+    CHECK(ask_target(w, 0, stint_Verb_VERB_NODE_LIST, "n2") == STINT_OK &&
+          last_item(stint_NodeInfo_fields, &node));
+    CHECK(node.tasklets == 50 && strcmp(node.state, "up") == 0 && !node.authority);
+    CHECK(spawn_idle(w, 0, "n2", 1, hex) == STINT_OK);
+    world_run(w, 2 * SECOND); /* it reports itself */
+    world_pause(w, 1, true);
+    CHECK(ask_target(w, 0, stint_Verb_VERB_NODE_LIST, "") == STINT_OK && reply.items == 3);
+    CHECK(ask_target(w, 0, stint_Verb_VERB_NODE_LIST, "n2") == STINT_OK &&
+          last_item(stint_NodeInfo_fields, &node));
+    CHECK(node.tasklets == 50 || node.tasklets == 51);
+    return true;
+}
+
 static bool
 nodes_are_stopped(struct world *w)
 {
@@ -263,6 +284,7 @@ static const struct world_case cases[] = {
     { "spawning_says_what_is_wrong", spawning_says_what_is_wrong },
     { "tasklets_are_listed", tasklets_are_listed },
     { "nodes_are_drained", nodes_are_drained },
+    { "nodes_are_shown_as_they_are", nodes_are_shown_as_they_are },
     { "nodes_are_stopped", nodes_are_stopped },
     { "balance_is_planned_and_done", balance_is_planned_and_done },
     { "keys_are_revoked", keys_are_revoked },
