@@ -177,6 +177,14 @@ node_name_of(const struct node *n, struct stint_id id)
     return m != NULL ? m->name : "?";
 }
 
+uint32_t
+node_tasklets(const struct node *n)
+{
+    struct kernel_counters counters;
+    kernel_count(n->kernel, &counters);
+    return counters.tasklets - counters.system;
+}
+
 bool
 node_is_serving(const struct node *n)
 {
@@ -296,10 +304,8 @@ tick(struct node *n)
     if (!n->stop_requested || n->phase != PHASE_MEMBER) {
         return;
     }
-    struct kernel_counters counters;
-    kernel_count(n->kernel, &counters);
     struct moves_counts moves = moves_counts(n->moves);
-    bool empty = counters.tasklets == counters.system && moves.outgoing == 0 && moves.incoming == 0;
+    bool empty = node_tasklets(n) == 0 && moves.outgoing == 0 && moves.incoming == 0;
     if (empty || n->now_ns >= n->stop_deadline) {
         control_leave(n);
     }

@@ -138,6 +138,7 @@ bool node_runnable(const struct node *n);
 
 /* For shells and tests. */
 bool node_is_ready(const struct node *n);
+uint32_t node_tasklets(const struct node *n); /* without those of the system */
 struct stint_id node_self(const struct node *n);
 
 #endif

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "logs.h"
+
 bool
 config_load(struct config_text *text, const char *path, char *error, size_t error_size)
 {
@@ -84,6 +86,33 @@ has_control(const char *line)
     return false;
 }
 
+static bool
+is_utf8(const char *line)
+{
+    while (*line != '\0') {
+        size_t size = logs_utf8_size(line);
+        if (size == 0) {
+            return false;
+        }
+        line += size;
+    }
+    return true;
+}
+
+static void
+unknown_key(const char *name, char *mistake, size_t mistake_size)
+{
+    enum settings_key near = settings_suggest(name, strlen(name));
+    if (near == KEY_COUNT) {
+        (void)snprintf(mistake, mistake_size,
+                       "unknown key '%.100s'; the keys are the flags of stintd --help",
+                       name);
+        return;
+    }
+    (void)snprintf(mistake, mistake_size, "unknown key '%.100s'; did you mean '%s'?", name,
+                   settings_row(near)->name);
+}
+
 /* One line; false and the mistake. */
 static bool
 read_line(struct settings *s, char *line, unsigned number, char *mistake,
@@ -98,6 +127,11 @@ read_line(struct settings *s, char *line, unsigned number, char *mistake,
         (void)snprintf(mistake, mistake_size, "a control character: this is not a text");
         return false;
     }
+    if (!is_utf8(line)) {
+        (void)snprintf(mistake, mistake_size,
+                       "not UTF-8; save the file in that encoding");
+        return false;
+    }
     char *equals = strchr(line, '=');
     if (equals == NULL) {
         (void)snprintf(mistake, mistake_size, "'%.100s' is not of the form key = value",
@@ -109,10 +143,15 @@ read_line(struct settings *s, char *line, unsigned number, char *mistake,
     char *value = trim(equals + 1);
     enum settings_key key = settings_find(name, strlen(name));
     if (key == KEY_COUNT) {
-        (void)snprintf(mistake, mistake_size, "unknown key '%.100s'", name);
+        unknown_key(name, mistake, mistake_size);
         return false;
     }
-    return settings_set(s, key, value, SOURCE_CONFIG, number, mistake, mistake_size);
+    char reason[SETTINGS_ERROR_SIZE - 64];
+    if (!settings_set(s, key, value, SOURCE_CONFIG, number, reason, sizeof reason)) {
+        (void)snprintf(mistake, mistake_size, "%s: %s", name, reason);
+        return false;
+    }
+    return true;
 }
 
 unsigned
@@ -123,6 +162,9 @@ config_read(struct settings *s, struct config_text *text,
     char mistake[SETTINGS_ERROR_SIZE];
     char *line = text->bytes;
     char *end = text->bytes + text->size;
+    if (strncmp(line, "\xef\xbb\xbf", 3) == 0) {
+        line += 3; /* a mark of some editors that says: this is UTF-8 */
+    }
     while (line < end) {
         char *stop = memchr(line, '\n', (size_t)(end - line));
         size_t size = (size_t)((stop == NULL ? end : stop) - line);

@@ -10,6 +10,19 @@ wrong(char *error, size_t error_size, const char *what, const char *argument)
     return FLAGS_WRONG;
 }
 
+static enum flags_result
+unknown(char *error, size_t error_size, const char *argument, size_t size)
+{
+    enum settings_key near = settings_suggest(argument + 2, size);
+    if (near == KEY_COUNT) {
+        return wrong(error, error_size, "unknown option", argument);
+    }
+    (void)snprintf(error, error_size,
+                   "unknown option '%.100s', did you mean --%s?; see stintd --help",
+                   argument, settings_row(near)->name);
+    return FLAGS_WRONG;
+}
+
 /* One argument and, where it needs one, the value behind it; *index moves over what was
  * used. */
 static enum flags_result
@@ -23,6 +36,10 @@ read_one(struct settings *s, int argc, char **argv, int *index, char *error,
     if (strcmp(argument, "--version") == 0) {
         return FLAGS_VERSION;
     }
+    if (strcmp(argument, "--check") == 0) {
+        s->check = true;
+        return FLAGS_OK;
+    }
     if (strncmp(argument, "--", 2) != 0) {
         return wrong(error, error_size,
                      argument[0] == '-' ? "unknown option" : "unexpected argument",
@@ -32,7 +49,7 @@ read_one(struct settings *s, int argc, char **argv, int *index, char *error,
     size_t size = strcspn(name, "=");
     enum settings_key key = settings_find(name, size);
     if (key == KEY_COUNT) {
-        return wrong(error, error_size, "unknown option", argument);
+        return unknown(error, error_size, argument, size);
     }
     const char *value = name[size] == '=' ? name + size + 1 : NULL;
     if (settings_row(key)->kind == KIND_SWITCH) {
@@ -43,8 +60,12 @@ read_one(struct settings *s, int argc, char **argv, int *index, char *error,
         }
         value = argv[++*index];
     }
-    return settings_set(s, key, value, SOURCE_FLAG, 0, error, error_size) ? FLAGS_OK
-                                                                          : FLAGS_WRONG;
+    char reason[SETTINGS_ERROR_SIZE - 64];
+    if (!settings_set(s, key, value, SOURCE_FLAG, 0, reason, sizeof reason)) {
+        (void)snprintf(error, error_size, "--%s: %s", settings_row(key)->name, reason);
+        return FLAGS_WRONG;
+    }
+    return FLAGS_OK;
 }
 
 enum flags_result
@@ -59,16 +80,6 @@ flags_read(struct settings *s, int argc, char **argv, char *error, size_t error_
     return FLAGS_OK;
 }
 
-static void
-variable_of(const char *key, char *out, size_t size)
-{
-    size_t at = (size_t)snprintf(out, size, "STINT_%s", key);
-    for (size_t i = 0; i < at; i++) {
-        char c = out[i];
-        out[i] = c == '-' ? '_' : (char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
-    }
-}
-
 /* Splits at commas into the storage; each piece becomes a value. */
 static bool
 set_pieces(struct settings *s, enum settings_key key, const char *value,
@@ -76,7 +87,9 @@ set_pieces(struct settings *s, enum settings_key key, const char *value,
 {
     size_t size = strlen(value) + 1;
     if (size > sizeof storage->bytes - storage->used) {
-        (void)snprintf(error, error_size, "%s: too long", settings_row(key)->name);
+        (void)snprintf(error, error_size,
+                       "too long: all lists together may have %zu bytes",
+                       sizeof storage->bytes);
         return false;
     }
     char *piece = memcpy(storage->bytes + storage->used, value, size);
@@ -99,10 +112,10 @@ bool
 flags_environment(struct settings *s, const char *(*get)(const char *name),
                   struct flags_storage *storage, char *error, size_t error_size)
 {
-    char reason[SETTINGS_ERROR_SIZE];
+    char reason[SETTINGS_ERROR_SIZE - 64];
     for (enum settings_key key = 0; key < KEY_COUNT; key++) {
         char variable[64];
-        variable_of(settings_row(key)->name, variable, sizeof variable);
+        settings_variable(key, variable, sizeof variable);
         const char *value = get(variable);
         if (value == NULL || value[0] == '\0') {
             continue;
@@ -112,7 +125,7 @@ flags_environment(struct settings *s, const char *(*get)(const char *name),
                       : settings_set(s, key, value, SOURCE_ENVIRONMENT, 0, reason,
                                      sizeof reason);
         if (!ok) {
-            (void)snprintf(error, error_size, "environment %s: %s", variable, reason);
+            (void)snprintf(error, error_size, "%s: %s", variable, reason);
             return false;
         }
     }
@@ -134,16 +147,18 @@ flags_help(FILE *out)
         (void)fprintf(out, "  %-36s %s\n", left, row->help);
     }
     (void)fputs(
+        "  --check                              look at settings, keys, data and modules; exit 0 or 2\n"
         "  --help                               this text\n"
         "  --version                            the version\n\n"
         "Each option is also a line of the config file ('drain-timeout = 30s') and a "
         "variable\n"
         "of the environment (STINT_DRAIN_TIMEOUT; lists are comma separated). A flag "
         "wins\n"
-        "over the environment, the environment over the config file.\n\n"
+        "over the environment, the environment over the config file; of a flag that is given\n"
+        "twice and is not repeatable, the last.\n\n"
         "SIGTERM: move tasklets away, leave, exit; a second one: leave at once. "
         "SIGHUP: reload\n"
-        "keys and log level. Exit: 0 left in order, 1 failed, 2 usage, 3 cannot join,\n"
+        "keys and log level. Exit: 0 left in order, 1 failed, 2 wrong settings, 3 cannot join,\n"
         "4 removed by the other members.\n",
         out);
 }

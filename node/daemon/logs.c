@@ -15,6 +15,23 @@ level_name(enum stint_log_level level)
 }
 
 size_t
+logs_utf8_size(const char *text)
+{
+    const unsigned char *c = (const unsigned char *)text;
+    size_t size = c[0] < 0x80                    ? 1
+                  : c[0] >= 0xc2 && c[0] < 0xe0  ? 2
+                  : c[0] >= 0xe0 && c[0] < 0xf0  ? 3
+                  : c[0] >= 0xf0 && c[0] <= 0xf4 ? 4
+                                                 : 0;
+    for (size_t i = 1; i < size; i++) {
+        if ((c[i] & 0xc0) != 0x80) { /* the zero byte at the end is none either */
+            return 0;
+        }
+    }
+    return size;
+}
+
+size_t
 logs_escape(char *out, size_t size, const char *in)
 {
     static const char plain[] = "\"\\\b\f\n\r\t";
@@ -54,14 +71,21 @@ format_time(char *out, size_t size, uint64_t wall_ms)
     (void)snprintf(out, size, "%s.%03uZ", date, (unsigned)(wall_ms % 1000));
 }
 
-/* No control characters: what is quoted must not forge lines. */
-static void
-make_printable(char *out, size_t size, const char *in)
+void
+logs_printable(char *out, size_t size, const char *in)
 {
     size_t at = 0;
-    for (; in[at] != '\0' && at + 1 < size; at++) {
-        unsigned char c = (unsigned char)in[at];
-        out[at] = c < 0x20 || c == 0x7f ? '?' : in[at];
+    while (*in != '\0') {
+        unsigned char c = (unsigned char)*in;
+        size_t length = logs_utf8_size(in);
+        bool plain = length > 0 && c >= 0x20 && c != 0x7f;
+        length = plain ? length : 1;
+        if (at + length >= size) {
+            break;
+        }
+        memcpy(out + at, plain ? in : "?", length);
+        at += length;
+        in += length;
     }
     out[at] = '\0';
 }
@@ -81,8 +105,8 @@ logs_format(const struct logs *l, char *out, size_t size, uint64_t wall_ms,
             "{\"time\":\"%s\",\"level\":\"%s\",\"node\":\"%s\",\"message\":\"%s\"}\n",
             when, level_name(level), name, message);
     } else {
-        make_printable(message, sizeof message, text);
-        make_printable(name, sizeof name, l->name == NULL ? "-" : l->name);
+        logs_printable(message, sizeof message, text);
+        logs_printable(name, sizeof name, l->name == NULL ? "-" : l->name);
         length = snprintf(out, size, "%s %-5s %s: %s\n", when, level_name(level), name,
                           message);
     }
@@ -112,7 +136,7 @@ logs_write(const struct logs *l, enum stint_log_level level, const char *text)
 void
 logs_fail(const struct logs *l, const char *format, ...)
 {
-    char text[LOGS_LINE_SIZE - 400], line[LOGS_LINE_SIZE];
+    char text[LOGS_LINE_SIZE - 400], plain[LOGS_LINE_SIZE - 400], line[LOGS_LINE_SIZE];
     va_list args;
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
@@ -121,6 +145,8 @@ logs_fail(const struct logs *l, const char *format, ...)
         logs_write(l, STINT_LOG_ERROR, text);
         return;
     }
-    int length = snprintf(line, sizeof line, "stintd: %s\n", text);
+    /* It may quote an argument, which may be anything. */
+    logs_printable(plain, sizeof plain, text);
+    int length = snprintf(line, sizeof line, "stintd: %s\n", plain);
     (void)!write(STDERR_FILENO, line, (size_t)length);
 }

@@ -29,6 +29,12 @@ void logs_write(const struct logs *l, enum stint_log_level level, const char *te
  * asked for. */
 void logs_fail(const struct logs *l, const char *format, ...) STINT_PRINTF(2, 3);
 
+/* The bytes of the character that begins here; 0: this is no UTF-8. */
+size_t logs_utf8_size(const char *text);
+
+/* `in` as one line of UTF-8, cut to fit: other bytes and control characters become '?'. */
+void logs_printable(char *out, size_t size, const char *in);
+
 /* `in` as the inside of a JSON string, cut to fit. Returns the length. */
 size_t logs_escape(char *out, size_t size, const char *in);
 

@@ -4,6 +4,7 @@
  * settings, print logs and the ready line, and turn signals into calls.
  */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,14 +20,14 @@
 #include "failpoint.h"
 #include "flags.h"
 #include "logs.h"
-#include "notify.h"
+#include "service.h"
 #include "settings.h"
 #include "stint/node.h"
 
 enum exit_code {
     EXIT_CLEAN = 0,
     EXIT_FAILED = 1,
-    EXIT_USAGE = 2,
+    EXIT_USAGE = 2, /* what it was told is wrong by itself */
     EXIT_CANNOT_JOIN = 3,
     EXIT_FENCED = 4,
 };
@@ -35,6 +36,7 @@ enum {
     LABELS_SIZE = 1024,
     FILES_WANTED = 65536, /* descriptors, as far as the system allows */
     HURRY_MS = 3000,      /* for leaving after the second SIGTERM */
+    JOIN_TIMEOUT_MS = 10000, /* what the library takes for 0 */
 };
 
 /* Texts of one reading of all sources; the settings point into them. */
@@ -49,7 +51,7 @@ struct daemon {
     char **argv;
     struct sources *sources;
     struct logs logs;
-    const char *notify_socket;
+    struct service service;
     struct stint_node *node;
     int signal_fd;
     unsigned terminations; /* SIGTERMs so far */
@@ -73,14 +75,72 @@ environment(const char *name)
 
 struct mistakes {
     const struct logs *logs;
-    const char *path;
+    const struct settings *settings;
+    bool among_others; /* other mistakes have been named already */
+    unsigned count;
 };
 
 static void
-report_mistake(void *arg, unsigned line, const char *mistake)
+report_line(void *arg, unsigned line, const char *mistake)
 {
     const struct mistakes *m = arg;
-    logs_fail(m->logs, "%s:%u: %s", m->path, line, mistake);
+    logs_fail(m->logs, "%s:%u: %s", m->settings->text[KEY_CONFIG], line, mistake);
+}
+
+/* A value of a list may be several items: labels are joined with commas. */
+static size_t
+item_of(const struct settings *s, enum settings_key key, size_t index)
+{
+    const struct settings_list *list = &s->list[key];
+    for (size_t i = 0; key == KEY_LABEL && i < list->count; i++) {
+        size_t pieces = 1;
+        for (const char *at = list->items[i]; (at = strchr(at, ',')) != NULL; at++) {
+            pieces++;
+        }
+        if (index < pieces) {
+            return i;
+        }
+        index -= pieces;
+    }
+    return index;
+}
+
+/* What the node's library has found, with the place where it was given. */
+static void
+report_option(void *arg, const char *option, size_t index, const char *problem)
+{
+    struct mistakes *m = arg;
+    const struct settings *s = m->settings;
+    char where[SETTINGS_ERROR_SIZE];
+    enum settings_key key = settings_find(option, strlen(option));
+    if (s->text[KEY_CONFIG] == NULL && !s->check && m->count > 0) {
+        return; /* a command line is corrected one mistake after the other */
+    }
+    if (key == KEY_COUNT) {
+        logs_fail(m->logs, "%s: %s", option, problem);
+    } else if (s->source[key] != SOURCE_NONE || !m->among_others) {
+        settings_where(s, key, item_of(s, key, index), s->text[KEY_CONFIG], where,
+                       sizeof where);
+        logs_fail(m->logs, "%s: %s", where, problem);
+    } else {
+        return; /* what is missing may be what a line before this one should have given */
+    }
+    m->count++;
+}
+
+/* Whether the values make sense together; every mistake has been named if not. */
+static bool
+check_options(const struct logs *logs, const struct settings *s, bool among_others,
+              enum stint_node_check_depth depth)
+{
+    struct stint_node_options options = STINT_NODE_OPTIONS_INIT;
+    struct mistakes m = { .logs = logs, .settings = s, .among_others = among_others };
+    char labels[LABELS_SIZE], error[SETTINGS_ERROR_SIZE];
+    if (!settings_options(s, &options, labels, sizeof labels, error, sizeof error)) {
+        report_option(&m, "label", 0, error);
+    }
+    return stint_node_check(&options, depth, report_option, &m) == STINT_OK &&
+           m.count == 0;
 }
 
 /*
@@ -109,13 +169,15 @@ read_sources(struct daemon *d, struct sources *in)
     if (result == FLAGS_WRONG) {
         logs_fail(&d->logs, "%s", error);
     }
-    if (result == FLAGS_OK && path != NULL) {
-        struct mistakes m = { &d->logs, path };
-        result = config_read(&in->settings, &in->config, report_mistake, &m) == 0
-                     ? FLAGS_OK
-                     : FLAGS_WRONG;
+    if (result != FLAGS_OK) {
+        return result;
     }
-    return result;
+    struct mistakes m = { .logs = &d->logs, .settings = &in->settings };
+    unsigned mistakes =
+        path == NULL ? 0 : config_read(&in->settings, &in->config, report_line, &m);
+    bool sensible = check_options(&d->logs, &in->settings, mistakes > 0,
+                                  STINT_NODE_CHECK_OPTIONS);
+    return mistakes == 0 && sensible ? FLAGS_OK : FLAGS_WRONG;
 }
 
 static void
@@ -140,7 +202,7 @@ on_ready(void *arg, struct stint_node *node)
         "\"pid\":%ld}\n",
         name, stint_id_text(stint_node_id(node), id), endpoint, (long)getpid());
     (void)fflush(stdout);
-    notify_send(d->notify_socket, "READY=1\nSTATUS=serving");
+    service_ready(&d->service, stint_node_endpoint(node));
 }
 
 /* Signals become readable before any thread exists, so none is ever delivered
@@ -178,9 +240,9 @@ terminate(struct daemon *d)
     if (d->terminations == 1) {
         logs_write(&d->logs, STINT_LOG_INFO,
                    "asked to stop: moves tasklets away and leaves");
-        notify_send(d->notify_socket, "STOPPING=1\nSTATUS=draining");
-        stint_node_stop(d->node,
-                        (uint32_t)d->sources->settings.number[KEY_DRAIN_TIMEOUT]);
+        uint64_t drain_ms = d->sources->settings.number[KEY_DRAIN_TIMEOUT];
+        service_draining(&d->service, now_ns(), drain_ms);
+        stint_node_stop(d->node, (uint32_t)drain_ms);
         return;
     }
     logs_write(&d->logs, STINT_LOG_INFO, "asked again: leaves at once");
@@ -195,25 +257,24 @@ terminate(struct daemon *d)
 static void
 reload(struct daemon *d)
 {
-    notify_send(d->notify_socket, "STATUS=reloading");
+    service_reloading(&d->service, now_ns());
     struct sources *fresh = calloc(1, sizeof *fresh);
-    if (fresh == NULL) {
-        logs_write(&d->logs, STINT_LOG_ERROR, "reload: out of memory");
-        return;
-    }
-    if (read_sources(d, fresh) == FLAGS_OK) {
+    bool ok = fresh != NULL && read_sources(d, fresh) == FLAGS_OK;
+    if (ok) {
         d->logs.level = (enum stint_log_level)fresh->settings.number[KEY_LOG_LEVEL];
         stint_node_set_log_level(d->node, d->logs.level);
     } else {
         logs_write(&d->logs, STINT_LOG_ERROR,
-                   "reload: the settings are wrong; the log level stays");
+                   fresh == NULL ? "reload: out of memory; the log level stays"
+                                 : "reload: the settings are wrong; the log level stays");
     }
     free(fresh);
     if (stint_node_reload(d->node) != STINT_OK) {
         logs_write(&d->logs, STINT_LOG_ERROR, stint_node_error(d->node));
         logs_write(&d->logs, STINT_LOG_ERROR, "reload: the keys stay as they were");
+        ok = false;
     }
-    notify_send(d->notify_socket, d->was_ready ? "STATUS=serving" : "STATUS=joining");
+    service_reloaded(&d->service, ok);
 }
 
 static void
@@ -229,17 +290,21 @@ take_signals(struct daemon *d)
     }
 }
 
-/* The wait of the node, shortened by the hurry. */
+/* The wait of the node, shortened by the hurry and by what the service manager is to hear. */
 static int
 wait_ms(const struct daemon *d)
 {
     int node = stint_node_timeout_ms(d->node);
-    if (d->hurry_until == 0) {
+    uint64_t at = service_due(&d->service);
+    if (d->hurry_until != 0 && d->hurry_until < at) {
+        at = d->hurry_until;
+    }
+    if (at == UINT64_MAX) {
         return node;
     }
     uint64_t now = now_ns();
-    int hurry = d->hurry_until <= now ? 0 : (int)((d->hurry_until - now) / 1000000) + 1;
-    return node < 0 || hurry < node ? hurry : node;
+    uint64_t left = at <= now ? 0 : (at - now) / 1000000 + 1;
+    return node >= 0 && (uint64_t)node < left ? node : left > INT_MAX ? INT_MAX : (int)left;
 }
 
 static enum stint_status
@@ -255,6 +320,7 @@ serve(struct daemon *d)
                        "leaves without the others' agreement");
             return STINT_TIMED_OUT;
         }
+        service_tick(&d->service, now_ns(), stint_node_tasklets(d->node));
         struct pollfd fds[] = {
             { .fd = stint_node_fd(d->node), .events = POLLIN },
             { .fd = d->signal_fd, .events = POLLIN },
@@ -302,11 +368,13 @@ run(struct daemon *d)
         logs_fail(&d->logs, "%s", error);
         return status == STINT_INVALID ? EXIT_USAGE : EXIT_FAILED;
     }
-    notify_send(d->notify_socket, "STATUS=joining");
+    uint64_t join_ms = d->sources->settings.number[KEY_JOIN_TIMEOUT];
+    service_joining(&d->service, now_ns(), join_ms != 0 ? join_ms : JOIN_TIMEOUT_MS);
     status = serve(d);
     enum exit_code code = exit_code(d, status);
+    const char *why = code == EXIT_CLEAN ? "" : stint_node_error(d->node);
+    service_ended(&d->service, why);
     if (code != EXIT_CLEAN) {
-        const char *why = stint_node_error(d->node);
         /* The node says by itself that it cannot join, except for what went wrong before it tried. */
         bool says_so = strncmp(why, "cannot join", strlen("cannot join")) == 0;
         logs_fail(&d->logs, "%s%s", code == EXIT_CANNOT_JOIN && !says_so ? "cannot join: " : "",
@@ -316,6 +384,25 @@ run(struct daemon *d)
     return code;
 }
 
+/* --check */
+static enum exit_code
+check(const struct daemon *d)
+{
+    const struct settings *s = &d->sources->settings;
+    if (!check_options(&d->logs, s, false, STINT_NODE_CHECK_FILES)) {
+        return EXIT_USAGE;
+    }
+    char text[256];
+    (void)snprintf(text, sizeof text, "settings, keys, data and modules of %s are in order",
+                   s->text[KEY_NAME]);
+    if (d->logs.json) {
+        logs_write(&d->logs, STINT_LOG_INFO, text);
+    } else {
+        logs_fail(&d->logs, "%s", text);
+    }
+    return EXIT_CLEAN;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -323,9 +410,9 @@ main(int argc, char **argv)
         .argc = argc,
         .argv = argv,
         .signal_fd = -1,
-        .notify_socket = getenv("NOTIFY_SOCKET"),
     };
     enum exit_code code = EXIT_CLEAN;
+    service_init(&d.service, environment, (long)getpid());
     d.sources = calloc(1, sizeof *d.sources);
     if (d.sources == NULL) {
         logs_fail(&d.logs, "out of memory");
@@ -347,7 +434,7 @@ main(int argc, char **argv)
         d.logs.name = d.sources->settings.text[KEY_NAME];
         raise_file_limit();
         (void)umask(077);
-        code = run(&d);
+        code = d.sources->settings.check ? check(&d) : run(&d);
         break;
     }
     if (d.signal_fd >= 0) {

@@ -56,6 +56,79 @@ settings_find(const char *name, size_t size)
     return KEY_COUNT;
 }
 
+enum { NEAR_ENOUGH = 2, NAME_LENGTH_MAX = 24 };
+
+/* How many letters must be changed, added or left out to make one name of the other. */
+static size_t
+distance(const char *a, size_t a_size, const char *b, size_t b_size)
+{
+    size_t row[NAME_LENGTH_MAX + 1];
+    for (size_t j = 0; j <= b_size; j++) {
+        row[j] = j;
+    }
+    for (size_t i = 1; i <= a_size; i++) {
+        size_t corner = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b_size; j++) {
+            size_t change = corner + (a[i - 1] == b[j - 1] ? 0 : 1);
+            size_t other = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+            corner = row[j];
+            row[j] = change < other ? change : other;
+        }
+    }
+    return row[b_size];
+}
+
+enum settings_key
+settings_suggest(const char *name, size_t size)
+{
+    enum settings_key best = KEY_COUNT;
+    size_t least = NEAR_ENOUGH + 1;
+    for (enum settings_key key = 0; size <= NAME_LENGTH_MAX && key < KEY_COUNT; key++) {
+        size_t length = strlen(rows[key].name);
+        size_t d = distance(name, size, rows[key].name, length);
+        /* More than half of a short word is another word. */
+        if (d < least && 2 * d <= length) {
+            least = d;
+            best = key;
+        }
+    }
+    return best;
+}
+
+void
+settings_variable(enum settings_key key, char *out, size_t size)
+{
+    size_t at = (size_t)snprintf(out, size, "STINT_%s", rows[key].name);
+    for (size_t i = 0; i < at && i < size; i++) {
+        char c = out[i];
+        out[i] = c == '-' ? '_' : (char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+    }
+}
+
+void
+settings_where(const struct settings *s, enum settings_key key, size_t item,
+               const char *path, char *out, size_t size)
+{
+    const char *name = rows[key].name;
+    bool listed = rows[key].kind == KIND_LIST && item < s->list[key].count;
+    switch (s->source[key]) {
+    case SOURCE_FLAG:
+        (void)snprintf(out, size, "--%s", name);
+        break;
+    case SOURCE_ENVIRONMENT:
+        settings_variable(key, out, size);
+        break;
+    case SOURCE_CONFIG:
+        (void)snprintf(out, size, "%s:%u: %s", path,
+                       listed ? s->list[key].lines[item] : s->line[key], name);
+        break;
+    case SOURCE_NONE:
+        (void)snprintf(out, size, "%s", name);
+        break;
+    }
+}
+
 void
 settings_init(struct settings *s)
 {
@@ -143,10 +216,9 @@ parse_switch(const char *value, uint64_t *out)
 }
 
 static bool
-refuse(char *error, size_t error_size, const char *key, const char *value,
-       const char *wanted)
+refuse(char *error, size_t error_size, const char *value, const char *wanted)
 {
-    (void)snprintf(error, error_size, "%s: '%.100s' is not %s", key, value, wanted);
+    (void)snprintf(error, error_size, "'%.100s' is not %s", value, wanted);
     return false;
 }
 
@@ -156,7 +228,8 @@ parse(const struct settings_row *row, const char *value, uint64_t *number, char 
 {
     *number = 0;
     if (value[0] == '\0') {
-        (void)snprintf(error, error_size, "%s: empty", row->name);
+        (void)snprintf(error, error_size, "empty; give %s, or leave it out",
+                       row->value == NULL ? "yes or no" : row->value);
         return false;
     }
     switch (row->kind) {
@@ -165,17 +238,17 @@ parse(const struct settings_row *row, const char *value, uint64_t *number, char 
         return true;
     case KIND_SWITCH:
         return parse_switch(value, number) ||
-               refuse(error, error_size, row->name, value, "yes or no");
+               refuse(error, error_size, value, "yes or no");
     case KIND_DURATION:
         return parse_duration(value, number) ||
-               refuse(error, error_size, row->name, value,
+               refuse(error, error_size, value,
                       "a time of at most 24h, as 500ms, 30s, 5m");
     case KIND_SIZE:
         return parse_size(value, number) ||
-               refuse(error, error_size, row->name, value, "a size, as 512M or 4G");
+               refuse(error, error_size, value, "a size, as 512M or 4G");
     case KIND_CHOICE:
         return parse_choice(row->value, value, number) ||
-               refuse(error, error_size, row->name, value, row->value);
+               refuse(error, error_size, value, row->value);
     }
     return false;
 }
@@ -190,13 +263,12 @@ settings_set(struct settings *s, enum settings_key key, const char *value,
         return false;
     }
     if (source == SOURCE_CONFIG && key == KEY_CONFIG) {
-        (void)snprintf(error, error_size,
-                       "config: a config file cannot name another one");
+        (void)snprintf(error, error_size, "a config file cannot name another one");
         return false;
     }
     if (source == SOURCE_CONFIG && row->kind != KIND_LIST) {
         if (s->line[key] != 0) {
-            (void)snprintf(error, error_size, "%s: given before in line %u", row->name,
+            (void)snprintf(error, error_size, "given before in line %u; keep one",
                            s->line[key]);
             return false;
         }
@@ -213,10 +285,10 @@ settings_set(struct settings *s, enum settings_key key, const char *value,
     s->number[key] = number;
     if (row->kind == KIND_LIST) {
         if (s->list[key].count == SETTINGS_LIST_MAX) {
-            (void)snprintf(error, error_size, "%s: at most %d", row->name,
-                           SETTINGS_LIST_MAX);
+            (void)snprintf(error, error_size, "at most %d of them", SETTINGS_LIST_MAX);
             return false;
         }
+        s->list[key].lines[s->list[key].count] = line;
         s->list[key].items[s->list[key].count++] = value;
     }
     return true;
@@ -243,7 +315,8 @@ settings_options(const struct settings *s, struct stint_node_options *o, char *l
                  size_t labels_size, char *error, size_t error_size)
 {
     if (!join_labels(&s->list[KEY_LABEL], labels, labels_size)) {
-        (void)snprintf(error, error_size, "label: too many or too long");
+        (void)snprintf(error, error_size, "too many or too long: all together may have %zu bytes",
+                       labels_size - 1);
         return false;
     }
     o->name = s->text[KEY_NAME];

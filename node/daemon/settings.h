@@ -64,6 +64,7 @@ struct settings_row {
 struct settings_list {
     size_t count;
     const char *items[SETTINGS_LIST_MAX];
+    unsigned lines[SETTINGS_LIST_MAX]; /* of the config file, else 0 */
 };
 
 /* All values as they stand. Texts belong to whoever gave them and must outlive this. */
@@ -74,6 +75,7 @@ struct settings {
     struct settings_list list[KEY_COUNT];
     uint64_t number[KEY_COUNT]; /* switch: 0 or 1; duration: ms; size: bytes; choice:
                                    its place */
+    bool check;                 /* --check: look at everything, start nothing */
 };
 
 /* The row of a key; static. */
@@ -82,12 +84,26 @@ const struct settings_row *settings_row(enum settings_key key);
 /* KEY_COUNT when there is no such name. `size` is the length of `name`. */
 enum settings_key settings_find(const char *name, size_t size);
 
+/* What somebody who wrote `name` may have meant; KEY_COUNT when nothing is near. */
+enum settings_key settings_suggest(const char *name, size_t size);
+
+/* The variable of the environment for a key, as "STINT_LOG_LEVEL". */
+void settings_variable(enum settings_key key, char *out, size_t size);
+
+/*
+ * Where a value was given, to stand before what is wrong with it: "--listen",
+ * "STINT_LISTEN", "FILE:7: listen" (`path` is the config file's), or "listen" when
+ * nobody gave it. `item` is the place in a list, 0 for what is none.
+ */
+void settings_where(const struct settings *s, enum settings_key key, size_t item,
+                    const char *path, char *out, size_t size);
+
 /* No values but the defaults. */
 void settings_init(struct settings *s);
 
 /*
  * Gives a value. False when it makes no sense or is one too many; `error` then says why
- * in one line without naming the source. `line` is 0 but for the config file.
+ * in one line without naming the key or the source. `line` is 0 but for the config file.
  */
 bool settings_set(struct settings *s, enum settings_key key, const char *value,
                   enum settings_source source, unsigned line, char *error,

@@ -20,11 +20,34 @@ enum { FACTS_SIZE_MAX = 8192 };
 _Static_assert(FACTS_SIZE_MAX > DATADIR_JOIN_MAX * (DATADIR_ENDPOINT_SIZE + 16) + 1024,
                "the facts fit their file");
 
+/* What to do about what the system said. */
+static const char *
+advice(int code)
+{
+    switch (code) {
+    case ENOENT:
+        return "; make the directory above it first";
+    case EACCES:
+    case EPERM:
+        return "; it must belong to the user that runs the node";
+    case EROFS:
+        return "; name one that can be written";
+    case ENOTDIR:
+    case ELOOP:
+        return "; name a directory";
+    case ENOSPC:
+    case EDQUOT:
+        return "; make room there";
+    default:
+        return "";
+    }
+}
+
 static enum stint_status
 system_failed(const char *path, const char *what, char *error, size_t error_size)
 {
-    (void)text_format(error, error_size, "data directory %s: %s: %s", path, what,
-                      strerror(errno));
+    (void)text_format(error, error_size, "data directory %s: %s: %s%s", path, what,
+                      strerror(errno), advice(errno));
     return STINT_IO;
 }
 
@@ -41,7 +64,9 @@ lock(struct datadir *d, char *error, size_t error_size)
     if (flock(d->lock_fd, LOCK_EX | LOCK_NB) != 0) {
         if (errno == EWOULDBLOCK) {
             (void)text_format(error, error_size,
-                              "data directory %s: another node uses it", d->path);
+                              "data directory %s: another node uses it; each needs one "
+                              "of its own",
+                              d->path);
             return STINT_BUSY;
         }
         return system_failed(d->path, DATADIR_LOCK, error, error_size);
@@ -49,8 +74,8 @@ lock(struct datadir *d, char *error, size_t error_size)
     return STINT_OK;
 }
 
-enum stint_status
-datadir_open(struct datadir *d, const char *path, char *error, size_t error_size)
+static enum stint_status
+take_path(struct datadir *d, const char *path, char *error, size_t error_size)
 {
     *d = (struct datadir)DATADIR_INIT;
     if (path == NULL || path[0] == '\0' || strlen(path) > sizeof d->path - 64) {
@@ -59,6 +84,59 @@ datadir_open(struct datadir *d, const char *path, char *error, size_t error_size
         return STINT_INVALID;
     }
     (void)text_copy(d->path, sizeof d->path, path);
+    return STINT_OK;
+}
+
+/* The directory that `path` would be made in. */
+static void
+parent_of(const char *path, char *out, size_t size)
+{
+    (void)text_copy(out, size, path);
+    size_t length = strlen(out);
+    while (length > 1 && out[length - 1] == '/') {
+        out[--length] = '\0';
+    }
+    char *slash = strrchr(out, '/');
+    if (slash == NULL) {
+        (void)text_copy(out, size, ".");
+    } else {
+        slash[slash == out ? 1 : 0] = '\0';
+    }
+}
+
+enum stint_status
+datadir_look(struct datadir *d, const char *path, struct datadir_facts *facts, char *error,
+             size_t error_size)
+{
+    char parent[DATADIR_PATH_SIZE];
+    enum stint_status status = take_path(d, path, error, error_size);
+    memset(facts, 0, sizeof *facts);
+    if (status != STINT_OK) {
+        return status;
+    }
+    d->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (d->fd < 0 && errno == ENOENT) {
+        parent_of(path, parent, sizeof parent);
+        return access(parent, W_OK | X_OK) == 0
+                   ? STINT_NOT_FOUND
+                   : system_failed(path, "cannot be made", error, error_size);
+    }
+    if (d->fd < 0) {
+        return system_failed(path, "cannot be opened", error, error_size);
+    }
+    if (access(path, W_OK | X_OK) != 0) {
+        return system_failed(path, "cannot be written", error, error_size);
+    }
+    return datadir_load(d, facts, error, error_size);
+}
+
+enum stint_status
+datadir_open(struct datadir *d, const char *path, char *error, size_t error_size)
+{
+    enum stint_status status = take_path(d, path, error, error_size);
+    if (status != STINT_OK) {
+        return status;
+    }
     if (mkdir(path, 0700) != 0 && errno != EEXIST) {
         return system_failed(path, "cannot be made", error, error_size);
     }
@@ -66,7 +144,7 @@ datadir_open(struct datadir *d, const char *path, char *error, size_t error_size
     if (d->fd < 0) {
         return system_failed(path, "cannot be opened", error, error_size);
     }
-    enum stint_status status = lock(d, error, error_size);
+    status = lock(d, error, error_size);
     if (status != STINT_OK) {
         datadir_close(d);
     }

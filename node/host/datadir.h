@@ -57,6 +57,15 @@ struct datadir {
 STINT_MUST_USE enum stint_status datadir_open(struct datadir *d, const char *path,
                                               char *error, size_t error_size);
 
+/*
+ * The same without making or locking anything, for who only wants to know: STINT_OK and
+ * the facts, STINT_NOT_FOUND it is empty or could be made, or what datadir_open and
+ * datadir_load would say. `d` is open or not, without the lock.
+ */
+STINT_MUST_USE enum stint_status datadir_look(struct datadir *d, const char *path,
+                                              struct datadir_facts *facts, char *error,
+                                              size_t error_size);
+
 /* Unlocks. Harmless when it is closed. */
 void datadir_close(struct datadir *d);
 

@@ -89,13 +89,22 @@ struct stint_node {
     char error[STINT_NODE_ERROR_SIZE];
 };
 
+/* Who hears of mistakes: `option` as a flag of stintd is called, `index` its place in a
+ * list or 0, and a sentence without the option's name. */
+struct host_report {
+    void (*mistake)(void *arg, enum stint_status status, const char *option, size_t index,
+                    const char *text);
+    void *arg;
+};
+
 /*
- * Checks and copies the options that are plain data; STINT_INVALID and one line.
- * `known` is what the library's caller was compiled with, zero-extended.
+ * Checks and copies the options that are plain data; STINT_INVALID when there was a
+ * mistake, and each has been reported. `known` is what the library's caller was compiled
+ * with, zero-extended.
  */
-STINT_MUST_USE enum stint_status host_options_read(
-    struct host_options *out, const struct stint_node_options *known, char *error,
-    size_t error_size);
+STINT_MUST_USE enum stint_status host_options_read(struct host_options *out,
+                                                   const struct stint_node_options *known,
+                                                   const struct host_report *report);
 
 /* Whether the host part of an endpoint is this machine alone. */
 bool host_is_loopback(const char *endpoint);
@@ -106,6 +115,46 @@ STINT_MUST_USE enum stint_status host_setup(struct stint_node *n,
                                             const struct stint_node_options *known,
                                             char *error, size_t error_size);
 void host_teardown(struct stint_node *n);
+
+/* An empty node for options of any version: OK, or one line. The caller gives it back with
+ * stint_node_destroy. */
+STINT_MUST_USE enum stint_status host_allocate(const struct stint_node_options *options,
+                                               struct stint_node_options *known,
+                                               struct stint_node **node, char *error,
+                                               size_t error_size);
+
+/* What a node that ran here before left must be of this node, and of this cluster. */
+STINT_MUST_USE enum stint_status host_check_facts(const struct datadir_facts *facts,
+                                                  const struct host_options *options,
+                                                  const struct certificate *certificate,
+                                                  char *error, size_t error_size);
+
+/* Without facts a node must have been told how it begins. */
+STINT_MUST_USE enum stint_status host_check_begin(const struct host_options *options,
+                                                  char *error, size_t error_size);
+
+/* Where the store of an authority is; STINT_LIMIT when that is too long. */
+STINT_MUST_USE enum stint_status host_store_path(const struct stint_node *n, char *path,
+                                                 size_t size);
+
+/* No cluster was ever founded or joined with these facts. */
+bool host_is_fresh(const struct datadir_facts *facts);
+
+/* Makes the machine, with the modules that are linked into the program and those that are
+ * open. */
+STINT_MUST_USE enum stint_status host_make_core(struct stint_node *n,
+                                                const struct stint_node_options *known,
+                                                char *error, size_t error_size);
+
+/* Opens one more module file, at the end of n->modules. */
+STINT_MUST_USE enum stint_status host_open_module(struct stint_node *n, const char *path,
+                                                  char *error, size_t error_size);
+
+/* Hands one to the machine. `path`: where it came from, NULL for one of the program. */
+STINT_MUST_USE enum stint_status host_add_module(struct stint_node *n,
+                                                 const struct stint_module *module,
+                                                 const char *path, char *error,
+                                                 size_t error_size);
 
 /* Reads the identity from the keys and checks it against the clock. */
 STINT_MUST_USE enum stint_status host_identity(const struct host_options *options,

@@ -19,11 +19,27 @@ struct key_text {
     size_t size;
 };
 
+/* What to do about a file that is not there, or not for this user. */
+static const char *
+advice(const char *file, int code)
+{
+    if (code == EACCES || code == EPERM) {
+        return "; it must be readable for the user that runs the node";
+    }
+    if (code != ENOENT && code != ENOTDIR) {
+        return "";
+    }
+    return strcmp(file, KEYFILE_CLUSTER) == 0
+               ? "; make keys with `stint keys init`, or carry them here"
+               : "; make it with `stint keys issue node NAME`, or carry it here";
+}
+
 static enum stint_status
 system_failed(const char *dir, const char *file, char *error, size_t error_size)
 {
     int saved = errno;
-    (void)text_format(error, error_size, "%s/%s: %s", dir, file, strerror(saved));
+    (void)text_format(error, error_size, "%s/%s: %s%s", dir, file, strerror(saved),
+                      advice(file, saved));
     switch (saved) {
     case ENOENT:
     case ENOTDIR:

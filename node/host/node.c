@@ -42,10 +42,53 @@ allocate(const struct stint_node_options *known)
 }
 
 enum stint_status
+host_allocate(const struct stint_node_options *options, struct stint_node_options *known,
+              struct stint_node **node, char *error, size_t error_size)
+{
+    *node = NULL;
+    memset(known, 0, sizeof *known);
+    if (options->size < OPTIONS_SIZE_FIRST) {
+        (void)text_copy(error, error_size,
+                        "options: not begun with STINT_NODE_OPTIONS_INIT");
+        return STINT_INVALID;
+    }
+    memcpy(known, options,
+           options->size < sizeof *known ? options->size : sizeof *known);
+    if (wire_init() != STINT_OK) {
+        (void)text_copy(error, error_size, "libsodium cannot work on this machine");
+        return STINT_ERROR;
+    }
+    *node = allocate(known);
+    if (*node == NULL) {
+        (void)text_copy(error, error_size, "out of memory");
+        return STINT_NO_MEMORY;
+    }
+    return STINT_OK;
+}
+
+struct first_mistake {
+    char *error;
+    size_t error_size;
+};
+
+static void
+keep_first(void *arg, enum stint_status status, const char *option, size_t index,
+           const char *text)
+{
+    const struct first_mistake *first = arg;
+    (void)status;
+    (void)index;
+    if (first->error[0] == '\0') {
+        (void)text_format(first->error, first->error_size, "%s: %s", option, text);
+    }
+}
+
+enum stint_status
 stint_node_create(const struct stint_node_options *options, struct stint_node **node,
                   char *error, size_t error_size)
 {
-    struct stint_node_options known = { .size = 0 };
+    struct stint_node_options known;
+    struct stint_node *n;
     char own[STINT_NODE_ERROR_SIZE];
     *node = NULL;
     if (error == NULL || error_size == 0) {
@@ -53,24 +96,13 @@ stint_node_create(const struct stint_node_options *options, struct stint_node **
         error_size = sizeof own;
     }
     error[0] = '\0';
-    if (options->size < OPTIONS_SIZE_FIRST) {
-        (void)text_copy(error, error_size,
-                        "options: not begun with STINT_NODE_OPTIONS_INIT");
-        return STINT_INVALID;
+    enum stint_status status = host_allocate(options, &known, &n, error, error_size);
+    if (status != STINT_OK) {
+        return status;
     }
-    memcpy(&known, options,
-           options->size < sizeof known ? options->size : sizeof known);
-    if (wire_init() != STINT_OK) {
-        (void)text_copy(error, error_size, "libsodium cannot work on this machine");
-        return STINT_ERROR;
-    }
-    struct stint_node *n = allocate(&known);
-    if (n == NULL) {
-        (void)text_copy(error, error_size, "out of memory");
-        return STINT_NO_MEMORY;
-    }
-    enum stint_status status =
-        host_options_read(&n->options, &known, error, error_size);
+    struct first_mistake first = { error, error_size };
+    struct host_report report = { keep_first, &first };
+    status = host_options_read(&n->options, &known, &report);
     if (status == STINT_OK) {
         status = host_setup(n, &known, error, error_size);
     }
@@ -188,6 +220,12 @@ bool
 stint_node_ready(const struct stint_node *n)
 {
     return !n->ended && node_is_ready(n->core);
+}
+
+uint32_t
+stint_node_tasklets(const struct stint_node *n)
+{
+    return node_tasklets(n->core);
 }
 
 struct stint_id

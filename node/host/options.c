@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdarg.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -6,30 +7,35 @@
 
 #define DEFAULT_LISTEN "tcp://127.0.0.1:0"
 
+/* Everything is looked at, also behind the first mistake. */
 struct reading {
-    char *error;
-    size_t error_size;
+    const struct host_report *report;
+    bool ok;
 };
 
-static bool
-refuse(struct reading *r, const char *option, const char *why)
+STINT_PRINTF(4, 5)
+static void
+refuse(struct reading *r, const char *option, size_t index, const char *format, ...)
 {
-    (void)text_format(r->error, r->error_size, "%s: %s", option, why);
-    return false;
+    char text[STINT_NODE_ERROR_SIZE];
+    va_list args;
+    va_start(args, format);
+    (void)text_format_list(text, sizeof text, format, args);
+    va_end(args);
+    r->ok = false;
+    r->report->mistake(r->report->arg, STINT_INVALID, option, index, text);
 }
 
-static bool
+static void
 take_text(struct reading *r, const char *option, const char *in, char *out, size_t size)
 {
     if (in == NULL) {
         out[0] = '\0';
-        return true;
+    } else if (strlen(in) >= size) {
+        refuse(r, option, 0, "longer than %zu bytes", size - 1);
+    } else {
+        (void)text_copy(out, size, in);
     }
-    if (strlen(in) >= size) {
-        return refuse(r, option, "too long");
-    }
-    (void)text_copy(out, size, in);
-    return true;
 }
 
 bool
@@ -47,67 +53,78 @@ host_is_loopback(const char *endpoint)
     return false;
 }
 
-static bool
+/* %.150s: an endpoint is not longer, and a mistake may be. */
+#define ENDPOINT_FORM "'%.150s' is not of the form tcp://HOST:PORT"
+
+static void
 take_endpoints(struct reading *r, struct host_options *out,
                const struct stint_node_options *in)
 {
-    if (!take_text(r, "listen", in->listen == NULL ? DEFAULT_LISTEN : in->listen,
-                   out->listen, sizeof out->listen) ||
-        !take_text(r, "advertise", in->advertise, out->advertise,
-                   sizeof out->advertise)) {
-        return false;
+    const char *listen = in->listen == NULL ? DEFAULT_LISTEN : in->listen;
+    if (!link_listen_valid(listen)) {
+        refuse(r, "listen", 0, ENDPOINT_FORM, listen);
+    } else {
+        take_text(r, "listen", listen, out->listen, sizeof out->listen);
     }
-    if (!link_listen_valid(out->listen)) {
-        (void)text_format(r->error, r->error_size,
-                          "listen: '%s' is not of the form tcp://HOST:PORT",
-                          out->listen);
-        return false;
-    }
-    if (out->advertise[0] != '\0' && !link_endpoint_valid(out->advertise)) {
-        return refuse(r, "advertise", "not of the form tcp://HOST:PORT");
+    if (in->advertise != NULL && !link_endpoint_valid(in->advertise)) {
+        refuse(r, "advertise", 0, ENDPOINT_FORM, in->advertise);
+    } else {
+        take_text(r, "advertise", in->advertise, out->advertise, sizeof out->advertise);
     }
     if (in->join_count > DATADIR_JOIN_MAX) {
-        return refuse(r, "join", "at most 16 endpoints");
+        refuse(r, "join", DATADIR_JOIN_MAX, "at most %d endpoints", DATADIR_JOIN_MAX);
+        return;
     }
-    for (size_t i = 0; i < in->join_count; i++) {
+    for (size_t i = 0; in->join != NULL && i < in->join_count; i++) {
         if (!link_endpoint_valid(in->join[i])) {
-            (void)text_format(r->error, r->error_size,
-                              "join: '%.150s' is not of the form tcp://HOST:PORT",
-                              in->join[i] == NULL ? "" : in->join[i]);
-            return false;
+            refuse(r, "join", i, ENDPOINT_FORM, in->join[i] == NULL ? "" : in->join[i]);
+            continue;
         }
         (void)text_copy(out->join[i], sizeof out->join[i], in->join[i]);
     }
     out->join_count = (uint32_t)in->join_count;
-    return true;
 }
 
 /* The engine by its scheme; there is one. */
-static bool
+static void
 take_store(struct reading *r, struct host_options *out, const char *uri)
 {
     static const char scheme[] = "sqlite:";
     if (uri == NULL || uri[0] == '\0') {
         out->store[0] = '\0';
-        return true;
+    } else if (strncmp(uri, scheme, sizeof scheme - 1) != 0 ||
+               uri[sizeof scheme - 1] == '\0') {
+        refuse(r, "store", 0, "'%.150s' is not of the form sqlite:FILE", uri);
+    } else {
+        take_text(r, "store", uri + sizeof scheme - 1, out->store, sizeof out->store);
     }
-    if (strncmp(uri, scheme, sizeof scheme - 1) != 0 ||
-        uri[sizeof scheme - 1] == '\0') {
-        (void)text_format(r->error, r->error_size,
-                          "store: '%.150s' is not of the form sqlite:FILE", uri);
-        return false;
-    }
-    return take_text(r, "store", uri + sizeof scheme - 1, out->store,
-                     sizeof out->store);
 }
 
-/* Whether a key is in the labels before `end`. */
+/* k=v; the key is a name. */
 static bool
-is_labelled(const char *labels, const char *end, const char *key)
+label_valid(const char *label, size_t length)
 {
-    size_t length = strlen(key);
+    char copy[LIMIT_LABEL + 1];
+    if (length > LIMIT_LABEL) {
+        return false;
+    }
+    memcpy(copy, label, length);
+    copy[length] = '\0';
+    char *equals = strchr(copy, '=');
+    if (equals == NULL || !text_is_printable(copy, LIMIT_LABEL)) {
+        return false;
+    }
+    *equals = '\0';
+    return text_is_name(copy, LIMIT_LABEL);
+}
+
+/* Whether the key of the label at `end` is in the labels before it. */
+static bool
+is_labelled(const char *labels, const char *end)
+{
+    size_t length = strcspn(end, "=") + 1;
     while (labels < end) {
-        if (strncmp(labels, key, length) == 0 && labels[length] == '=') {
+        if (strncmp(labels, end, length) == 0) {
             return true;
         }
         labels += strcspn(labels, ",") + 1;
@@ -115,48 +132,29 @@ is_labelled(const char *labels, const char *end, const char *key)
     return false;
 }
 
-/* k=v, comma separated; keys are names, each once. */
-static bool
-labels_valid(const char *labels)
-{
-    const char *all = labels;
-    while (labels[0] != '\0') {
-        char key[LIMIT_LABEL + 1];
-        size_t length = strcspn(labels, ",");
-        size_t key_length = strcspn(labels, "=,");
-        if (length > LIMIT_LABEL || labels[key_length] != '=') {
-            return false;
-        }
-        memcpy(key, labels, key_length);
-        key[key_length] = '\0';
-        if (!text_is_name(key, LIMIT_LABEL) || is_labelled(all, labels, key)) {
-            return false;
-        }
-        labels += length;
-        if (labels[0] == ',' && *++labels == '\0') {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool
+static void
 take_labels(struct reading *r, struct host_options *out, const char *labels)
 {
+    const char *at = labels;
     if (labels != NULL && strlen(labels) > LIMIT_LABELS) {
-        (void)text_format(r->error, r->error_size, "labels: together longer than %d bytes",
-                          LIMIT_LABELS);
-        return false;
+        refuse(r, "label", 0, "together longer than %d bytes", LIMIT_LABELS);
+        return;
     }
-    (void)text_copy(out->labels, sizeof out->labels, labels != NULL ? labels : "");
-    if (!text_is_printable(out->labels, sizeof out->labels - 1) ||
-        !labels_valid(out->labels)) {
-        return refuse(r, "labels", "not of the form KEY=VALUE,KEY=VALUE, each key once");
+    take_text(r, "label", labels, out->labels, sizeof out->labels);
+    for (size_t i = 0; at != NULL && labels[0] != '\0'; i++) {
+        size_t length = strcspn(at, ",");
+        if (!label_valid(at, length)) {
+            refuse(r, "label", i,
+                   "'%.*s' is not of the form KEY=VALUE, printable and at most %d bytes",
+                   (int)(length > 150 ? 150 : length), at, LIMIT_LABEL);
+        } else if (is_labelled(labels, at)) {
+            refuse(r, "label", i, "'%.*s': each key once", (int)length, at);
+        }
+        at = at[length] == ',' ? at + length + 1 : NULL;
     }
-    return true;
 }
 
-static bool
+static void
 check_insecure(struct reading *r, const struct host_options *o)
 {
     bool local = host_is_loopback(o->listen) &&
@@ -164,36 +162,67 @@ check_insecure(struct reading *r, const struct host_options *o)
     for (uint32_t i = 0; i < o->join_count; i++) {
         local = local && host_is_loopback(o->join[i]);
     }
-    return local ||
-           refuse(r, "insecure", "only with endpoints of this machine (127.0.0.1)");
+    if (!local) {
+        refuse(r, "insecure", 0,
+               "only with endpoints of this machine (127.0.0.1); with others a cluster "
+               "needs keys (stint keys init)");
+    }
 }
 
-static bool
+static void
 check_lists(struct reading *r, const struct stint_node_options *in)
 {
     if (in->module_path_count > HOST_MODULES_MAX ||
         in->module_count > HOST_MODULES_MAX) {
-        return refuse(r, "modules", "at most 64");
+        refuse(r, "module", HOST_MODULES_MAX, "at most %d of them", HOST_MODULES_MAX);
+        return;
     }
     if ((in->join_count > 0 && in->join == NULL) ||
         (in->module_count > 0 && in->modules == NULL) ||
         (in->module_path_count > 0 && in->module_paths == NULL)) {
-        return refuse(r, "options", "a count without its list");
+        refuse(r, "options", 0, "a count without its list");
+        return;
     }
     for (size_t i = 0; i < in->module_count; i++) {
         if (in->modules[i] == NULL) {
-            return refuse(r, "modules", "a module that is NULL");
+            refuse(r, "module", i, "a module that is NULL");
         }
     }
     for (size_t i = 0; i < in->module_path_count; i++) {
-        if (in->module_paths[i] == NULL || in->module_paths[i][0] == '\0') {
-            return refuse(r, "module", "an empty path");
+        const char *path = in->module_paths[i];
+        if (path == NULL || path[0] == '\0') {
+            refuse(r, "module", i, "an empty path");
+        }
+        for (size_t j = 0; path != NULL && j < i; j++) {
+            if (in->module_paths[j] != NULL && strcmp(path, in->module_paths[j]) == 0) {
+                refuse(r, "module", i, "'%.300s' is given twice; leave one out", path);
+                break;
+            }
         }
     }
-    return true;
 }
 
-static bool
+static void
+check_needs(struct reading *r, const struct stint_node_options *in)
+{
+    if (in->name == NULL || in->name[0] == '\0') {
+        refuse(r, "name", 0, "a node needs one; its identity in the key directory has it");
+    } else if (!text_is_name(in->name, LIMIT_NAME)) {
+        refuse(r, "name", 0, "'%.80s' is not 1 to %d letters, digits, '.', '_' and '-'",
+               in->name, LIMIT_NAME);
+    }
+    if (in->data_dir == NULL || in->data_dir[0] == '\0') {
+        refuse(r, "data", 0, "a node needs a data directory");
+    }
+    if (!in->insecure && (in->keys_dir == NULL || in->keys_dir[0] == '\0')) {
+        refuse(r, "keys", 0, "a node needs a key directory (or insecure, for trying)");
+    }
+    if (in->found && in->join_count > 0) {
+        refuse(r, "found", 0, "contradicts join: a node founds a cluster or joins one");
+    }
+}
+
+static void
 read_all(struct reading *r, struct host_options *out,
          const struct stint_node_options *in)
 {
@@ -201,36 +230,27 @@ read_all(struct reading *r, struct host_options *out,
     out->insecure = in->insecure;
     out->detect_fast = in->detect_fast;
     out->join_timeout_ms = in->join_timeout_ms;
-    if (!text_is_name(in->name, LIMIT_NAME)) {
-        return refuse(r, "name",
-                      in->name == NULL || in->name[0] == '\0'
-                          ? "a node needs one"
-                          : "1 to 63 letters, digits, '.', '_' and '-'");
+    check_needs(r, in);
+    if (text_is_name(in->name, LIMIT_NAME)) {
+        take_text(r, "name", in->name, out->name, sizeof out->name);
     }
-    if (in->data_dir == NULL || in->data_dir[0] == '\0') {
-        return refuse(r, "data", "a node needs a data directory");
+    take_text(r, "data", in->data_dir, out->data_dir, sizeof out->data_dir);
+    take_text(r, "keys", in->keys_dir, out->keys_dir, sizeof out->keys_dir);
+    check_lists(r, in);
+    take_endpoints(r, out, in);
+    take_store(r, out, in->store);
+    take_labels(r, out, in->labels);
+    if (r->ok && in->insecure) {
+        check_insecure(r, out);
     }
-    if (!in->insecure && (in->keys_dir == NULL || in->keys_dir[0] == '\0')) {
-        return refuse(r, "keys",
-                      "a node needs a key directory (or insecure, for trying)");
-    }
-    if (in->found && in->join_count > 0) {
-        return refuse(r, "found",
-                      "contradicts join: a node founds a cluster or joins one");
-    }
-    return take_text(r, "name", in->name, out->name, sizeof out->name) &&
-           take_text(r, "data", in->data_dir, out->data_dir, sizeof out->data_dir) &&
-           take_text(r, "keys", in->keys_dir, out->keys_dir, sizeof out->keys_dir) &&
-           check_lists(r, in) && take_endpoints(r, out, in) &&
-           take_store(r, out, in->store) && take_labels(r, out, in->labels) &&
-           (!in->insecure || check_insecure(r, out));
 }
 
 enum stint_status
 host_options_read(struct host_options *out, const struct stint_node_options *known,
-                  char *error, size_t error_size)
+                  const struct host_report *report)
 {
-    struct reading r = { error, error_size };
+    struct reading r = { report, true };
     memset(out, 0, sizeof *out);
-    return read_all(&r, out, known) ? STINT_OK : STINT_INVALID;
+    read_all(&r, out, known);
+    return r.ok ? STINT_OK : STINT_INVALID;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Builds a node from the outside in: keys, data directory, store, listener, modules,
+ * Builds a node from the outside in: keys, modules, data directory, store, listener,
  * machine. Each step only takes; host_teardown gives back whatever was taken, in the
  * reverse order, so a failure anywhere needs no unwinding of its own.
  */
@@ -52,6 +52,15 @@ host_identity(const struct host_options *o, struct identity *out, char *error,
     struct cert_check check = { .trust = &out->trust, .wall_ms = clock_wall_ms() };
     status = cert_verify(span_of(out->certificate_bytes, out->certificate_size), &check,
                          &certificate, error, error_size);
+    if (status == STINT_OK &&
+        (certificate.role != ROLE_NODE || strcmp(certificate.name, o->name) != 0)) {
+        (void)text_format(error, error_size,
+                          "%s/node-%s.cert: is the certificate of %s %s, not of node %s; "
+                          "put the right one there",
+                          o->keys_dir, o->name, cert_role_name(certificate.role),
+                          certificate.name, o->name);
+        status = STINT_BAD_CERTIFICATE;
+    }
     if (status != STINT_OK) {
         identity_wipe(out);
     }
@@ -74,32 +83,45 @@ warn_of_renewal(struct stint_node *n)
     }
 }
 
-/* What a node that ran here before left must be of this node, and of this cluster. */
-static enum stint_status
-check_facts(const struct stint_node *n, char *error, size_t error_size)
+enum stint_status
+host_check_facts(const struct datadir_facts *f, const struct host_options *o,
+                 const struct certificate *c, char *error, size_t error_size)
 {
-    const struct certificate *c = &n->identity.certificate;
-    const struct datadir_facts *f = &n->facts;
     if (!id_equal(f->cluster_id, c->cluster)) {
         (void)text_format(error, error_size,
-                          "data directory %s: belongs to another cluster than the keys",
-                          n->data.path);
+                          "data directory %s: belongs to another cluster than the keys; "
+                          "name the right one, or an empty one to begin anew",
+                          o->data_dir);
         return STINT_WRONG_CLUSTER;
     }
     if (!id_equal(f->node_id, c->subject)) {
         (void)text_format(error, error_size,
-                          "data directory %s: belongs to node %s, not to %s",
-                          n->data.path, f->name, c->name);
+                          "data directory %s: belongs to node %s, not to %s; each node "
+                          "needs one of its own",
+                          o->data_dir, f->name, c->name);
         return STINT_INVALID;
     }
-    if (n->options.found && !f->authority) {
-        (void)text_format(
-            error, error_size,
-            "found: the data directory %s is that of a member, not of a founder",
-            n->data.path);
+    if (o->found && !f->authority) {
+        (void)text_format(error, error_size,
+                          "found: the data directory %s is that of a member, not of a "
+                          "founder; leave found out, or name an empty one",
+                          o->data_dir);
         return STINT_INVALID;
     }
     return STINT_OK;
+}
+
+enum stint_status
+host_check_begin(const struct host_options *o, char *error, size_t error_size)
+{
+    if (o->found || o->join_count > 0) {
+        return STINT_OK;
+    }
+    (void)text_format(error, error_size,
+                      "data directory %s is empty: found a cluster (--found) or join one "
+                      "(--join ENDPOINT)",
+                      o->data_dir);
+    return STINT_INVALID;
 }
 
 static void
@@ -150,23 +172,32 @@ open_data(struct stint_node *n, char *error, size_t error_size)
     }
     status = datadir_load(&n->data, &n->facts, error, error_size);
     if (status == STINT_OK) {
-        status = check_facts(n, error, error_size);
+        status = host_check_facts(&n->facts, &n->options, &n->identity.certificate, error,
+                                  error_size);
     } else if (status == STINT_NOT_FOUND) {
-        if (!n->options.found && n->options.join_count == 0) {
-            (void)text_format(
-                error, error_size,
-                "data directory %s is empty: found a cluster (--found) or join one "
-                "(--join ENDPOINT)",
-                n->data.path);
-            return STINT_INVALID;
-        }
+        status = host_check_begin(&n->options, error, error_size);
         new_facts(n);
-        status = STINT_OK;
     }
     if (status == STINT_OK) {
         settle_join(n);
     }
     return status;
+}
+
+enum stint_status
+host_store_path(const struct stint_node *n, char *path, size_t size)
+{
+    if (n->options.store[0] == '\0') {
+        return datadir_path(&n->data, DATADIR_STORE, path, size);
+    }
+    (void)text_copy(path, size, n->options.store);
+    return STINT_OK;
+}
+
+bool
+host_is_fresh(const struct datadir_facts *facts)
+{
+    return facts->view == 0 && facts->incarnation == 0;
 }
 
 /* A store is made only while nothing says that there was one: a lost file is not a new
@@ -175,20 +206,18 @@ static enum stint_status
 open_store(struct stint_node *n, char *error, size_t error_size)
 {
     char path[DATADIR_PATH_SIZE];
-    bool fresh = n->facts.view == 0 && n->facts.incarnation == 0;
     if (!n->facts.authority) {
         if (n->options.store[0] != '\0') {
             host_log(n, STINT_LOG_WARN, "store is ignored: this node joins a cluster");
         }
         return STINT_OK;
     }
-    if (n->options.store[0] != '\0') {
-        (void)text_copy(path, sizeof path, n->options.store);
-    } else if (datadir_path(&n->data, DATADIR_STORE, path, sizeof path) != STINT_OK) {
+    if (host_store_path(n, path, sizeof path) != STINT_OK) {
         return fail(error, error_size, STINT_INVALID,
                     "data directory: the path is too long");
     }
-    return store_open(&n->store, &n->shell_mem, path, fresh, error, error_size);
+    return store_open(&n->store, &n->shell_mem, path, host_is_fresh(&n->facts), error,
+                      error_size);
 }
 
 static void
@@ -278,9 +307,50 @@ settle_endpoint(struct stint_node *n, char *error, size_t error_size)
     return STINT_OK;
 }
 
+/* A module that asks for something wrong is no wrong option. */
 static enum stint_status
-make_core(struct stint_node *n, const struct stint_node_options *known, char *error,
-          size_t error_size)
+module_status(enum stint_status status)
+{
+    return status == STINT_INVALID ? STINT_UNKNOWN_MODULE : status;
+}
+
+enum stint_status
+host_open_module(struct stint_node *n, const char *path, char *error, size_t error_size)
+{
+    enum stint_status status =
+        module_open(path, &n->modules[n->module_count], error, error_size);
+    n->module_count += status == STINT_OK ? 1 : 0;
+    return module_status(status);
+}
+
+enum stint_status
+host_add_module(struct stint_node *n, const struct stint_module *module, const char *path,
+                char *error, size_t error_size)
+{
+    char why[STINT_NODE_ERROR_SIZE];
+    enum stint_status status = node_add_module(n->core, module, why, sizeof why);
+    if (status != STINT_OK) {
+        (void)text_format(error, error_size, "module %s: %s",
+                          path == NULL ? module->name : path, why);
+    }
+    return module_status(status);
+}
+
+/* Before anything is made: with a file that is no module there is no node. */
+static enum stint_status
+open_modules(struct stint_node *n, const struct stint_node_options *known, char *error,
+             size_t error_size)
+{
+    enum stint_status status = STINT_OK;
+    for (size_t i = 0; status == STINT_OK && i < known->module_path_count; i++) {
+        status = host_open_module(n, known->module_paths[i], error, error_size);
+    }
+    return status;
+}
+
+enum stint_status
+host_make_core(struct stint_node *n, const struct stint_node_options *known, char *error,
+               size_t error_size)
 {
     struct node_config config = {
         .mem = &n->core_mem,
@@ -312,15 +382,11 @@ make_core(struct stint_node *n, const struct stint_node_options *known, char *er
     }
     enum stint_status status = STINT_OK;
     for (size_t i = 0; status == STINT_OK && i < known->module_count; i++) {
-        status = node_add_module(n->core, known->modules[i], error, error_size);
+        status = host_add_module(n, known->modules[i], NULL, error, error_size);
     }
-    for (size_t i = 0; status == STINT_OK && i < known->module_path_count; i++) {
-        struct module_file *file = &n->modules[n->module_count];
-        status = module_open(known->module_paths[i], file, error, error_size);
-        if (status == STINT_OK) {
-            n->module_count++;
-            status = node_add_module(n->core, file->module, error, error_size);
-        }
+    for (size_t i = 0; status == STINT_OK && i < n->module_count; i++) {
+        status = host_add_module(n, n->modules[i].module, known->module_paths[i], error,
+                                 error_size);
     }
     return status;
 }
@@ -356,6 +422,9 @@ host_setup(struct stint_node *n, const struct stint_node_options *known, char *e
         host_identity(&n->options, &n->identity, error, error_size);
     if (status == STINT_OK) {
         warn_of_renewal(n);
+        status = open_modules(n, known, error, error_size);
+    }
+    if (status == STINT_OK) {
         status = open_data(n, error, error_size);
     }
     if (status == STINT_OK) {
@@ -371,7 +440,7 @@ host_setup(struct stint_node *n, const struct stint_node_options *known, char *e
         status = open_polling(n, error, error_size);
     }
     if (status == STINT_OK) {
-        status = make_core(n, known, error, error_size);
+        status = host_make_core(n, known, error, error_size);
     }
     if (status == STINT_OK) {
         /* Before anything is said to anybody: a node that cannot remember must not

@@ -127,6 +127,34 @@ STINT_API STINT_MUST_USE enum stint_status stint_node_create(
     size_t error_size);
 
 /*
+ * Looks for what would keep a node with these options from starting, and tells `report`
+ * of each mistake: `option` is the option's name as a flag of stintd ("listen", "join",
+ * "module"), `index` its place in the list (0 for what is no list), `problem` one line
+ * without that name. Both texts are valid during the call. Depth OPTIONS looks at the
+ * values alone; FILES also at keys, data directory, store and modules, once the values make
+ * sense. Nothing is made, changed, locked or bound; modules are loaded and unloaded again.
+ * A node may run with the same options meanwhile.
+ *
+ * STINT_OK no mistake; STINT_INVALID some, and all have been reported; STINT_ERROR,
+ * STINT_NO_MEMORY it could not look, which is reported too, as of "options".
+ *
+ *     static void
+ *     report(void *arg, const char *option, size_t index, const char *problem)
+ *     {
+ *         fprintf(stderr, "%s (%zu): %s\n", option, index, problem);
+ *     }
+ *     status = stint_node_check(&options, STINT_NODE_CHECK_FILES, report, NULL);
+ */
+enum stint_node_check_depth {
+    STINT_NODE_CHECK_OPTIONS = 0,
+    STINT_NODE_CHECK_FILES = 1,
+};
+STINT_API STINT_MUST_USE enum stint_status stint_node_check(
+    const struct stint_node_options *options, enum stint_node_check_depth depth,
+    void (*report)(void *arg, const char *option, size_t index, const char *problem),
+    void *arg);
+
+/*
  * Waits up to `timeout_ms` (0: not at all, -1: no limit) until there is something to do,
  * and does it. STINT_OK while the node lives. Once it has ended: STINT_CLOSED it left in
  * order (after stint_node_stop, or an operator's stop), STINT_FENCED the others removed
@@ -193,6 +221,9 @@ STINT_API void stint_node_destroy(struct stint_node *node);
 
 /* Whether it is a member and serves. */
 STINT_API bool stint_node_ready(const struct stint_node *node);
+
+/* How many tasklets are on it; while it leaves, how many are still to be moved away. */
+STINT_API uint32_t stint_node_tasklets(const struct stint_node *node);
 
 /* Its id, its name, and the endpoint where others reach it. Owned by the node. */
 STINT_API struct stint_id stint_node_id(const struct stint_node *node);

@@ -118,26 +118,29 @@ test_wrong_flags_are_one_line_each(void **state)
     (void)state;
     static const char *const wrong[][2] = {
         { "--colour red", "unknown option '--colour'; see stintd --help" },
-        { "--nam n1", "unknown option '--nam'; see stintd --help" },
+        { "--nam n1", "unknown option '--nam', did you mean --name?; see stintd --help" },
+        { "--drain_timeout=5s",
+          "unknown option '--drain_timeout=5s', did you mean --drain-timeout?; see stintd "
+          "--help" },
         { "-x", "unknown option '-x'; see stintd --help" },
         { "n1", "unexpected argument 'n1'; see stintd --help" },
         { "--name", "no value after '--name'; see stintd --help" },
-        { "--name=", "name: empty" },
-        { "--found=maybe", "found: 'maybe' is not yes or no" },
-        { "--log-level loud", "log-level: 'loud' is not error|warn|info|debug" },
-        { "--log-level inf", "log-level: 'inf' is not error|warn|info|debug" },
-        { "--log-format xml", "log-format: 'xml' is not text|json" },
+        { "--name=", "--name: empty; give NAME, or leave it out" },
+        { "--found=maybe", "--found: 'maybe' is not yes or no" },
+        { "--log-level loud", "--log-level: 'loud' is not error|warn|info|debug" },
+        { "--log-level inf", "--log-level: 'inf' is not error|warn|info|debug" },
+        { "--log-format xml", "--log-format: 'xml' is not text|json" },
         { "--drain-timeout 30",
-          "drain-timeout: '30' is not a time of at most 24h, as 500ms, 30s, 5m" },
+          "--drain-timeout: '30' is not a time of at most 24h, as 500ms, 30s, 5m" },
         { "--drain-timeout -1s",
-          "drain-timeout: '-1s' is not a time of at most 24h, as 500ms, 30s, 5m" },
+          "--drain-timeout: '-1s' is not a time of at most 24h, as 500ms, 30s, 5m" },
         { "--drain-timeout 25h",
-          "drain-timeout: '25h' is not a time of at most 24h, as 500ms, 30s, 5m" },
+          "--drain-timeout: '25h' is not a time of at most 24h, as 500ms, 30s, 5m" },
         { "--drain-timeout 99999999999999999999s",
-          "drain-timeout: '99999999999999999999s' is not a time of at most 24h, as "
+          "--drain-timeout: '99999999999999999999s' is not a time of at most 24h, as "
           "500ms, 30s, 5m" },
-        { "--memory lots", "memory: 'lots' is not a size, as 512M or 4G" },
-        { "--detect slow", "detect: 'slow' is not normal|fast" },
+        { "--memory lots", "--memory: 'lots' is not a size, as 512M or 4G" },
+        { "--detect slow", "--detect: 'slow' is not normal|fast" },
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         (void)setup(NULL);
@@ -211,11 +214,11 @@ test_five_mistakes_are_five_lines(void **state)
                      5);
     assert_string_equal(
         report_text,
-        "2: unknown key 'colour'\n"
+        "2: unknown key 'colour'; the keys are the flags of stintd --help\n"
         "3: 'data /var/lib' is not of the form key = value\n"
         "5: drain-timeout: 'soon' is not a time of at most 24h, as 500ms, 30s, 5m\n"
-        "6: name: given before in line 1\n"
-        "7: keys: empty\n");
+        "6: name: given before in line 1; keep one\n"
+        "7: keys: empty; give DIR, or leave it out\n");
 }
 
 static void
@@ -237,7 +240,7 @@ test_too_many_of_a_list_is_a_mistake(void **state)
         at += (size_t)snprintf(text + at, sizeof text - at, "module = m.so\n");
     }
     assert_int_equal(config(text), 1);
-    assert_string_equal(report_text, "65: module: at most 64\n");
+    assert_string_equal(report_text, "65: module: at most 64 of them\n");
 }
 
 static void
@@ -315,6 +318,72 @@ test_flags_win_over_environment_over_config(void **state)
 }
 
 static void
+test_what_is_no_utf8_is_a_mistake(void **state)
+{
+    (void)state;
+    /* A mark at the begin is none; a comment is nobody's business; bytes cut off, bytes
+     * alone, a form too long and a number too high are. */
+    assert_int_equal(config("\xef\xbb\xbfname = n1\n# \xe9\nlabel = a=\xc3\xa9\n"
+                            "data = /\xe9\nkeys = \xe2\x82\nstore = \xc0\xaf\n"
+                            "memory = \xf5\x80\x80\x80\n"),
+                     4);
+    assert_string_equal(report_text, "4: not UTF-8; save the file in that encoding\n"
+                                     "5: not UTF-8; save the file in that encoding\n"
+                                     "6: not UTF-8; save the file in that encoding\n"
+                                     "7: not UTF-8; save the file in that encoding\n");
+    assert_string_equal(s.text[KEY_NAME], "n1");
+}
+
+static void
+test_what_was_meant_is_guessed(void **state)
+{
+    (void)state;
+    static const char *const near[][2] = {
+        { "nmae", "name" },   { "drain_timeout", "drain-timeout" }, { "modules", "module" },
+        { "kyes", "keys" },   { "loglevel", "log-level" },          { "insecur", "insecure" },
+        { "Listen", "listen" },
+    };
+    static const char *const far[] = { "colour", "x", "", "a-name-that-is-longer-than-any" };
+    for (size_t i = 0; i < sizeof near / sizeof *near; i++) {
+        enum settings_key key = settings_suggest(near[i][0], strlen(near[i][0]));
+        assert_int_not_equal(key, KEY_COUNT);
+        assert_string_equal(settings_row(key)->name, near[i][1]);
+    }
+    for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
+        assert_int_equal(settings_suggest(far[i], strlen(far[i])), KEY_COUNT);
+    }
+    assert_int_equal(config("nam = n1\n"), 1);
+    assert_string_equal(report_text, "1: unknown key 'nam'; did you mean 'name'?\n");
+}
+
+static void
+expect_where(enum settings_key key, size_t item, const char *expected)
+{
+    char where[100];
+    settings_where(&s, key, item, "/etc/c", where, sizeof where);
+    assert_string_equal(where, expected);
+}
+
+static void
+test_a_value_knows_where_it_was_given(void **state)
+{
+    (void)state;
+    static struct flags_storage storage;
+    storage.used = 0;
+    assert_int_equal(flags("--data /d --check"), FLAGS_OK);
+    assert_true(s.check);
+    assert_true(flags_environment(&s, environment, &storage, error, sizeof error));
+    assert_int_equal(config("keys = /k\n\nlabel = a=1\nlabel = b=2\nname = file\n"), 0);
+    expect_where(KEY_DATA, 0, "--data");
+    expect_where(KEY_DRAIN_TIMEOUT, 0, "STINT_DRAIN_TIMEOUT");
+    expect_where(KEY_NAME, 0, "STINT_NAME"); /* the line of the file is not what counts */
+    expect_where(KEY_KEYS, 0, "/etc/c:1: keys");
+    expect_where(KEY_LABEL, 0, "/etc/c:3: label");
+    expect_where(KEY_LABEL, 1, "/etc/c:4: label");
+    expect_where(KEY_LISTEN, 0, "listen");
+}
+
+static void
 test_lists_of_the_environment_are_split(void **state)
 {
     (void)state;
@@ -326,7 +395,7 @@ test_lists_of_the_environment_are_split(void **state)
     assert_string_equal(s.list[KEY_JOIN].items[1], "tcp://e:2");
     assert_false(flags_environment(&s, bad_environment, &storage, error, sizeof error));
     assert_string_equal(
-        error, "environment STINT_LOG_FORMAT: log-format: 'xml' is not text|json");
+        error, "STINT_LOG_FORMAT: 'xml' is not text|json");
 }
 
 static void
@@ -391,6 +460,9 @@ main(void)
         TEST(test_a_zero_byte_is_a_mistake),
         TEST(test_a_control_character_is_a_mistake),
         TEST(test_flags_win_over_environment_over_config),
+        TEST(test_what_is_no_utf8_is_a_mistake),
+        TEST(test_what_was_meant_is_guessed),
+        TEST(test_a_value_knows_where_it_was_given),
         TEST(test_the_order_of_reading_does_not_matter),
         TEST(test_lists_of_the_environment_are_split),
         TEST(test_files_that_cannot_be_read_are_named),

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -129,7 +130,13 @@ test_wrong_usage_is_one_line_and_2(void **state)
     (void)snprintf(line, sizeof line,
                    "--insecure --name n0 --data %s --listen tcp://0.0.0.0:0",
                    b->data[0]);
-    expect_end(b, 2, "stintd: insecure: only with endpoints of this machine", line);
+    expect_end(b, 2, "stintd: --insecure: only with endpoints of this machine", line);
+    (void)snprintf(line, sizeof line, "--insecure --name n0 --data %s --listen frob",
+                   b->data[0]);
+    expect_end(b, 2, "stintd: --listen: 'frob' is not of the form tcp://HOST:PORT\n", line);
+    (void)snprintf(line, sizeof line,
+                   "--insecure --name n0 --data %s --label a=1 --label b=1,c", b->data[0]);
+    expect_end(b, 2, "stintd: --label: 'c' is not of the form KEY=VALUE", line);
 }
 
 static void
@@ -281,7 +288,7 @@ test_every_mistake_of_a_config_file_is_named(void **state)
     start(&b->one, NULL, "--config %s", path);
     assert_int_equal(process_wait(&b->one, SOON_MS), 2);
     static const char *const lines[] = {
-        "conf:1: unknown key 'nam'", "conf:2: found: 'perhaps'",
+        "conf:1: unknown key 'nam'; did you mean 'name'?", "conf:2: found: 'perhaps'",
         "conf:4: memory: 'much'", "conf:5: 'name n1' is not", "conf:6: data: empty"
     };
     size_t newlines = 0;
@@ -292,6 +299,99 @@ test_every_mistake_of_a_config_file_is_named(void **state)
     for (size_t i = 0; i < 5; i++) {
         assert_non_null(strstr(b->one.err_text, lines[i]));
     }
+}
+
+static void
+expect_lines(struct box *b, int code, const char *const *lines, size_t count)
+{
+    size_t newlines = 0;
+    assert_int_equal(process_wait(&b->one, SOON_MS), code);
+    for (const char *at = b->one.err_text; (at = strchr(at, '\n')) != NULL; at++) {
+        newlines++;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (strstr(b->one.err_text, lines[i]) == NULL) {
+            fail_msg("no '%s' in: %s", lines[i], b->one.err_text);
+        }
+    }
+    if (newlines != count) {
+        fail_msg("%zu lines, not %zu: %s", newlines, count, b->one.err_text);
+    }
+    assert_string_equal(b->one.out_text, "");
+    process_end(&b->one);
+}
+
+static void
+test_values_that_make_no_sense_have_their_line_too(void **state)
+{
+    struct box *b = *state;
+    char path[TMPDIR_SIZE + 16];
+    (void)snprintf(path, sizeof path, "%s/conf", b->dir);
+    tmpdir_write(path,
+                 "name = a b\nlisten = tcp://x\njoin = tcp://a:1\njoin = b:2\nlabel = a=1\n"
+                 "label = b\nstore = pg:x\nkeys = /k\ndata = /d\nfound = yes\ncolour = red\n",
+                 0600);
+    static const char *const lines[] = {
+        "conf:1: name: 'a b' is not",  "conf:2: listen: 'tcp://x' is not",
+        "conf:4: join: 'b:2' is not",  "conf:6: label: 'b' is not",
+        "conf:7: store: 'pg:x' is not", "conf:10: found: contradicts join",
+        "conf:11: unknown key 'colour'",
+    };
+    start(&b->one, NULL, "--config %s", path);
+    expect_lines(b, 2, lines, sizeof lines / sizeof *lines);
+    /* What a flag overrides is not what is wrong. */
+    tmpdir_write(path, "name = n1\nlisten = tcp://x\n", 0600);
+    static const char *const rest[] = { "stintd: data: a node needs",
+                                        "stintd: keys: a node needs" };
+    start(&b->one, NULL, "--config %s --listen tcp://127.0.0.1:0", path);
+    expect_lines(b, 2, rest, 2);
+}
+
+static void
+test_check_looks_at_everything_and_touches_nothing(void **state)
+{
+    struct box *b = *state;
+    char path[TMPDIR_SIZE + 16], text[4 * TMPDIR_SIZE + 128];
+    (void)snprintf(path, sizeof path, "%s/conf", b->dir);
+    (void)snprintf(text, sizeof text,
+                   "name = n0\nkeys = %s/nokeys\ndata = %s/no/where\nfound = yes\n"
+                   "module = %s/none.so\nmodule = %s\n",
+                   b->dir, b->dir, b->dir, path);
+    tmpdir_write(path, text, 0600);
+    static const char *const lines[] = {
+        "conf:2: keys: ", "cluster.pub: No such file",
+        "conf:3: data: ", "make the directory above it first",
+        "conf:5: module: ", "there is no such file",
+        "conf:6: module: ", "is no shared object",
+    };
+    start(&b->one, NULL, "--config %s --check", path);
+    assert_int_equal(process_wait(&b->one, SOON_MS), 2);
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        assert_non_null(strstr(b->one.err_text, lines[i]));
+    }
+    process_end(&b->one);
+    static const char *const good[] = { "stintd: settings, keys, data and modules of n0" };
+    start(&b->one, NULL, "--check --insecure --name n0 --data %s --found", b->data[0]);
+    expect_lines(b, 0, good, 1);
+    assert_int_equal(access(b->data[0], F_OK), -1);
+    static const char *const unsaid[] = { "is empty: found a cluster (--found) or join" };
+    start(&b->one, NULL, "--check --insecure --name n0 --data %s", b->data[0]);
+    expect_lines(b, 2, unsaid, 1);
+    /* Beside a running node: what it uses is no mistake. */
+    found(b, "");
+    struct process running = b->one;
+    memset(&b->one, 0, sizeof b->one);
+    start(&b->one, NULL, "--check --insecure --name n0 --data %s", b->data[0]);
+    expect_lines(b, 0, good, 1);
+    static const char *const others[] = { "--data: data directory" };
+    start(&b->one, NULL, "--check --insecure --name n1 --data %s", b->data[0]);
+    expect_lines(b, 2, others, 1);
+    b->two = running;
+    (void)snprintf(text, sizeof text, "%s/store.db", b->data[0]);
+    assert_int_equal(rename(text, path), 0);
+    static const char *const lost[] = { "store.db: No such file" };
+    start(&b->one, NULL, "--check --insecure --name n0 --data %s", b->data[0]);
+    expect_lines(b, 2, lost, 1);
 }
 
 static void
@@ -337,6 +437,8 @@ main(void)
         TEST(test_a_node_that_the_others_gave_up_is_4),
         TEST(test_sighup_reloads_keys_and_log_level),
         TEST(test_every_mistake_of_a_config_file_is_named),
+        TEST(test_values_that_make_no_sense_have_their_line_too),
+        TEST(test_check_looks_at_everything_and_touches_nothing),
         TEST(test_the_environment_is_heard_and_json_logs_are_json),
         TEST(test_help_and_version_are_on_stdout_and_0),
 #undef TEST

@@ -116,7 +116,8 @@ test_a_directory_serves_one_node_at_a_time(void **state)
     char expected[600];
     assert_int_equal(datadir_open(&other, b->data, b->error, sizeof b->error),
                      STINT_BUSY);
-    (void)snprintf(expected, sizeof expected, "data directory %s: another node uses it",
+    (void)snprintf(expected, sizeof expected,
+                   "data directory %s: another node uses it; each needs one of its own",
                    b->data);
     assert_string_equal(b->error, expected);
     datadir_close(&b->d);

@@ -134,10 +134,12 @@ test_missing_and_misplaced_files_are_named(void **state)
 {
     struct box *b = *state;
     struct identity identity;
-    char expected[TMPDIR_SIZE + 100];
+    char expected[TMPDIR_SIZE + 200];
     assert_int_equal(load(b, "n2", &identity), STINT_NOT_FOUND);
     (void)snprintf(expected, sizeof expected,
-                   "%s/node-n2.cert: No such file or directory", b->dir);
+                   "%s/node-n2.cert: No such file or directory; make it with `stint keys "
+                   "issue node NAME`, or carry it here",
+                   b->dir);
     assert_string_equal(b->error, expected);
     assert_int_equal(load(b, "../n1", &identity), STINT_INVALID);
     assert_int_equal(load(b, "", &identity), STINT_INVALID);

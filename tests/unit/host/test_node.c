@@ -274,7 +274,7 @@ test_options_that_make_no_sense_are_named(void **state)
     } while (0)
     REFUSED(o.size = 0, STINT_INVALID, "STINT_NODE_OPTIONS_INIT");
     REFUSED(o.name = NULL, STINT_INVALID, "name: a node needs one");
-    REFUSED(o.name = "a b", STINT_INVALID, "name: 1 to 63");
+    REFUSED(o.name = "a b", STINT_INVALID, "name: 'a b' is not 1 to 63");
     REFUSED(o.data_dir = NULL, STINT_INVALID, "data: a node needs");
     REFUSED(o.insecure = false, STINT_INVALID, "keys: a node needs");
     REFUSED(o.listen = "udp://x:1", STINT_INVALID,
@@ -286,9 +286,9 @@ test_options_that_make_no_sense_are_named(void **state)
     REFUSED(o.advertise = "tcp://192.0.2.1:1", STINT_INVALID, "of this machine");
     REFUSED(o.store = "postgresql://x", STINT_INVALID, "not of the form sqlite:FILE");
     REFUSED(o.store = "sqlite:", STINT_INVALID, "not of the form sqlite:FILE");
-    REFUSED(o.labels = "zone", STINT_INVALID, "labels");
-    REFUSED(o.labels = "zone=a,", STINT_INVALID, "labels");
-    REFUSED(o.labels = "=a", STINT_INVALID, "labels");
+    REFUSED(o.labels = "zone", STINT_INVALID, "label: 'zone' is not");
+    REFUSED(o.labels = "zone=a,", STINT_INVALID, "label: '' is not");
+    REFUSED(o.labels = "=a", STINT_INVALID, "label: '=a' is not");
     REFUSED(o.labels = "zone=a,rack=1,zone=b", STINT_INVALID, "each key once");
     char long_labels[300] = "";
     while (strlen(long_labels) < 280) {
