@@ -104,7 +104,7 @@ def option_entries(options):
 
 def key_entries(options):
     for name, value, text in options:
-        if name not in ("config", "help", "version"):
+        if name not in ("config", "check", "help", "version"):
             yield ".TP"
             yield f"\\fB{roff(name)}\\fR = \\fI{roff(value or 'yes|no')}\\fR"
             yield prose(text)

@@ -48,7 +48,7 @@ def wanted_of_stintd(build):
     """(line of stintd(8), line of stint.conf(5) or None)"""
     for name, value, text in re.findall(r"^  --([a-z-]+)(?: (\S+))? +(\S.*)$", said_by(build, "stintd", "--help"), re.MULTILINE):
         text = text[:1].upper() + text[1:]
-        key = None if name in ("config", "help", "version") else f"{name} = {value or 'yes|no'} {text}"
+        key = None if name in ("config", "check", "help", "version") else f"{name} = {value or 'yes|no'} {text}"
         yield f"--{name} {value}".strip() + " " + text, key
 
 
