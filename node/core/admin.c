@@ -314,6 +314,23 @@ read_request(const struct arrival *a, stint_Request *request, struct stint_span 
  * Who asks, and whether that may be asked. A node vouches for whom it passes a request on for; what
  * a client says of itself does not count. True: go on.
  */
+/* "client web may not do `node cordon`; it takes an identity with the role operator" */
+static void
+describe_refusal(char *detail, size_t size, const struct admin_verb *verb,
+                 const stint_Request *request)
+{
+    char roles[64] = "";
+    for (int role = ROLE_NODE + 1; role < ROLE_END_; role++) {
+        size_t at = strlen(roles);
+        if (admin_allows(verb->verb, (enum cert_role)role)) {
+            text_format(roles + at, sizeof roles - at, "%s%s", at == 0 ? "" : " or ",
+                        cert_role_name((enum cert_role)role));
+        }
+    }
+    text_format(detail, size, "%s %s may not do `%s`; it takes an identity with the role %s",
+                cert_role_name((enum cert_role)request->role), request->by, verb->name, roles);
+}
+
 static bool
 authorise(struct node *n, const struct arrival *a, stint_Request *request)
 {
@@ -337,9 +354,7 @@ authorise(struct node *n, const struct arrival *a, stint_Request *request)
         return false;
     }
     if (!admin_allows(request->verb, (enum cert_role)request->role)) {
-        text_format(detail, sizeof detail,
-                    "%s %s may not do `%s`; it takes an identity with another role",
-                    cert_role_name((enum cert_role)request->role), request->by, verb->name);
+        describe_refusal(detail, sizeof detail, verb, request);
         refuse(n, a, STINT_NOT_AUTHORISED, detail);
         return false;
     }

@@ -499,6 +499,10 @@ admin_move_list_enter(struct node *n, struct ask *ask)
                 ask->request.target);
         return;
     }
+    if (ask->request.page[0] != 0 && ask->request.page[0] != 's') {
+        ask_end(n, ask, STINT_INVALID, "malformed page token");
+        return;
+    }
     stint_Request request = ask_part_request(n, ask);
     text_copy(request.sort, sizeof request.sort, "-started");
     ask_gather(n, ask, &request, moves_gathered);

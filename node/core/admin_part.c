@@ -226,7 +226,12 @@ note_failure(struct node *n, struct ask *ask, struct node_ref node, enum stint_s
         ask->status = status;
     }
     size_t at = strlen(ask->detail);
-    if (at + 1 < sizeof ask->detail) {
+    if (status == STINT_INVALID && detail[0] != 0) { /* of the request: each node says the same */
+        if (strstr(ask->detail, detail) == NULL) {
+            (void)text_format(ask->detail + at, sizeof ask->detail - at, "%s%s",
+                              at == 0 ? "" : "; ", detail);
+        }
+    } else if (at + 1 < sizeof ask->detail) {
         (void)text_format(ask->detail + at, sizeof ask->detail - at, "%snode %s: %s",
                           at == 0 ? "" : "; ", node_name_of(n, node.id),
                           detail[0] != 0 ? detail : stint_strerror(status));
