@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "out.h"
 #include "stint/status.h"
 
 enum { DAY_MS = 24 * 3600 * 1000 };
@@ -19,6 +20,8 @@ struct reading {
     const char *words[WORDS_MAX + 3]; /* noun, verb, arguments, and one too many */
     unsigned word_count;
     struct flag_value local[FLAGS_MAX]; /* by the command, once it is known */
+    uint32_t given;                     /* which of the global ones have been, a bit each */
+    char shown[72];                     /* the word that is being complained of */
     char *error;
     size_t error_size;
 };
@@ -33,6 +36,13 @@ wrong(struct reading *r, const char *format, ...)
     vsnprintf(r->error, r->error_size, format, list);
     va_end(list);
     return false;
+}
+
+/* A word of the command line as a complaint shows it. */
+static const char *
+shown(struct reading *r, const char *text)
+{
+    return text_shown(text, r->shown, sizeof r->shown);
 }
 
 /* ---- values ---- */
@@ -94,6 +104,10 @@ set_value(struct reading *r, const struct flag *flag, struct flag_value *value, 
 {
     value->set = true;
     value->text = text;
+    /* An empty variable of a script must not become "any" or "all". A reason may be left out. */
+    if (text != NULL && text[0] == '\0' && strcmp(flag->name, "reason") != 0) {
+        return wrong(r, "--%s is empty; it takes a value: %s", flag->name, flag->value);
+    }
     switch (flag->kind) {
     case FLAG_SWITCH:
     case FLAG_TEXT:
@@ -101,8 +115,9 @@ set_value(struct reading *r, const struct flag *flag, struct flag_value *value, 
     case FLAG_NUMBER:
         if (!read_number(text, strlen(text), &value->number) || value->number < flag->min ||
             value->number > flag->max) {
-            return wrong(r, "--%s %s: a number %llu to %llu is expected", flag->name, text,
-                         (unsigned long long)flag->min, (unsigned long long)flag->max);
+            return wrong(r, "--%s %s: a number %llu to %llu is expected", flag->name,
+                         shown(r, text), (unsigned long long)flag->min,
+                         (unsigned long long)flag->max);
         }
         return true;
     case FLAG_RATE: {
@@ -110,7 +125,7 @@ set_value(struct reading *r, const struct flag *flag, struct flag_value *value, 
         bool fine = text[digits] == '\0' || strcmp(text + digits, "/s") == 0;
         if (!fine || !read_number(text, digits, &value->number) || value->number < flag->min ||
             value->number > flag->max) {
-            return wrong(r, "--%s %s: a rate like 100/s is expected", flag->name, text);
+            return wrong(r, "--%s %s: a rate like 100/s is expected", flag->name, shown(r, text));
         }
         return true;
     }
@@ -119,12 +134,12 @@ set_value(struct reading *r, const struct flag *flag, struct flag_value *value, 
         if (text != NULL && !args_duration(text, &value->number)) {
             return wrong(r,
                          "--%s %s: a duration is expected, like 500ms, 5s, 2m, 1h; at most a day",
-                         flag->name, text);
+                         flag->name, shown(r, text));
         }
         return true;
     case FLAG_CHOICE:
         if (!is_choice(flag->choices, text)) {
-            return wrong(r, "--%s %s: it is one of %s", flag->name, text, flag->choices);
+            return wrong(r, "--%s %s: it is one of %s", flag->name, shown(r, text), flag->choices);
         }
         return true;
     }
@@ -158,6 +173,8 @@ set_global(struct reading *r, const struct flag *flag, const struct flag_value *
         a->keys = value->text;
     } else if (strcmp(name, "identity") == 0) {
         a->identity = value->text;
+    } else if (strcmp(name, "context") == 0) {
+        a->context = value->text;
     } else if (strcmp(name, "reason") == 0) {
         a->reason = value->text;
     } else if (strcmp(name, "output") == 0) {
@@ -238,6 +255,20 @@ take_value(struct reading *r, const struct flag *flag, const char *inlined, cons
     return true;
 }
 
+/* Names the option without its value. */
+static bool
+unknown_option(struct reading *r, const struct command *command, const char *text)
+{
+    char name[64];
+    size_t size = text[1] == '-' ? strcspn(text, "=") : 2;
+    snprintf(name, sizeof name, "%.*s", (int)(size < sizeof name ? size : sizeof name), text);
+    if (command == NULL) {
+        return wrong(r, "unknown option %s; `stint help` lists all", shown(r, name));
+    }
+    return wrong(r, "unknown option %s; see `stint help %s%s%s`", shown(r, name), command->noun,
+                 command->verb[0] != '\0' ? " " : "", command->verb);
+}
+
 static bool
 read_flag(struct reading *r, const struct command *command, const char *text)
 {
@@ -258,15 +289,21 @@ read_flag(struct reading *r, const struct command *command, const char *text)
         flag = find_anywhere(name, size);
     }
     if (flag == NULL) {
-        return wrong(r, "unknown option %.*s", (int)(size + (is_long ? 2 : 1)), text);
+        return unknown_option(r, command, text);
     }
     if (!is_long && flag->kind == FLAG_SWITCH && inlined != NULL) {
-        return wrong(r, "-%c takes no value: %s", name[0], text);
+        return wrong(r, "-%c takes no value: %s", name[0], shown(r, text));
     }
     if (!take_value(r, flag, inlined, &inlined)) {
         return false;
     }
     if (global != NULL && flag == global) {
+        uint32_t bit = UINT32_C(1) << (global - global_flags);
+        if ((r->given & bit) != 0 && flag->kind != FLAG_SWITCH &&
+            strcmp(flag->name, "endpoint") != 0) {
+            return wrong(r, "--%s is given twice", flag->name);
+        }
+        r->given |= bit;
         return set_value(r, flag, &value, inlined) && set_global(r, flag, &value);
     }
     if (own == NULL) {
@@ -286,6 +323,7 @@ pass(struct reading *r, const struct command *command)
 {
     r->word_count = 0;
     r->only_words = false;
+    r->given = 0;
     for (r->at = 0; r->at < r->argc; r->at++) {
         const char *text = r->argv[r->at];
         if (!r->only_words && strcmp(text, "--") == 0) {
@@ -297,7 +335,7 @@ pass(struct reading *r, const struct command *command)
         } else if (r->word_count < sizeof r->words / sizeof r->words[0]) {
             r->words[r->word_count++] = text;
         } else {
-            return wrong(r, "too many arguments: %s", text);
+            return wrong(r, "too many arguments: %s", shown(r, text));
         }
     }
     return true;
@@ -316,13 +354,14 @@ unknown_command(struct reading *r)
         }
     }
     if (verbs[0] == '\0') {
-        return wrong(r, "unknown command %.64s; `stint help` lists all", r->words[0]);
+        return wrong(r, "unknown command %s; `stint help` lists all", shown(r, r->words[0]));
     }
     r->args->noun = r->words[0];
     if (r->word_count == 1) {
         return wrong(r, "%s what? it is one of %s", r->words[0], verbs);
     }
-    return wrong(r, "unknown command %s %.64s; it is one of %s", r->words[0], r->words[1], verbs);
+    return wrong(r, "unknown command %s %s; it is one of %s", r->words[0], shown(r, r->words[1]),
+                 verbs);
 }
 
 static bool
@@ -330,19 +369,21 @@ check_words(struct reading *r, const struct command *command)
 {
     struct args *a = r->args;
     unsigned names = command->verb[0] == '\0' ? 1 : 2;
+    const char *blank = names == 2 ? " " : "";
     a->word_count = r->word_count - names;
     if (a->word_count > command->words_max || a->word_count > WORDS_MAX) {
-        return wrong(r, "%s %s: unexpected argument %.64s", command->noun, command->verb,
-                     r->words[names + command->words_max]);
+        return wrong(r, "%s%s%s: unexpected argument %s", command->noun, blank, command->verb,
+                     shown(r, r->words[names + command->words_max]));
     }
     if (a->word_count < command->words_min) {
-        return wrong(r, "%s%s%s needs %s; see `stint help %s`", command->noun,
-                     names == 2 ? " " : "", command->verb, command->words, command->noun);
+        return wrong(r, "%s%s%s needs %s; see `stint help %s%s%s`", command->noun, blank,
+                     command->verb, command->words, command->noun, blank, command->verb);
     }
     for (unsigned i = 0; i < a->word_count; i++) {
         a->words[i] = r->words[names + i];
         if (a->words[i][0] == '\0') {
-            return wrong(r, "%s %s: an argument is empty", command->noun, command->verb);
+            return wrong(r, "%s%s%s: an argument is empty; it takes %s", command->noun, blank,
+                         command->verb, command->words);
         }
     }
     return true;
@@ -377,12 +418,13 @@ args_read(struct args *args, int argc, char **argv, char *error, size_t error_si
         return true;
     }
     if (args->watch_ms != 0 && !command->watches) {
-        return wrong(&r, "%s %s: --watch is for lists and descriptions", command->noun,
-                     command->verb);
+        return wrong(&r, "%s%s%s: --watch is for lists and descriptions", command->noun,
+                     command->verb[0] != '\0' ? " " : "", command->verb);
     }
     const char *fault =
         check_words(&r, command) && command->check != NULL ? command->check(args) : NULL;
-    return fault != NULL ? wrong(&r, "%s %s: %s", command->noun, command->verb, fault)
+    return fault != NULL ? wrong(&r, "%s%s%s: %s", command->noun,
+                                 command->verb[0] != '\0' ? " " : "", command->verb, fault)
                          : error[0] == '\0';
 }
 
@@ -398,6 +440,12 @@ args_flag(const struct args *args, const char *name)
     }
     fprintf(stderr, "stint: the command has no flag %s\n", name);
     abort();
+}
+
+bool
+args_has(const struct args *args, const char *name)
+{
+    return find_flag(args->command->flags, FLAGS_MAX, name, strlen(name)) != NULL;
 }
 
 bool

@@ -32,7 +32,7 @@ struct flag {
     const char *choices; /* separated by | */
 };
 
-enum { FLAGS_MAX = 8, WORDS_MAX = 4, ENDPOINTS_MAX = 16 };
+enum { FLAGS_MAX = 10, WORDS_MAX = 4, ENDPOINTS_MAX = 16 };
 
 enum command_needs {
     NEEDS_NOTHING,
@@ -79,6 +79,7 @@ struct args {
     unsigned endpoint_count;
     const char *keys;
     const char *identity;
+    const char *context;
     const char *reason;
     enum format format;
     uint32_t timeout_ms; /* 0: not given */
@@ -91,6 +92,7 @@ bool args_read(struct args *args, int argc, char **argv, char *error, size_t err
 
 /* The value of a flag of the command; an unknown name is a mistake of the program. */
 const struct flag_value *args_flag(const struct args *args, const char *name);
+bool args_has(const struct args *args, const char *name); /* the command knows it */
 bool args_on(const struct args *args, const char *name);
 const char *args_text(const struct args *args, const char *name); /* NULL: not given */
 uint64_t args_number(const struct args *args, const char *name, uint64_t otherwise);

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "args.h"
+#include "context.h"
 #include "exits.h"
 #include "out.h"
 #include "stint/admin.h"
@@ -22,10 +23,12 @@ enum { CLI_TIMEOUT_MS = 5000, CLI_LONG_TIMEOUT_MS = 60000, CLI_WATCH_MS = 2000, 
 
 struct cli {
     const struct args *args;
+    struct context context;      /* what neither a flag nor the environment says */
     struct stint_client *client; /* NULL for commands that need none */
     struct out out;
     uint64_t deadline_ms; /* monotonic; of the whole command, or of one round of --watch */
     bool terminal;        /* stdout is one */
+    bool colour;          /* it is one, and NO_COLOR is not set */
     bool talks;           /* stderr is one: progress is shown, questions are asked */
 };
 
@@ -42,6 +45,9 @@ uint64_t cli_now_ms(void);
  * on. */
 bool cli_pause(struct cli *cli, uint32_t ms);
 bool cli_interrupted(void);
+
+/* The key directory: --keys, STINT_KEYS, of the context; NULL: none of them. */
+const char *cli_keys(const struct cli *cli);
 
 /* ---- notes.c: stderr ---- */
 
@@ -64,8 +70,25 @@ void cli_note(const struct cli *cli, const char *format, ...) __attribute__((for
 void cli_progress(const struct cli *cli, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* What is said when a list is not whole. */
-void cli_note_list(const struct cli *cli, const struct stint_list *list, size_t shown);
+/* ---- lists.c ---- */
+
+/* A list that is gathered from the nodes, as a command shows it. */
+struct list_kind {
+    const char *what; /* "list tasklets", for errors */
+    enum stint_status (*ask)(struct stint_client *client, const struct stint_query *query,
+                             uint32_t timeout_ms, struct stint_list **list); /* NULL: no pages */
+    bool (*put)(struct out *out, struct stint_list *list); /* the next item; false: no more */
+    const char *columns, *wide;                            /* of a table; `wide` has more of them */
+    const char *name;                                      /* what -o name shows */
+};
+
+/* Asks by the command's flags (selector, node, sort, limit, page, all, as far as it has them), page
+ * by page. */
+int cli_list(struct cli *cli, const struct list_kind *kind);
+
+/* A list that came as one answer, or the failure to get it. Frees it. */
+int cli_put_list(struct cli *cli, const struct list_kind *kind, enum stint_status status,
+                 struct stint_list *list);
 
 /* ---- format.c ---- */
 
@@ -79,6 +102,7 @@ const char *cli_size(uint64_t bytes, char out[CLI_SIZE_SIZE]);
 
 /* "3d", "5m", "250ms" for people. */
 const char *cli_duration(uint64_t ms, char out[CLI_SIZE_SIZE]);
+const char *cli_duration_us(uint64_t us, char out[CLI_SIZE_SIZE]); /* "220us", "1.4ms", "3s" */
 
 /*
  * A JSON argument: itself, or what stands on stdin for "-". NULL (and said so) when that cannot be
@@ -134,9 +158,27 @@ int cmd_version(struct cli *cli);
 int cmd_help(struct cli *cli);
 int cmd_completion(struct cli *cli);
 
-/* An item that other files show, too. */
+/* Items that several commands show. */
 void put_move(struct out *out, const struct stint_move_item *m);
-void put_plan(struct out *out, const struct stint_plan_item *p);
-extern const char move_columns[], move_wide[];
+extern const struct list_kind move_list;
+
+/* Moves that would be made, or are being made. */
+int cli_put_plan(struct cli *cli, const char *what, enum stint_status status,
+                 struct stint_list *list);
+
+/*
+ * What an action did, or in a dry run would do. In a table "would ..." or the fields; in JSON the
+ * fields, and "dry_run":true. Between both come the fields.
+ */
+void cli_result(struct cli *cli, const char *name_field, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+int cli_result_end(struct cli *cli);
+
+/* For dry runs: whether there is such a node. Who may not look at nodes is not told so. NULL: any
+ * node. */
+enum stint_status cli_look_up_node(struct cli *cli, const char *node);
+
+/* The whole id of a tasklet, asked for unless `name` is one. In a dry run it must be there. */
+enum stint_status cli_find_tasklet(struct cli *cli, const char *name, char id[STINT_ID_TEXT_SIZE]);
 
 #endif

@@ -22,30 +22,28 @@ put_channel(struct out *out, const struct stint_channel_item *c)
     out_bool(out, "closing", c->closing);
 }
 
+static bool
+put_next_channel(struct out *out, struct stint_list *list)
+{
+    const struct stint_channel_item *c = stint_list_channel(list);
+    if (c != NULL) {
+        put_channel(out, c);
+    }
+    return c != NULL;
+}
+
 int
 cmd_channel_list(struct cli *cli)
 {
-    struct stint_query query = STINT_QUERY_INIT;
-    struct stint_list *list;
-    uint64_t limit = args_number(cli->args, "limit", 0);
-    query.node = args_text(cli->args, "node");
-    query.limit = args_on(cli->args, "limit") && limit == 0 ? CLI_PAGE : (uint32_t)limit;
-    enum stint_status status = stint_admin_channels(cli->client, &query, cli_left(cli), &list);
-    if (list == NULL) {
-        return cli_fail(cli, status, "list channels", NULL);
-    }
-    const struct stint_channel_item *c;
-    out_list(&cli->out, "id name node capacity buffered balance type",
-             "owner senders receivers closing", "id");
-    while ((c = stint_list_channel(list)) != NULL) {
-        out_item(&cli->out);
-        put_channel(&cli->out, c);
-        out_item_end(&cli->out);
-    }
-    out_list_end(&cli->out, stint_list_truncated(list));
-    cli_note_list(cli, list, stint_list_count(list));
-    stint_list_free(list);
-    return (int)exit_of(status);
+    static const struct list_kind channels = {
+        .what = "list channels",
+        .ask = stint_admin_channels,
+        .put = put_next_channel,
+        .columns = "id name node capacity buffered balance type",
+        .wide = "owner senders receivers closing",
+        .name = "id",
+    };
+    return cli_list(cli, &channels);
 }
 
 int
@@ -69,6 +67,27 @@ cmd_channel_describe(struct cli *cli)
                                      "there is no such channel");
 }
 
+static int
+would_create(struct cli *cli, const struct stint_channel *ch)
+{
+    struct stint_id id;
+    struct stint_span bytes;
+    enum stint_status status = cli_look_up_node(cli, ch->on);
+    if (status == STINT_OK && ch->type != NULL) {
+        status = stint_client_encode(cli->client, ch->type, "{}", cli_left(cli), &bytes);
+    }
+    if (status != STINT_OK) {
+        return cli_fail(cli, status, "make the channel", ch->name);
+    }
+    if (ch->name != NULL &&
+        stint_client_resolve(cli->client, ch->name, cli_left(cli), &id) == STINT_OK) {
+        return cli_fail_text(STINT_EXISTS, "make the channel", ch->name, "the name is taken");
+    }
+    cli_result(cli, "name", "make a channel %s", ch->name != NULL ? ch->name : "without a name");
+    out_text_or_null(&cli->out, "name", ch->name);
+    return cli_result_end(cli);
+}
+
 int
 cmd_channel_create(struct cli *cli)
 {
@@ -80,9 +99,7 @@ cmd_channel_create(struct cli *cli)
     ch.type = args_text(args, "type");
     ch.on = args_text(args, "on");
     if (args->dry_run) {
-        out_line(&cli->out, "would make a channel %s",
-                 ch.name != NULL ? ch.name : "without a name");
-        return EXIT_DONE;
+        return would_create(cli, &ch);
     }
     enum stint_status status = stint_client_channel_create(cli->client, &ch, &id, cli_left(cli));
     if (status != STINT_OK) {
@@ -107,29 +124,66 @@ fail_operation(const struct cli *cli, enum stint_status status, const char *what
     return cli_fail(cli, status, what, channel);
 }
 
+/* The channel must be there, and take such a value. */
+static enum stint_status
+check_value(struct cli *cli, const char *channel, const char *json, const char *type)
+{
+    struct stint_list *list;
+    struct stint_id id;
+    struct stint_span bytes;
+    enum stint_status status = stint_admin_channel(cli->client, channel, cli_left(cli), &list);
+    if (status == STINT_NOT_AUTHORISED) {
+        return stint_client_resolve(cli->client, channel, cli_left(cli), &id);
+    }
+    const struct stint_channel_item *c = list != NULL ? stint_list_channel(list) : NULL;
+    char of_channel[128];
+    snprintf(of_channel, sizeof of_channel, "%s", c != NULL ? c->type : "");
+    stint_list_free(list);
+    type = of_channel[0] != '\0' ? of_channel : type;
+    return status != STINT_OK || type == NULL
+               ? status
+               : stint_client_encode(cli->client, type, json, cli_left(cli), &bytes);
+}
+
+/* In a dry run nothing is done to a channel, but it must be there. */
+static int
+would_use(struct cli *cli, const char *what, const char *channel, const char *field)
+{
+    struct stint_id id;
+    enum stint_status status = stint_client_resolve(cli->client, channel, cli_left(cli), &id);
+    if (status != STINT_OK) {
+        return cli_fail(cli, status, what, channel);
+    }
+    cli_result(cli, "channel", "%s %s", what, channel);
+    out_id(&cli->out, "channel", id);
+    if (field != NULL) {
+        out_bool(&cli->out, field, false);
+    }
+    return cli_result_end(cli);
+}
+
 int
 cmd_channel_send(struct cli *cli)
 {
     const char *channel = cli->args->words[0];
-    if (cli->args->dry_run) {
-        out_line(&cli->out, "would send to %s", channel);
-        return EXIT_DONE;
-    }
     char *json = cli_json(cli->args->words[1]);
     if (json == NULL) {
         return EXIT_USAGE;
     }
-    enum stint_status status = stint_client_send_json(cli->client, channel, json,
-                                                      args_text(cli->args, "type"), cli_left(cli));
+    const char *type = args_text(cli->args, "type");
+    enum stint_status status =
+        cli->args->dry_run
+            ? check_value(cli, channel, json, type)
+            : stint_client_send_json(cli->client, channel, json, type, cli_left(cli));
     free(json);
     if (status != STINT_OK) {
         return fail_operation(cli, status, "send to", channel);
     }
-    if (!out_is_table(&cli->out)) {
-        out_object(&cli->out, "channel");
+    if (!out_is_table(&cli->out) || cli->args->dry_run) {
+        cli_result(cli, "channel", "send to %s", channel);
         out_text(&cli->out, "channel", channel);
-        out_bool(&cli->out, "sent", true);
-        out_object_end(&cli->out);
+        out_bool(&cli->out, "sent", !cli->args->dry_run);
+        return cli_result_end(cli);
     }
     return EXIT_DONE;
 }
@@ -175,6 +229,9 @@ cmd_channel_receive(struct cli *cli)
     const char *channel = cli->args->words[0];
     uint64_t count = args_number(cli->args, "count", 1);
     bool list = args_on(cli->args, "count") && !out_is_table(&cli->out);
+    if (cli->args->dry_run) {
+        return would_use(cli, "receive from", channel, NULL);
+    }
     enum stint_status status = STINT_OK;
     uint64_t got = 0;
     while (got < count && status == STINT_OK) {
@@ -203,8 +260,7 @@ cmd_channel_close(struct cli *cli)
 {
     const char *channel = cli->args->words[0];
     if (cli->args->dry_run) {
-        out_line(&cli->out, "would close %s", channel);
-        return EXIT_DONE;
+        return would_use(cli, "close channel", channel, "closed");
     }
     enum stint_status status =
         stint_client_channel_close(cli->client, channel, args_on(cli->args, "wake"), cli_left(cli));

@@ -4,17 +4,32 @@
 
 #include "cli.h"
 
-const char move_columns[] = "id tasklet from to phase outcome bytes frozen_us started reason";
-const char move_wide[] = "by detail";
-
-void
-put_plan(struct out *out, const struct stint_plan_item *p)
+static bool
+put_next_plan(struct out *out, struct stint_list *list)
 {
+    const struct stint_plan_item *p = stint_list_plan(list);
+    if (p == NULL) {
+        return false;
+    }
     out_id(out, "tasklet", p->tasklet);
     out_text(out, "code", p->code);
     out_text(out, "from", p->from);
-    out_text(out, "to", p->to);
-    out_text(out, "reason", p->reason);
+    out_text_or_null(out, "to", p->to);
+    out_text_or_null(out, "reason", p->reason);
+    return true;
+}
+
+int
+cli_put_plan(struct cli *cli, const char *what, enum stint_status status, struct stint_list *list)
+{
+    const struct list_kind plan = {
+        .what = what,
+        .put = put_next_plan,
+        .columns = "tasklet code from to reason",
+        .wide = "",
+        .name = "tasklet",
+    };
+    return cli_put_list(cli, &plan, status, list);
 }
 
 static int
@@ -49,7 +64,7 @@ end_status(struct cli *cli, enum stint_status status, struct stint_list *list, c
     }
     int code = put_status(cli, list);
     if (status == STINT_PARTIAL) {
-        cli_note_list(cli, list, 1);
+        cli_note(cli, "%s", stint_list_note(list));
         code = EXIT_PARTLY;
     }
     stint_list_free(list);
@@ -73,8 +88,9 @@ cmd_cluster_balancer(struct cli *cli)
                                : strcmp(word, "off") == 0 ? STINT_BALANCER_OFF
                                                           : STINT_BALANCER_STATUS;
     if (cli->args->dry_run && what != STINT_BALANCER_STATUS) {
-        out_line(&cli->out, "would put the balancer %s", word);
-        return EXIT_DONE;
+        cli_result(cli, "balancer", "put the balancer %s", word);
+        out_bool(&cli->out, "balancer", what == STINT_BALANCER_ON);
+        return cli_result_end(cli);
     }
     enum stint_status status = stint_admin_balancer(cli->client, what, cli_left(cli), &list);
     return end_status(cli, status, list,
@@ -88,45 +104,37 @@ cmd_cluster_balance(struct cli *cli)
     uint32_t most = (uint32_t)args_number(cli->args, "max-moves", 0);
     enum stint_status status =
         stint_admin_balance(cli->client, cli->args->dry_run, most, cli_left(cli), &list);
-    if (list == NULL) {
-        return cli_fail(cli, status, "balance the cluster", NULL);
+    return cli_put_plan(cli, "balance the cluster", status, list);
+}
+
+static bool
+put_next_module(struct out *out, struct stint_list *list)
+{
+    const struct stint_module_item *m = stint_list_module(list);
+    char fingerprint[24];
+    if (m == NULL) {
+        return false;
     }
-    const struct stint_plan_item *p;
-    out_list(&cli->out, "tasklet code from to reason", "", "tasklet");
-    while ((p = stint_list_plan(list)) != NULL) {
-        out_item(&cli->out);
-        put_plan(&cli->out, p);
-        out_item_end(&cli->out);
-    }
-    out_list_end(&cli->out, stint_list_truncated(list));
-    cli_note_list(cli, list, stint_list_count(list));
-    stint_list_free(list);
-    return (int)exit_of(status);
+    snprintf(fingerprint, sizeof fingerprint, "%016llx", (unsigned long long)m->fingerprint);
+    out_text(out, "name", m->name);
+    out_text(out, "version", m->version);
+    out_text(out, "node", m->node);
+    out_words(out, "codes", m->codes);
+    out_text(out, "fingerprint", fingerprint);
+    return true;
 }
 
 int
 cmd_module_list(struct cli *cli)
 {
+    static const struct list_kind modules = {
+        .what = "list modules",
+        .put = put_next_module,
+        .columns = "name version node codes",
+        .wide = "fingerprint",
+        .name = "name",
+    };
     struct stint_list *list;
     enum stint_status status = stint_admin_modules(cli->client, cli_left(cli), &list);
-    if (list == NULL) {
-        return cli_fail(cli, status, "list modules", NULL);
-    }
-    const struct stint_module_item *m;
-    out_list(&cli->out, "name version node codes", "fingerprint", "name");
-    while ((m = stint_list_module(list)) != NULL) {
-        char fingerprint[24];
-        snprintf(fingerprint, sizeof fingerprint, "%016llx", (unsigned long long)m->fingerprint);
-        out_item(&cli->out);
-        out_text(&cli->out, "name", m->name);
-        out_text(&cli->out, "version", m->version);
-        out_text(&cli->out, "node", m->node);
-        out_words(&cli->out, "codes", m->codes);
-        out_text(&cli->out, "fingerprint", fingerprint);
-        out_item_end(&cli->out);
-    }
-    out_list_end(&cli->out, stint_list_truncated(list));
-    cli_note_list(cli, list, stint_list_count(list));
-    stint_list_free(list);
-    return (int)exit_of(status);
+    return cli_put_list(cli, &modules, status, list);
 }

@@ -3,15 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
-
-/* --keys, or the environment. */
-static const char *
-key_directory(const struct cli *cli)
-{
-    return cli->args->keys != NULL ? cli->args->keys : getenv("STINT_KEYS");
-}
 
 static int
 no_directory(const char *what)
@@ -19,7 +13,6 @@ no_directory(const char *what)
     return cli_fail_exit(EXIT_USAGE, what, NULL, "which key directory? --keys DIR or STINT_KEYS");
 }
 
-/* A serial number is shown and taken as 16 hex digits. */
 static void
 put_serial(struct out *out, uint64_t serial)
 {
@@ -39,14 +32,66 @@ put_key(struct out *out, const struct stint_key_item *k)
     out_bool(out, "secret", k->has_secret);
 }
 
+static int
+would_init(struct cli *cli, const char *dir)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/cluster.pub", dir);
+    if (access(path, F_OK) == 0) {
+        return cli_fail_text(STINT_EXISTS, "make a cluster authority in", dir,
+                             "there is one already");
+    }
+    cli_result(cli, "directory", "make a cluster authority in %s", dir);
+    out_text(&cli->out, "directory", dir);
+    return cli_result_end(cli);
+}
+
+static int
+would_issue(struct cli *cli, const char *dir, const struct stint_keys_issue *issue)
+{
+    static const char *const roles[] = { "node", "client", "operator", "observer" };
+    char error[STINT_CLIENT_ERROR_SIZE];
+    char what[160];
+    struct stint_list *list;
+    bool known = false;
+    bool taken = false;
+    snprintf(what, sizeof what, "issue %.32s %.64s", issue->role, issue->name);
+    for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
+        known = known || strcmp(roles[i], issue->role) == 0;
+    }
+    if (!known) {
+        return cli_fail_exit(EXIT_USAGE, what, NULL,
+                             "a role is node, client, operator or observer");
+    }
+    enum stint_status status = stint_keys_list(dir, &list, error, sizeof error);
+    if (status != STINT_OK) {
+        return cli_fail_text(status, what, NULL, error);
+    }
+    for (const struct stint_key_item *k; (k = stint_list_key(list)) != NULL;) {
+        taken = taken || (strcmp(k->role, issue->role) == 0 && strcmp(k->name, issue->name) == 0);
+    }
+    stint_list_free(list);
+    if (taken && issue->out == NULL) {
+        return cli_fail_text(STINT_EXISTS, what, NULL, "it was issued to that directory before");
+    }
+    cli_result(cli, "name", "issue %s %s", issue->role, issue->name);
+    out_text(&cli->out, "role", issue->role);
+    out_text(&cli->out, "name", issue->name);
+    out_text(&cli->out, "directory", issue->out != NULL ? issue->out : dir);
+    return cli_result_end(cli);
+}
+
 int
 cmd_keys_init(struct cli *cli)
 {
-    const char *dir = cli->args->word_count != 0 ? cli->args->words[0] : key_directory(cli);
+    const char *dir = cli->args->word_count != 0 ? cli->args->words[0] : cli_keys(cli);
     char error[STINT_CLIENT_ERROR_SIZE];
     struct stint_id cluster;
     if (dir == NULL) {
         return no_directory("make a cluster authority");
+    }
+    if (cli->args->dry_run) {
+        return would_init(cli, dir);
     }
     enum stint_status status = stint_keys_init(dir, &cluster, error, sizeof error);
     if (status != STINT_OK) {
@@ -62,7 +107,7 @@ cmd_keys_init(struct cli *cli)
 int
 cmd_keys_issue(struct cli *cli)
 {
-    const char *dir = key_directory(cli);
+    const char *dir = cli_keys(cli);
     char error[STINT_CLIENT_ERROR_SIZE];
     struct stint_list *list;
     struct stint_keys_issue issue = STINT_KEYS_ISSUE_INIT;
@@ -72,6 +117,9 @@ cmd_keys_issue(struct cli *cli)
     issue.days = (uint32_t)args_number(cli->args, "days", 0);
     if (dir == NULL) {
         return no_directory("issue an identity");
+    }
+    if (cli->args->dry_run) {
+        return would_issue(cli, dir, &issue);
     }
     enum stint_status status = stint_keys_issue(dir, &issue, &list, error, sizeof error);
     if (status != STINT_OK) {
@@ -93,7 +141,7 @@ cmd_keys_issue(struct cli *cli)
 int
 cmd_keys_list(struct cli *cli)
 {
-    const char *dir = key_directory(cli);
+    const char *dir = cli_keys(cli);
     char error[STINT_CLIENT_ERROR_SIZE];
     struct stint_list *list;
     if (dir == NULL) {
@@ -119,25 +167,16 @@ int
 cmd_keys_revoke(struct cli *cli)
 {
     const char *text = cli->args->words[0];
-    uint64_t serial = 0;
-    size_t size = strspn(text, "0123456789abcdefABCDEF");
-    if (size != 16 || text[size] != '\0') {
-        return cli_fail_exit(EXIT_USAGE, "revoke", text,
-                             "a serial number has 16 hex digits, as `keys list` shows them");
-    }
-    serial = strtoull(text, NULL, 16);
-    if (cli->args->dry_run) {
-        out_line(&cli->out, "would revoke %s", text);
-        return EXIT_DONE;
-    }
+    uint64_t serial = strtoull(text, NULL, 16); /* checked with the command line */
     enum stint_status status =
-        stint_admin_revoke(cli->client, serial, cli->args->reason, cli_left(cli));
+        cli->args->dry_run
+            ? STINT_OK
+            : stint_admin_revoke(cli->client, serial, cli->args->reason, cli_left(cli));
     if (status != STINT_OK) {
         return cli_fail(cli, status, "revoke", text);
     }
-    out_object(&cli->out, "serial");
+    cli_result(cli, "serial", "revoke %s", text);
     put_serial(&cli->out, serial);
-    out_bool(&cli->out, "revoked", true);
-    out_object_end(&cli->out);
-    return EXIT_DONE;
+    out_bool(&cli->out, "revoked", !cli->args->dry_run);
+    return cli_result_end(cli);
 }

@@ -15,11 +15,13 @@ put_phases(struct out *out, const struct stint_move_item *m)
     for (size_t i = 0; i < m->phase_count; i++) {
         const struct stint_move_phase *p = &m->phases[i];
         char at[CLI_TIME_SIZE];
+        char after[CLI_SIZE_SIZE];
         text_print(&json, "%s{\"name\":", i != 0 ? "," : "");
         text_json(&json, p->name);
         text_print(&json, ",\"at\":\"%s\",\"at_us\":%u}", cli_time(p->at_ms, at),
                    (unsigned)p->at_us);
-        text_print(&shown, "%s%s +%uus", i != 0 ? ", " : "", p->name, (unsigned)p->at_us);
+        text_print(&shown, "%s%s +%s", i != 0 ? ", " : "", p->name,
+                   cli_duration_us(p->at_us, after));
     }
     text_add(&json, "]", 1);
     out->failed = out->failed || json.failed || shown.failed;
@@ -38,14 +40,33 @@ put_move(struct out *out, const struct stint_move_item *m)
     out_text_or_null(out, "reason", m->reason);
     out_text_or_null(out, "by", m->by);
     out_text(out, "phase", m->phase);
-    out_text_or_null(out, "outcome", m->outcome);
-    out_number(out, "bytes", m->bytes);
-    out_number(out, "frozen_us", m->frozen_us);
+    out_state(out, "outcome", m->outcome);
+    out_size(out, "bytes", m->bytes);
+    out_us(out, "frozen_us", m->frozen_us);
     out_time(out, "started", m->started_ms);
     put_phases(out, m);
     out_text(out, "status", stint_status_name(m->status));
     out_text_or_null(out, "detail", m->detail);
 }
+
+static bool
+put_next_move(struct out *out, struct stint_list *list)
+{
+    const struct stint_move_item *m = stint_list_move(list);
+    if (m != NULL) {
+        put_move(out, m);
+    }
+    return m != NULL;
+}
+
+const struct list_kind move_list = {
+    .what = "list moves",
+    .ask = stint_admin_moves,
+    .put = put_next_move,
+    .columns = "id tasklet from to phase outcome bytes frozen_us started reason",
+    .wide = "by status detail phases",
+    .name = "id",
+};
 
 /* What was shown already, so that following shows each end once. */
 struct seen {
@@ -121,28 +142,12 @@ int
 cmd_migration_list(struct cli *cli)
 {
     struct stint_query query = STINT_QUERY_INIT;
-    struct stint_list *list;
-    uint64_t limit = args_number(cli->args, "limit", 0);
+    if (!args_on(cli->args, "follow")) {
+        return cli_list(cli, &move_list);
+    }
     query.node = args_text(cli->args, "node");
-    query.limit = args_on(cli->args, "limit") && limit == 0 ? CLI_PAGE : (uint32_t)limit;
-    if (args_on(cli->args, "follow")) {
-        return follow(cli, &query, cli_left(cli));
-    }
-    enum stint_status status = stint_admin_moves(cli->client, &query, cli_left(cli), &list);
-    if (list == NULL) {
-        return cli_fail(cli, status, "list moves", NULL);
-    }
-    const struct stint_move_item *m;
-    out_list(&cli->out, move_columns, move_wide, "id");
-    while ((m = stint_list_move(list)) != NULL) {
-        out_item(&cli->out);
-        put_move(&cli->out, m);
-        out_item_end(&cli->out);
-    }
-    out_list_end(&cli->out, stint_list_truncated(list));
-    cli_note_list(cli, list, stint_list_count(list));
-    stint_list_free(list);
-    return (int)exit_of(status);
+    query.limit = (uint32_t)args_number(cli->args, "limit", 0);
+    return follow(cli, &query, cli_left(cli));
 }
 
 int

@@ -13,101 +13,43 @@ put_tasklet(struct out *out, const struct stint_tasklet_item *t)
     out_text(out, "node", t->node);
     out_text(out, "code", t->code);
     out_text(out, "module", t->module);
-    out_text(out, "state", t->state);
+    out_state(out, "state", t->state);
     out_number(out, "epoch", t->epoch);
     out_number(out, "frames", t->frames);
-    out_number(out, "size_bytes", t->size_bytes);
+    out_size(out, "size_bytes", t->size_bytes);
     out_text_or_null(out, "at", t->at);
     out_text_or_null(out, "file", t->file);
     out_number(out, "line", t->line);
     out_id_or_null(out, "channel", t->has_channel, t->channel);
-    out_number(out, "since_ms", t->since_ms);
+    out_ms(out, "since_ms", t->since_ms);
     out_number(out, "moves", t->moves);
     out_bool(out, "movable", t->movable);
     out_pairs(out, "tags", t->tags);
     out_number(out, "steps", t->steps);
 }
 
-/* What a list over several pages has come to. */
-struct paged {
-    size_t shown;
-    bool begun; /* there is a list: before that nothing may be on stdout */
-    bool truncated;
-    char note[256];
-};
-
-static void
-put_page(struct cli *cli, struct stint_list *list, struct paged *p)
+static bool
+put_next_tasklet(struct out *out, struct stint_list *list)
 {
-    const struct stint_tasklet_item *t;
-    if (!p->begun) {
-        out_list(&cli->out, "id node code state frames at since_ms moves",
-                 "module epoch size_bytes file line channel movable tags steps", "id");
-        p->begun = true;
+    const struct stint_tasklet_item *t = stint_list_tasklet(list);
+    if (t != NULL) {
+        put_tasklet(out, t);
     }
-    while ((t = stint_list_tasklet(list)) != NULL) {
-        out_item(&cli->out);
-        put_tasklet(&cli->out, t);
-        out_item_end(&cli->out);
-        p->shown++;
-    }
-    p->truncated = stint_list_truncated(list);
-    snprintf(p->note, sizeof p->note, "%s", stint_list_note(list));
-}
-
-/* Pages until there are as many as are wanted (0: all). */
-static enum stint_status
-put_pages(struct cli *cli, struct stint_query *query, uint64_t wanted, struct paged *p)
-{
-    char page[128] = "";
-    enum stint_status worst = STINT_OK;
-    for (;;) {
-        struct stint_list *list;
-        uint64_t left = wanted == 0 ? CLI_PAGE : wanted - p->shown;
-        query->limit = (uint32_t)(left > CLI_PAGE ? CLI_PAGE : left);
-        query->page = page[0] != '\0' ? page : NULL;
-        enum stint_status status = stint_admin_tasklets(cli->client, query, cli_left(cli), &list);
-        if (list == NULL) {
-            return status;
-        }
-        worst = status == STINT_PARTIAL ? status : worst;
-        put_page(cli, list, p);
-        bool more = p->truncated && stint_list_page(list)[0] != '\0' &&
-                    strcmp(page, stint_list_page(list)) != 0;
-        snprintf(page, sizeof page, "%s", stint_list_page(list));
-        stint_list_free(list);
-        if (!more || (wanted != 0 && p->shown >= wanted)) {
-            return worst;
-        }
-    }
+    return t != NULL;
 }
 
 int
 cmd_tasklet_list(struct cli *cli)
 {
-    const struct args *args = cli->args;
-    struct stint_query query = STINT_QUERY_INIT;
-    struct paged p = { .shown = 0 };
-    query.selector = args_text(args, "selector");
-    query.node = args_text(args, "node");
-    query.sort = args_text(args, "sort");
-    query.all = args_on(args, "all");
-    enum stint_status status = put_pages(cli, &query, args_number(args, "limit", 1000), &p);
-    bool fine = status == STINT_OK || status == STINT_PARTIAL;
-    if (p.begun) {
-        out_list_end(&cli->out, p.truncated || !fine);
-    }
-    if (!fine) {
-        bool selector = status == STINT_INVALID && query.selector != NULL;
-        return cli_fail(cli, status, selector ? "list tasklets by the selector" : "list tasklets",
-                        selector ? query.selector : NULL);
-    }
-    if (p.note[0] != '\0') {
-        cli_note(cli, "%s", p.note);
-    } else if (p.truncated) {
-        cli_note(cli, "only the first %zu are shown; --limit 0 shows all", p.shown);
-    }
-    return (int)exit_of(status);
+    static const struct list_kind tasklets = {
+        .what = "list tasklets",
+        .ask = stint_admin_tasklets,
+        .put = put_next_tasklet,
+        .columns = "id node code state since_ms frames moves at",
+        .wide = "module epoch size_bytes file line channel movable tags steps",
+        .name = "id",
+    };
+    return cli_list(cli, &tasklets);
 }
 
 int

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -53,10 +54,10 @@ encode_args(struct cli *cli, const char *code, void **copy, struct stint_span *b
 {
     *copy = NULL;
     *bytes = (struct stint_span){ NULL, 0 };
-    if (!args_on(cli->args, "args")) {
+    if (!args_on(cli->args, "args") && !cli->args->dry_run) {
         return EXIT_DONE;
     }
-    char *json = cli_json(args_text(cli->args, "args"));
+    char *json = cli_json(args_on(cli->args, "args") ? args_text(cli->args, "args") : "{}");
     if (json == NULL) {
         return EXIT_USAGE;
     }
@@ -79,6 +80,22 @@ encode_args(struct cli *cli, const char *code, void **copy, struct stint_span *b
     return EXIT_DONE;
 }
 
+/* The code and its arguments have been looked at. */
+static int
+would_spawn(struct cli *cli, const struct stint_spawn *spawn)
+{
+    enum stint_status status = cli_look_up_node(cli, spawn->on);
+    if (status != STINT_OK) {
+        return cli_fail(cli, status, "spawn", spawn->code);
+    }
+    cli_result(cli, "code", "spawn %u of %s%s%s", (unsigned)spawn->count, spawn->code,
+               spawn->on != NULL ? " on " : "", spawn->on != NULL ? spawn->on : "");
+    out_text(&cli->out, "code", spawn->code);
+    out_number(&cli->out, "count", spawn->count);
+    out_text_or_null(&cli->out, "node", spawn->on);
+    return cli_result_end(cli);
+}
+
 int
 cmd_tasklet_spawn(struct cli *cli)
 {
@@ -94,9 +111,8 @@ cmd_tasklet_spawn(struct cli *cli)
         return code;
     }
     if (args->dry_run) {
-        out_line(&cli->out, "would spawn %u of %s", (unsigned)spawn.count, spawn.code);
         free(copy);
-        return EXIT_DONE;
+        return would_spawn(cli, &spawn);
     }
     size_t count = 0;
     struct stint_spawned *spawned = calloc(spawn.count, sizeof *spawned);
@@ -115,29 +131,6 @@ cmd_tasklet_spawn(struct cli *cli)
 }
 
 /* ---- migrate ---- */
-
-/* A dry run may answer with a plan. */
-static void
-put_moves_or_plan(struct cli *cli, struct stint_list *list)
-{
-    const struct stint_move_item *m;
-    const struct stint_plan_item *p = stint_list_plan(list);
-    if (p != NULL) {
-        out_list(&cli->out, "tasklet code from to reason", "", "tasklet");
-    } else {
-        out_list(&cli->out, move_columns, move_wide, "id");
-    }
-    for (; p != NULL; p = stint_list_plan(list)) {
-        out_item(&cli->out);
-        put_plan(&cli->out, p);
-        out_item_end(&cli->out);
-    }
-    while ((m = stint_list_move(list)) != NULL) {
-        out_item(&cli->out);
-        put_move(&cli->out, m);
-        out_item_end(&cli->out);
-    }
-}
 
 int
 cmd_tasklet_migrate(struct cli *cli)
@@ -160,11 +153,11 @@ cmd_tasklet_migrate(struct cli *cli)
                     : cli_fail(cli, status, "move",
                                migrate.tasklet != NULL ? migrate.tasklet : migrate.selector);
     }
-    put_moves_or_plan(cli, list);
-    out_list_end(&cli->out, stint_list_truncated(list));
-    cli_note_list(cli, list, stint_list_count(list));
-    stint_list_free(list);
-    return (int)exit_of(status);
+    /* A dry run may answer with a plan. */
+    bool plan = stint_list_plan(list) != NULL;
+    stint_list_rewind(list);
+    return plan ? cli_put_plan(cli, "move", status, list)
+                : cli_put_list(cli, &move_list, status, list);
 }
 
 /* ---- wait ---- */
@@ -206,42 +199,50 @@ cmd_tasklet_wait(struct cli *cli)
 
 /* ---- pause, resume, kill ---- */
 
-static int
-put_result(struct cli *cli, const char *id, const char *done)
+enum action { ACTION_PAUSE, ACTION_RESUME, ACTION_KILL };
+
+static enum stint_status
+do_action(struct cli *cli, enum action action, const char *id)
 {
-    out_object(&cli->out, "id");
-    out_text(&cli->out, "id", id);
-    out_text(&cli->out, "done", done);
-    out_object_end(&cli->out);
-    return EXIT_DONE;
+    const char *reason = cli->args->reason;
+    uint32_t left = cli_left(cli);
+    return action == ACTION_KILL
+               ? stint_admin_kill(cli->client, id, args_on(cli->args, "pending"), reason, left)
+               : stint_admin_pause(cli->client, id, action == ACTION_PAUSE, reason, left);
 }
 
 static int
-pause_or_resume(struct cli *cli, bool pause)
+act_on_one(struct cli *cli, enum action action)
 {
-    const char *id = cli->args->words[0];
-    if (cli->args->dry_run) {
-        out_line(&cli->out, "would %s %s", pause ? "pause" : "resume", id);
-        return EXIT_DONE;
+    static const char *const verbs[] = { "pause", "resume", "kill" };
+    static const char *const done[] = { "paused", "resumed", "killed" };
+    const char *name = cli->args->words[0];
+    char id[STINT_ID_TEXT_SIZE];
+    enum stint_status status = cli_find_tasklet(cli, name, id);
+    if (status == STINT_OK && !cli->args->dry_run) {
+        status = do_action(cli, action, id);
     }
-    enum stint_status status =
-        stint_admin_pause(cli->client, id, pause, cli->args->reason, cli_left(cli));
     if (status != STINT_OK) {
-        return cli_fail(cli, status, pause ? "pause tasklet" : "resume tasklet", id);
+        char what[32];
+        snprintf(what, sizeof what, "%s tasklet", verbs[action]);
+        return cli_fail(cli, status, what, name);
     }
-    return put_result(cli, id, pause ? "paused" : "resumed");
+    cli_result(cli, "id", "%s %s", verbs[action], id);
+    out_text(&cli->out, "id", id);
+    out_text(&cli->out, "done", done[action]);
+    return cli_result_end(cli);
 }
 
 int
 cmd_tasklet_pause(struct cli *cli)
 {
-    return pause_or_resume(cli, true);
+    return act_on_one(cli, ACTION_PAUSE);
 }
 
 int
 cmd_tasklet_resume(struct cli *cli)
 {
-    return pause_or_resume(cli, false);
+    return act_on_one(cli, ACTION_RESUME);
 }
 
 /* Kills those of one page; each one's result is an item. */
@@ -300,20 +301,7 @@ kill_selected(struct cli *cli)
 int
 cmd_tasklet_kill(struct cli *cli)
 {
-    if (args_on(cli->args, "selector")) {
-        return kill_selected(cli);
-    }
-    const char *id = cli->args->words[0];
-    if (cli->args->dry_run) {
-        out_line(&cli->out, "would kill %s", id);
-        return EXIT_DONE;
-    }
-    enum stint_status status = stint_admin_kill(cli->client, id, args_on(cli->args, "pending"),
-                                                cli->args->reason, cli_left(cli));
-    if (status != STINT_OK) {
-        return cli_fail(cli, status, "kill tasklet", id);
-    }
-    return put_result(cli, id, "killed");
+    return args_on(cli->args, "selector") ? kill_selected(cli) : act_on_one(cli, ACTION_KILL);
 }
 
 /* ---- export, import ---- */
@@ -321,24 +309,27 @@ cmd_tasklet_kill(struct cli *cli)
 int
 cmd_tasklet_export(struct cli *cli)
 {
-    const char *id = cli->args->words[0];
+    const char *name = cli->args->words[0];
     const char *path = args_text(cli->args, "file");
     bool move = args_on(cli->args, "move");
-    if (cli->args->dry_run) {
-        out_line(&cli->out, "would %s %s to %s", move ? "move" : "copy", id, path);
-        return EXIT_DONE;
+    char id[STINT_ID_TEXT_SIZE];
+    enum stint_status status = cli_find_tasklet(cli, name, id);
+    if (status == STINT_OK && access(path, F_OK) == 0) {
+        char why[STINT_CLIENT_ERROR_SIZE];
+        snprintf(why, sizeof why, "%.512s is there already; name another file", path);
+        return cli_fail_text(STINT_EXISTS, "export tasklet", name, why);
     }
-    enum stint_status status =
-        stint_admin_export(cli->client, id, path, move, cli->args->reason, cli_left(cli));
+    if (status == STINT_OK && !cli->args->dry_run) {
+        status = stint_admin_export(cli->client, id, path, move, cli->args->reason, cli_left(cli));
+    }
     if (status != STINT_OK) {
-        return cli_fail(cli, status, "export tasklet", id);
+        return cli_fail(cli, status, "export tasklet", name);
     }
-    out_object(&cli->out, "file");
+    cli_result(cli, "file", "%s %s to %s", move ? "move" : "copy", id, path);
     out_text(&cli->out, "id", id);
     out_text(&cli->out, "file", path);
     out_bool(&cli->out, "moved", move);
-    out_object_end(&cli->out);
-    return EXIT_DONE;
+    return cli_result_end(cli);
 }
 
 /* What is said of the file's code or signature, not of who imports it. */
@@ -358,14 +349,38 @@ is_of_the_file(enum stint_status status)
     }
 }
 
+static int
+would_import(struct cli *cli, const char *path)
+{
+    const char *on = args_text(cli->args, "on");
+    char error[STINT_CLIENT_ERROR_SIZE];
+    char id[STINT_ID_TEXT_SIZE];
+    struct stint_list *list;
+    enum stint_status status = stint_file_stack(path, &list, error, sizeof error);
+    if (status != STINT_OK) {
+        return cli_fail_text(status, "import", path, error);
+    }
+    const struct stint_file_item *head = stint_list_file(list);
+    (void)stint_id_text(head->tasklet, id); /* a file's first item is its head */
+    stint_list_free(list);
+    status = cli_look_up_node(cli, on);
+    if (status != STINT_OK) {
+        return cli_fail(cli, status, "import", path);
+    }
+    cli_result(cli, "id", "import %s from %s%s%s", id, path, on != NULL ? " on " : "",
+               on != NULL ? on : "");
+    out_text(&cli->out, "id", id);
+    out_text_or_null(&cli->out, "node", on);
+    return cli_result_end(cli);
+}
+
 int
 cmd_tasklet_import(struct cli *cli)
 {
     const char *path = cli->args->words[0];
     struct stint_list *list;
     if (cli->args->dry_run) {
-        out_line(&cli->out, "would import %s", path);
-        return EXIT_DONE;
+        return would_import(cli, path);
     }
     enum stint_status status =
         stint_admin_import(cli->client, path, args_text(cli->args, "on"),

@@ -17,6 +17,10 @@
     {                                                                                \
         "limit", 0, FLAG_NUMBER, "N", "at most so many; 0: all", 0, NUMBER_MAX, NULL \
     }
+#define F_PAGE                                                                       \
+    {                                                                                \
+        "page", 0, FLAG_TEXT, "TOKEN", "go on behind a list that was cut", 0, 0, NULL \
+    }
 #define F_SORT                                                                                   \
     {                                                                                            \
         "sort", 0, FLAG_TEXT, "FIELD", "in the order of a field; -FIELD: descending", 0, 0, NULL \
@@ -70,6 +74,17 @@ check_spawn(const struct args *args)
                : NULL;
 }
 
+/* A serial number is shown and taken as 16 hex digits. */
+static const char *
+check_serial(const struct args *args)
+{
+    const char *word = args->words[0];
+    size_t size = strspn(word, "0123456789abcdefABCDEF");
+    return size != 16 || word[size] != '\0'
+               ? "a serial number has 16 hex digits, as `stint keys list` shows them"
+               : NULL;
+}
+
 static const char *
 check_shell(const struct args *args)
 {
@@ -85,6 +100,8 @@ const struct flag global_flags[] = {
     { "keys", 0, FLAG_TEXT, "DIR", "the key directory (STINT_KEYS)", 0, 0, NULL },
     { "identity", 0, FLAG_TEXT, "NAME",
       "which identity of it; default: the operator there is (STINT_IDENTITY)", 0, 0, NULL },
+    { "context", 0, FLAG_TEXT, "NAME",
+      "endpoint, keys, identity from a file of contexts (STINT_CONTEXT)", 0, 0, NULL },
     { "insecure", 0, FLAG_SWITCH, "", "development keys; loopback only", 0, 0, NULL },
     { "output", 'o', FLAG_CHOICE, "FORMAT", "table, wide, json, jsonl or name", 0, 0,
       "table|wide|json|jsonl|name" },
@@ -137,6 +154,7 @@ const struct command commands[] = {
       .destroys = DESTROYS_ALWAYS,
       .help = "refuse a certificate from now on",
       .example = "stint keys revoke 7c21a0e43b9d5f60 --yes --reason 'laptop lost'",
+      .check = check_serial,
       .run = cmd_keys_revoke },
 
     { .noun = "node",
@@ -262,6 +280,7 @@ const struct command commands[] = {
                  F_NODE,
                  F_SORT,
                  F_LIMIT,
+                 F_PAGE,
                  { "all", 0, FLAG_SWITCH, "", "those of the system, too", 0, 0, NULL } },
       .help = "list tasklets",
       .example = "stint tasklet list --selector 'node=n1 and state=blocked' --sort -size_bytes",
@@ -379,7 +398,7 @@ const struct command commands[] = {
       .words = "",
       .needs = NEEDS_CLIENT,
       .watches = true,
-      .flags = { F_NODE, F_LIMIT },
+      .flags = { F_NODE, F_LIMIT, F_PAGE },
       .help = "list channels",
       .example = "stint channel list --node n1",
       .run = cmd_channel_list },
@@ -445,6 +464,7 @@ const struct command commands[] = {
       .watches = true,
       .flags = { F_LIMIT,
                  F_NODE,
+                 F_PAGE,
                  { "follow", 0, FLAG_SWITCH, "", "go on with new ones until interrupted", 0, 0,
                    NULL } },
       .help = "list moves, the newest first",

@@ -54,6 +54,21 @@ cli_duration(uint64_t ms, char out[CLI_SIZE_SIZE])
     return out;
 }
 
+const char *
+cli_duration_us(uint64_t us, char out[CLI_SIZE_SIZE])
+{
+    if (us < 1000) {
+        snprintf(out, CLI_SIZE_SIZE, "%lluus", (unsigned long long)us);
+        return out;
+    }
+    if (us < 10000) {
+        snprintf(out, CLI_SIZE_SIZE, "%llu.%llums", (unsigned long long)(us / 1000),
+                 (unsigned long long)(us % 1000 / 100));
+        return out;
+    }
+    return cli_duration(us / 1000, out);
+}
+
 char *
 cli_json(const char *argument)
 {

@@ -6,19 +6,25 @@
 
 #include "cli.h"
 
+enum { OBJECT_SIZE = 132, LINE_SIZE = STINT_CLIENT_ERROR_SIZE + 256 };
+
 int
 cli_fail_exit(int code, const char *what, const char *object, const char *why)
 {
     bool named = object != NULL && object[0] != '\0';
+    char shown[OBJECT_SIZE] = "";
+    char said[LINE_SIZE];
+    char line[LINE_SIZE];
+    if (named) {
+        (void)text_shown(object, shown, sizeof shown);
+    }
     /* What was done for many names each of them; for one it has been named. */
-    char said[256];
-    int size = snprintf(said, sizeof said, "cannot %s%s%.128s: ", what, named ? " " : "",
-                        named ? object : "");
+    int size = snprintf(said, sizeof said, "cannot %s%s%s: ", what, named ? " " : "", shown);
     if (size > 0 && (size_t)size < sizeof said && strncmp(why, said, (size_t)size) == 0) {
         why += size;
     }
-    fprintf(stderr, "stint: cannot %s%s%.128s: %s (exit %d)\n", what, named ? " " : "",
-            named ? object : "", why, code);
+    snprintf(said, sizeof said, "cannot %s%s%s: %s", what, named ? " " : "", shown, why);
+    fprintf(stderr, "stint: %s (exit %d)\n", text_shown(said, line, sizeof line), code);
     return code;
 }
 
@@ -34,7 +40,8 @@ cli_fail(const struct cli *cli, enum stint_status status, const char *what, cons
 {
     if (cli_interrupted()) {
         bool unknown = status == STINT_OUTCOME_UNKNOWN;
-        fprintf(stderr, "stint: interrupted%s\n", unknown ? "; it may have happened or not" : "");
+        fprintf(stderr, "stint: interrupted%s (exit %d)\n",
+                unknown ? "; it may have happened or not" : "", EXIT_INTERRUPTED);
         return EXIT_INTERRUPTED;
     }
     return cli_fail_text(status, what, object, stint_client_error(cli->client));
@@ -46,12 +53,13 @@ cli_note(const struct cli *cli, const char *format, ...)
     if (cli->args->quiet) {
         return;
     }
+    char said[LINE_SIZE];
+    char line[LINE_SIZE];
     va_list list;
     va_start(list, format);
-    fputs("stint: ", stderr);
-    vfprintf(stderr, format, list);
-    fputc('\n', stderr);
+    vsnprintf(said, sizeof said, format, list);
     va_end(list);
+    fprintf(stderr, "stint: %s\n", text_shown(said, line, sizeof line));
 }
 
 void
@@ -67,15 +75,4 @@ cli_progress(const struct cli *cli, const char *format, ...)
     va_end(list);
     fprintf(stderr, "\r\033[K%s", line);
     (void)fflush(stderr);
-}
-
-void
-cli_note_list(const struct cli *cli, const struct stint_list *list, size_t shown)
-{
-    const char *note = stint_list_note(list);
-    if (note[0] != '\0') {
-        cli_note(cli, "%s", note);
-    } else if (stint_list_truncated(list)) {
-        cli_note(cli, "only the first %zu are shown; --limit 0 shows all", shown);
-    }
 }

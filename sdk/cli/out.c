@@ -6,9 +6,10 @@
 #include <string.h>
 
 #include "cli.h"
+#include "table.h"
 
 /* Ids in a table are cut: any unique prefix names the object. */
-enum { SHORT_ID = 12, COLUMNS_MAX = 24 };
+enum { SHORT_ID = 12 };
 
 void
 out_init(struct out *out, FILE *stream, enum format format)
@@ -45,19 +46,8 @@ out_end(struct out *out)
 
 /* ---- cells ---- */
 
-/* How many bytes of a UTF-8 text a terminal shows as one place each; good enough for names. */
-static size_t
-width_of(const char *text)
-{
-    size_t width = 0;
-    for (; *text != '\0'; text++) {
-        width += ((unsigned char)*text & 0xc0) != 0x80 ? 1 : 0;
-    }
-    return width;
-}
-
 static void
-keep(struct out *out, const char *name, const char *text, bool number)
+keep(struct out *out, const char *name, const char *text, enum out_look look)
 {
     if (out->cell_count == out->cell_room) {
         size_t room = out->cell_room == 0 ? 64 : out->cell_room * 2;
@@ -74,7 +64,7 @@ keep(struct out *out, const char *name, const char *text, bool number)
         out->failed = true;
         return;
     }
-    out->cells[out->cell_count++] = (struct out_cell){ name, copy, number };
+    out->cells[out->cell_count++] = (struct out_cell){ name, copy, look };
 }
 
 static bool
@@ -91,7 +81,7 @@ is_column(const struct out *out, const char *name)
 
 /* One field: its JSON, and what a table shows. */
 static void
-field(struct out *out, const char *name, const char *json, const char *shown, bool number)
+field(struct out *out, const char *name, const char *json, const char *shown, enum out_look look)
 {
     if (out->format == FORMAT_NAME) {
         if (strcmp(name, out->name_field) == 0) {
@@ -102,14 +92,14 @@ field(struct out *out, const char *name, const char *json, const char *shown, bo
         text_json(&out->json, name);
         text_print(&out->json, ":%s", json);
     } else if (!out->list || is_column(out, name)) {
-        keep(out, name, shown, number);
+        keep(out, name, shown, look);
     }
 }
 
 void
 out_json(struct out *out, const char *name, const char *json, const char *shown)
 {
-    field(out, name, json, shown, false);
+    field(out, name, json, shown, OUT_PLAIN);
 }
 
 void
@@ -118,7 +108,7 @@ out_text(struct out *out, const char *name, const char *value)
     struct text json = { .data = NULL };
     text_json(&json, value);
     out->failed = out->failed || json.failed;
-    field(out, name, text_or_empty(&json), value, false);
+    field(out, name, text_or_empty(&json), value, OUT_PLAIN);
     text_free(&json);
 }
 
@@ -126,7 +116,7 @@ void
 out_text_or_null(struct out *out, const char *name, const char *value)
 {
     if (value == NULL || value[0] == '\0') {
-        field(out, name, "null", "-", false);
+        field(out, name, "null", "-", OUT_PLAIN);
     } else {
         out_text(out, name, value);
     }
@@ -142,7 +132,7 @@ out_id(struct out *out, const char *name, struct stint_id id)
     if (out->list && out->format == FORMAT_TABLE) {
         hex[SHORT_ID] = '\0';
     }
-    field(out, name, json, hex, false);
+    field(out, name, json, hex, OUT_PLAIN);
 }
 
 void
@@ -151,7 +141,7 @@ out_id_or_null(struct out *out, const char *name, bool there, struct stint_id id
     if (there) {
         out_id(out, name, id);
     } else {
-        field(out, name, "null", "-", false);
+        field(out, name, "null", "-", OUT_PLAIN);
     }
 }
 
@@ -160,7 +150,7 @@ out_number(struct out *out, const char *name, uint64_t value)
 {
     char text[24];
     snprintf(text, sizeof text, "%llu", (unsigned long long)value);
-    field(out, name, text, text, true);
+    field(out, name, text, text, OUT_NUMBER);
 }
 
 void
@@ -168,7 +158,7 @@ out_signed(struct out *out, const char *name, int64_t value)
 {
     char text[24];
     snprintf(text, sizeof text, "%lld", (long long)value);
-    field(out, name, text, text, true);
+    field(out, name, text, text, OUT_NUMBER);
 }
 
 void
@@ -177,13 +167,62 @@ out_permille(struct out *out, const char *name, uint64_t value)
     char text[32];
     snprintf(text, sizeof text, "%llu.%03u", (unsigned long long)(value / 1000),
              (unsigned)(value % 1000));
-    field(out, name, text, text, true);
+    field(out, name, text, text, OUT_NUMBER);
+}
+
+void
+out_share(struct out *out, const char *name, uint64_t permille)
+{
+    char json[32];
+    char shown[32];
+    snprintf(json, sizeof json, "%llu.%03u", (unsigned long long)(permille / 1000),
+             (unsigned)(permille % 1000));
+    snprintf(shown, sizeof shown, "%llu.%u%%", (unsigned long long)(permille / 10),
+             (unsigned)(permille % 10));
+    field(out, name, json, shown, OUT_NUMBER);
+}
+
+void
+out_size(struct out *out, const char *name, uint64_t bytes)
+{
+    char json[24];
+    char shown[CLI_SIZE_SIZE];
+    snprintf(json, sizeof json, "%llu", (unsigned long long)bytes);
+    field(out, name, json, cli_size(bytes, shown), OUT_NUMBER);
+}
+
+void
+out_ms(struct out *out, const char *name, uint64_t ms)
+{
+    char json[24];
+    char shown[CLI_SIZE_SIZE];
+    snprintf(json, sizeof json, "%llu", (unsigned long long)ms);
+    field(out, name, json, cli_duration(ms, shown), OUT_NUMBER);
+}
+
+void
+out_us(struct out *out, const char *name, uint64_t us)
+{
+    char json[24];
+    char shown[CLI_SIZE_SIZE];
+    snprintf(json, sizeof json, "%llu", (unsigned long long)us);
+    field(out, name, json, cli_duration_us(us, shown), OUT_NUMBER);
+}
+
+void
+out_state(struct out *out, const char *name, const char *value)
+{
+    struct text json = { .data = NULL };
+    text_json(&json, value[0] != '\0' ? value : NULL);
+    out->failed = out->failed || json.failed;
+    field(out, name, text_or_empty(&json), value[0] != '\0' ? value : "-", OUT_STATE);
+    text_free(&json);
 }
 
 void
 out_bool(struct out *out, const char *name, bool value)
 {
-    field(out, name, value ? "true" : "false", value ? "yes" : "no", false);
+    field(out, name, value ? "true" : "false", value ? "yes" : "no", OUT_PLAIN);
 }
 
 void
@@ -191,7 +230,7 @@ out_time(struct out *out, const char *name, uint64_t wall_ms)
 {
     char text[CLI_TIME_SIZE];
     if (wall_ms == 0) {
-        field(out, name, "null", "-", false);
+        field(out, name, "null", "-", OUT_PLAIN);
     } else {
         out_text(out, name, cli_time(wall_ms, text));
     }
@@ -214,7 +253,7 @@ out_words(struct out *out, const char *name, const char *commas)
     }
     text_add(&json, "]", 1);
     out->failed = out->failed || json.failed;
-    field(out, name, text_or_empty(&json), commas[0] != '\0' ? commas : "-", false);
+    field(out, name, text_or_empty(&json), commas[0] != '\0' ? commas : "-", OUT_PLAIN);
     text_free(&json);
 }
 
@@ -240,7 +279,7 @@ out_pairs(struct out *out, const char *name, const char *commas)
     }
     text_add(&json, "}", 1);
     out->failed = out->failed || json.failed;
-    field(out, name, text_or_empty(&json), commas[0] != '\0' ? commas : "-", false);
+    field(out, name, text_or_empty(&json), commas[0] != '\0' ? commas : "-", OUT_PLAIN);
     text_free(&json);
 }
 
@@ -252,9 +291,13 @@ out_list(struct out *out, const char *columns, const char *wide, const char *nam
     out->list = true;
     out->first = true;
     out->name_field = name_field;
-    snprintf(out->columns, sizeof out->columns, "%s%s%s", columns,
-             out->format == FORMAT_WIDE && wide[0] != '\0' ? " " : "",
-             out->format == FORMAT_WIDE ? wide : "");
+    out->page[0] = '\0';
+    /* The last one may be long, and stays the last. */
+    const char *last = strrchr(columns, ' ');
+    bool more = out->format == FORMAT_WIDE && wide[0] != '\0' && last != NULL;
+    snprintf(out->columns, sizeof out->columns, "%.*s%s%s%s",
+             (int)(more ? (size_t)(last - columns) : strlen(columns)), columns, more ? " " : "",
+             more ? wide : "", more ? last : "");
     drop_cells(out);
     if (out->format == FORMAT_JSON) {
         fputs("{\"schema\":1,\"items\":[", out->stream);
@@ -281,94 +324,27 @@ out_item_end(struct out *out)
     out->first = false;
 }
 
-/* The columns in their order, and the width of each. */
-struct layout {
-    char names[sizeof((struct out *)0)->columns];
-    const char *column[COLUMNS_MAX];
-    size_t width[COLUMNS_MAX];
-    size_t count;
-};
-
-static void
-lay_out(const struct out *out, struct layout *l)
+void
+out_list_page(struct out *out, const char *page)
 {
-    char *rest = NULL;
-    snprintf(l->names, sizeof l->names, "%s", out->columns);
-    l->count = 0;
-    for (char *name = strtok_r(l->names, " ", &rest); name != NULL && l->count < COLUMNS_MAX;
-         name = strtok_r(NULL, " ", &rest)) {
-        l->column[l->count] = name;
-        l->width[l->count++] = strlen(name);
-    }
-    for (size_t i = 0; i < out->cell_count; i++) {
-        for (size_t c = 0; c < l->count; c++) {
-            size_t width = width_of(out->cells[i].text);
-            if (strcmp(out->cells[i].name, l->column[c]) == 0 && width > l->width[c]) {
-                l->width[c] = width;
-            }
-        }
-    }
-}
-
-static void
-put_cell(FILE *stream, const char *text, size_t width, bool right, bool last)
-{
-    int blanks = (int)(width - width_of(text));
-    if (right) {
-        fprintf(stream, "%*s%s", blanks, "", text);
-    } else {
-        fprintf(stream, "%s%*s", text, last ? 0 : blanks, "");
-    }
-    fputs(last ? "\n" : "  ", stream);
-}
-
-static void
-put_head(const struct out *out, const struct layout *l)
-{
-    for (size_t c = 0; c < l->count; c++) {
-        char head[64];
-        size_t size = strlen(l->column[c]);
-        for (size_t i = 0; i <= size && i < sizeof head; i++) {
-            char letter = l->column[c][i];
-            head[i] = letter >= 'a' && letter <= 'z' ? (char)(letter - 'a' + 'A') : letter;
-        }
-        head[sizeof head - 1] = '\0';
-        bool right = false;
-        for (size_t i = 0; i < out->cell_count && !right; i++) {
-            right = out->cells[i].number && strcmp(out->cells[i].name, l->column[c]) == 0;
-        }
-        put_cell(out->stream, head, l->width[c], right, c + 1 == l->count);
-    }
-}
-
-/* A row's cells stand in the order of the fields; the columns have an order of their own. */
-static size_t
-put_row(const struct out *out, const struct layout *l, size_t at)
-{
-    size_t end = at + (l->count < out->cell_count - at ? l->count : out->cell_count - at);
-    for (size_t c = 0; c < l->count; c++) {
-        const struct out_cell *cell = NULL;
-        for (size_t i = at; i < end && cell == NULL; i++) {
-            cell = strcmp(out->cells[i].name, l->column[c]) == 0 ? &out->cells[i] : NULL;
-        }
-        put_cell(out->stream, cell != NULL ? cell->text : "", l->width[c],
-                 cell != NULL && cell->number, c + 1 == l->count);
-    }
-    return end;
+    snprintf(out->page, sizeof out->page, "%s", page);
 }
 
 void
 out_list_end(struct out *out, bool truncated)
 {
     if (out->format == FORMAT_JSON) {
-        fprintf(out->stream, "],\"truncated\":%s}\n", truncated ? "true" : "false");
-    } else if (out_is_table(out) && !out->failed) {
-        struct layout layout;
-        lay_out(out, &layout);
-        put_head(out, &layout);
-        for (size_t at = 0; at < out->cell_count && layout.count != 0;) {
-            at = put_row(out, &layout, at);
+        fprintf(out->stream, "],\"truncated\":%s", truncated ? "true" : "false");
+        if (truncated && out->page[0] != '\0') {
+            struct text page = { .data = NULL };
+            text_json(&page, out->page);
+            fprintf(out->stream, ",\"page\":%s", text_or_empty(&page));
+            out->failed = out->failed || page.failed;
+            text_free(&page);
         }
+        fputs("}\n", out->stream);
+    } else if (out_is_table(out) && !out->failed) {
+        table_put_list(out);
     }
     drop_cells(out);
     out->list = false;
@@ -392,16 +368,16 @@ out_object_end(struct out *out)
         fprintf(out->stream, "{%s}\n", text_or_empty(&out->json));
         out->failed = out->failed || out->json.failed;
     } else if (out_is_table(out)) {
-        size_t width = 0;
-        for (size_t i = 0; i < out->cell_count; i++) {
-            size_t one = strlen(out->cells[i].name);
-            width = one > width ? one : width;
-        }
-        for (size_t i = 0; i < out->cell_count; i++) {
-            fprintf(out->stream, "%-*s  %s\n", (int)width, out->cells[i].name, out->cells[i].text);
-        }
+        table_put_object(out);
     }
     drop_cells(out);
+}
+
+void
+out_object_drop(struct out *out)
+{
+    drop_cells(out);
+    out->json.size = 0;
 }
 
 void

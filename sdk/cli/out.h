@@ -37,17 +37,32 @@ void text_json(struct text *t, const char *value); /* as a JSON string; NULL: nu
 void text_free(struct text *t);
 const char *text_or_empty(const struct text *t);
 
+/*
+ * A text that somebody gave, fit to stand in one line of a terminal: bytes that are no printable
+ * UTF-8 as \xNN, and what is longer than there is room for ends with "...". Gives `out`.
+ */
+const char *text_shown(const char *text, char *out, size_t size);
+
+enum out_look {
+    OUT_PLAIN,
+    OUT_NUMBER, /* to the right */
+    OUT_STATE,  /* coloured, where there are colours */
+};
+
 struct out_cell {
     const char *name; /* of the field: static */
     char *text;
-    bool number; /* right-aligned */
+    enum out_look look;
 };
 
 struct out {
     FILE *stream;
     enum format format;
     bool list, first;
-    char columns[256]; /* of this list in this format, separated by spaces */
+    bool colour;       /* both only for a terminal */
+    unsigned width;    /* of it; 0: none */
+    char page[400];    /* where a list that is not whole goes on, "" */
+    char columns[384]; /* of this list in this format, separated by spaces */
     const char *name_field;
     struct text json;       /* of the item under way */
     struct out_cell *cells; /* of all items, row by row; of an object all its fields */
@@ -65,8 +80,12 @@ void out_item(struct out *out);
 void out_item_end(struct out *out);
 void out_list_end(struct out *out, bool truncated);
 
+/* Before the end of a list: the token of the page that follows. */
+void out_list_page(struct out *out, const char *page);
+
 void out_object(struct out *out, const char *name_field);
 void out_object_end(struct out *out);
+void out_object_drop(struct out *out); /* shows nothing of it */
 
 /* Fields. Names are static texts. */
 void out_text(struct out *out, const char *name, const char *value);
@@ -76,6 +95,13 @@ void out_id_or_null(struct out *out, const char *name, bool there, struct stint_
 void out_number(struct out *out, const char *name, uint64_t value);
 void out_signed(struct out *out, const char *name, int64_t value);
 void out_permille(struct out *out, const char *name, uint64_t value); /* 0.000 */
+/* JSON has the number; people read 0.3%, 1.2M, 5m, 220us. A column is named without its unit then.
+ */
+void out_share(struct out *out, const char *name, uint64_t permille);
+void out_size(struct out *out, const char *name, uint64_t bytes);
+void out_ms(struct out *out, const char *name, uint64_t ms);
+void out_us(struct out *out, const char *name, uint64_t us);
+void out_state(struct out *out, const char *name, const char *value); /* "" becomes null */
 void out_bool(struct out *out, const char *name, bool value);
 void out_time(struct out *out, const char *name, uint64_t wall_ms);
 void out_words(struct out *out, const char *name, const char *commas); /* "a,b" as a list */

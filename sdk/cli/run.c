@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -91,16 +92,17 @@ ask_first(const struct cli *cli)
     if (!destroys(args) || args->yes || args->dry_run) {
         return EXIT_DONE;
     }
-    const char *object = args->word_count != 0 ? args->words[0] : "";
+    char object[64];
+    (void)text_shown(args->word_count != 0 ? args->words[0] : "", object, sizeof object);
     if (isatty(STDIN_FILENO) == 0 || !cli->talks) {
         fprintf(stderr,
-                "stint: %s %s destroys or changes running work; say --yes where nobody can be "
+                "stint: %s %s %s destroys or changes running work; say --yes where nobody can be "
                 "asked (exit %d)\n",
-                command->noun, command->verb, EXIT_USAGE);
+                command->noun, command->verb, object, EXIT_USAGE);
         return EXIT_USAGE;
     }
     char answer[16] = "";
-    fprintf(stderr, "%s %s %.128s: are you sure? [y/N] ", command->noun, command->verb, object);
+    fprintf(stderr, "%s %s %s: are you sure? [y/N] ", command->noun, command->verb, object);
     if (fgets(answer, sizeof answer, stdin) == NULL || (answer[0] != 'y' && answer[0] != 'Y')) {
         fprintf(stderr, "stint: nothing was done\n");
         return EXIT_FAILED;
@@ -108,18 +110,97 @@ ask_first(const struct cli *cli)
     return EXIT_DONE;
 }
 
+/* ---- where, and as whom ---- */
+
+static bool
+environment_says(const char *name)
+{
+    const char *value = getenv(name);
+    return value != NULL && value[0] != '\0';
+}
+
+const char *
+cli_keys(const struct cli *cli)
+{
+    return cli->args->keys != NULL          ? cli->args->keys
+           : environment_says("STINT_KEYS") ? getenv("STINT_KEYS")
+           : cli->context.keys[0] != '\0'   ? cli->context.keys
+                                            : NULL;
+}
+
+/* --context, or STINT_CONTEXT for what asks a cluster or its keys. */
+static int
+read_context(struct cli *cli)
+{
+    const struct args *args = cli->args;
+    bool wanted = args->command->needs != NEEDS_NOTHING || strcmp(args->noun, "keys") == 0;
+    const char *name = args->context;
+    char error[CONTEXT_PATH_SIZE + 640];
+    if (name == NULL && wanted && environment_says("STINT_CONTEXT")) {
+        name = getenv("STINT_CONTEXT");
+    }
+    if (name == NULL) {
+        return EXIT_DONE;
+    }
+    enum exit_code code = context_load(&cli->context, name, error, sizeof error);
+    return code == EXIT_DONE ? EXIT_DONE : cli_fail_exit((int)code, "use the context", name, error);
+}
+
+static void
+fill_options(const struct cli *cli, const char *endpoints[ENDPOINTS_MAX],
+             struct stint_client_options *options)
+{
+    const struct args *args = cli->args;
+    const struct context *context = &cli->context;
+    unsigned count = args->endpoint_count;
+    memcpy(endpoints, args->endpoints, count * sizeof *endpoints);
+    for (unsigned i = 0; args->endpoint_count == 0 && !environment_says("STINT_ENDPOINT") &&
+                         i < context->endpoint_count;
+         i++) {
+        endpoints[count++] = context->endpoints[i];
+    }
+    options->endpoints = endpoints;
+    options->endpoint_count = count;
+    options->keys_dir = cli_keys(cli);
+    options->identity = args->identity;
+    if (args->identity == NULL && !environment_says("STINT_IDENTITY") &&
+        context->identity[0] != '\0') {
+        options->identity = context->identity;
+    }
+    options->insecure = args->insecure || (context->insecure && options->keys_dir == NULL);
+}
+
 /* ---- the client ---- */
+
+/* Nobody answered: who was asked stands in the line, whatever the client says of it. */
+static int
+fail_to_connect(const struct cli *cli, enum stint_status status,
+                const struct stint_client_options *options)
+{
+    if (cli_interrupted() || exit_of(status) != EXIT_UNREACHABLE) {
+        return cli_fail(cli, status, "connect", NULL);
+    }
+    const char *error = stint_client_error(cli->client);
+    char why[STINT_CLIENT_ERROR_SIZE + 256];
+    char asked[160] = "";
+    if (strstr(error, "://") == NULL) {
+        const char *all =
+            options->endpoint_count != 0 ? options->endpoints[0] : getenv("STINT_ENDPOINT");
+        snprintf(asked, sizeof asked, "%.120s%s: ", all != NULL ? all : "the cluster",
+                 options->endpoint_count > 1 ? " and others" : "");
+    }
+    snprintf(why, sizeof why, "%s%s; is a node running there? --endpoint names another", asked,
+             error);
+    return cli_fail_text(status, "connect", NULL, why);
+}
 
 static int
 connect_client(struct cli *cli)
 {
     const struct args *args = cli->args;
     struct stint_client_options options = STINT_CLIENT_OPTIONS_INIT;
-    options.endpoints = args->endpoints;
-    options.endpoint_count = args->endpoint_count;
-    options.keys_dir = args->keys;
-    options.identity = args->identity;
-    options.insecure = args->insecure;
+    const char *endpoints[ENDPOINTS_MAX];
+    fill_options(cli, endpoints, &options);
     char error[STINT_CLIENT_ERROR_SIZE];
     struct stint_client *client;
     enum stint_status status = stint_client_open(&options, &client, error, sizeof error);
@@ -130,7 +211,7 @@ connect_client(struct cli *cli)
     signalled_client = client;
     status = stint_client_connect(client, cli_left(cli));
     if (status != STINT_OK) {
-        return cli_fail(cli, status, "connect", NULL);
+        return fail_to_connect(cli, status, &options);
     }
     if (args->verbose) {
         cli_note(cli, "connected to %s", stint_client_node(client));
@@ -171,6 +252,13 @@ needs_client(const struct args *args)
 
 /* ---- running ---- */
 
+static unsigned
+terminal_width(void)
+{
+    struct winsize size;
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 static uint32_t
 timeout_of(const struct args *args)
 {
@@ -187,6 +275,8 @@ run_once(struct cli *cli)
 {
     const struct args *args = cli->args;
     out_init(&cli->out, stdout, args->format);
+    cli->out.colour = cli->colour;
+    cli->out.width = cli->terminal ? terminal_width() : 0;
     int code = args->command->run(cli);
     cli_progress(cli, "%s", "");
     if (!out_end(&cli->out)) {
@@ -240,12 +330,14 @@ cli_main(int argc, char **argv)
         return complete_main(argc - 2, argv + 2);
     }
     if (!args_read(&args, argc - 1, argv + 1, error, sizeof error)) {
-        fprintf(stderr, "stint: %s (exit %d)\n", error, EXIT_USAGE);
+        char line[ERROR_SIZE * 4];
+        fprintf(stderr, "stint: %s (exit %d)\n", text_shown(error, line, sizeof line), EXIT_USAGE);
         return EXIT_USAGE;
     }
     struct cli cli = { .args = &args,
                        .terminal = has_terminal(STDOUT_FILENO),
                        .talks = has_terminal(STDERR_FILENO) };
+    cli.colour = cli.terminal && !environment_says("NO_COLOR");
     if (args.help || args.version || args.command == NULL) {
         out_init(&cli.out, stdout, FORMAT_TABLE);
         int code = args.version ? cmd_version(&cli) : cmd_help(&cli);
@@ -256,7 +348,8 @@ cli_main(int argc, char **argv)
     action.sa_handler = on_interrupt;
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
-    int code = ask_first(&cli);
+    int code = read_context(&cli);
+    code = code == EXIT_DONE ? ask_first(&cli) : code;
     if (code == EXIT_DONE) {
         code = run(&cli);
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,6 +76,64 @@ text_json(struct text *t, const char *value)
         }
     }
     text_add(t, "\"", 1);
+}
+
+/* Bytes of the printable character at `p`; 0: there is none. */
+static size_t
+printable(const unsigned char *p)
+{
+    static const struct {
+        unsigned char mask, lead;
+        uint32_t least;
+    } forms[] = { { 0xe0, 0xc0, 0x80 }, { 0xf0, 0xe0, 0x800 }, { 0xf8, 0xf0, 0x10000 } };
+    if (*p < 0x80) {
+        return *p >= 0x20 && *p != 0x7f ? 1 : 0;
+    }
+    for (size_t more = 1; more <= 3; more++) {
+        if ((*p & forms[more - 1].mask) != forms[more - 1].lead) {
+            continue;
+        }
+        uint32_t code = *p & (unsigned char)~forms[more - 1].mask;
+        for (size_t i = 1; i <= more; i++) {
+            if ((p[i] & 0xc0) != 0x80) {
+                return 0;
+            }
+            code = code << 6 | (p[i] & 0x3f);
+        }
+        /* Not the second set of control characters, surrogates, marks of writing direction. */
+        bool bad = code < forms[more - 1].least || code < 0xa0 ||
+                   (code >= 0xd800 && code < 0xe000) || (code >= 0x2028 && code <= 0x202e) ||
+                   (code >= 0x2066 && code <= 0x2069) || code > 0x10ffff;
+        return bad ? 0 : more + 1;
+    }
+    return 0;
+}
+
+const char *
+text_shown(const char *text, char *out, size_t size)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    size_t used = 0;
+    size_t fits = 0; /* up to where "..." still fits behind it */
+    while (*p != '\0') {
+        size_t plain = printable(p);
+        size_t need = plain != 0 ? plain : 4;
+        if (used + need >= size) {
+            snprintf(out + fits, size - fits, "...");
+            return out;
+        }
+        if (plain != 0) {
+            memcpy(out + used, p, plain);
+        } else {
+            static const char digits[] = "0123456789abcdef";
+            memcpy(out + used, (char[]){ '\\', 'x', digits[*p >> 4], digits[*p & 15] }, 4);
+        }
+        used += need;
+        p += plain != 0 ? plain : 1;
+        fits = used + 3 < size ? used : fits;
+    }
+    out[used] = '\0';
+    return out;
 }
 
 void

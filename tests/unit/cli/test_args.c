@@ -113,6 +113,8 @@ commands_get_their_words_and_flags(void **state)
     good("keys issue node n1 --out d --days 3");
     good("node list --watch");
     assert_int_equal(args.watch_ms, 2000);
+    good("node list --reason | --yes --yes --context here");
+    assert_string_equal(args.context, "here");
     good("node list --watch=500ms");
     assert_int_equal(args.watch_ms, 500);
 }
@@ -201,6 +203,34 @@ every_bad_use_is_named(void **state)
     }
     assert_false(args_read(&args, argc, argv, error, sizeof error));
     assert_non_null(strstr(error, "--endpoint"));
+}
+
+static void
+what_is_empty_or_said_twice_is_named(void **state)
+{
+    static const struct {
+        const char *line, *word;
+    } cases[] = {
+        { "node list -e |", "--endpoint is empty" },
+        { "node list --keys=", "--keys is empty" },
+        { "node drain n1 --to |", "--to is empty" },
+        { "tasklet list --selector |", "--selector is empty" },
+        { "tasklet list --limit |", "--limit is empty" },
+        { "node list -o json -o json", "--output is given twice" },
+        { "node list --keys a --timeout 1s --keys b", "--keys is given twice" },
+        { "node list --timeout 1s --timeout 1s", "--timeout is given twice" },
+        { "--context a node list --context b", "--context is given twice" },
+        { "tasklet list --selector a=b --selector a=c", "--selector is given twice" },
+        { "keys revoke 12", "16 hex digits" },
+        { "node list \x01\x7f", "\\x01\\x7f" },
+        { "node describe \xff |", "unexpected" },
+        { "top --watch", "top: --watch" },
+        { "completion csh", "completion: it is" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        bad(cases[i].line, cases[i].word);
+    }
 }
 
 static void
@@ -310,10 +340,12 @@ every_example_is_its_command(void **state)
 static void
 what_destroys_is_marked(void **state)
 {
-    static const char *const always[] = {
-        "tasklet kill ab", "channel close a", "node drain n1",
-        "node stop n1",    "keys revoke 1",   "tasklet import f"
-    };
+    static const char *const always[] = { "tasklet kill ab",
+                                          "channel close a",
+                                          "node drain n1",
+                                          "node stop n1",
+                                          "keys revoke 0123456789abcdef",
+                                          "tasklet import f" };
     (void)state;
     for (size_t i = 0; i < sizeof always / sizeof always[0]; i++) {
         good(always[i]);
@@ -333,6 +365,7 @@ main(void)
         cmocka_unit_test(commands_get_their_words_and_flags),
         cmocka_unit_test(help_and_version_need_nothing_else),
         cmocka_unit_test(every_bad_use_is_named),
+        cmocka_unit_test(what_is_empty_or_said_twice_is_named),
         cmocka_unit_test(durations_have_units),
         cmocka_unit_test(the_table_is_consistent),
         cmocka_unit_test(every_example_is_its_command),

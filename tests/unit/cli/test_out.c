@@ -109,6 +109,38 @@ objects_too(void **state)
     assert_non_null(strstr(written, "value    shown"));
 }
 
+/* What people and strangers write stands in one line of a terminal, whatever bytes it has. */
+static void
+a_text_is_shown_on_one_line(void **state)
+{
+    static const struct {
+        const char *text, *shown;
+    } cases[] = {
+        { "", "" },
+        { "n1", "n1" },
+        { "na\xc3\xafve \xe2\x82\xac \xf0\x9f\x90\xa7",
+          "na\xc3\xafve \xe2\x82\xac \xf0\x9f\x90\xa7" },
+        { "a\nb\033[31m\x7f", "a\\x0ab\\x1b[31m\\x7f" },
+        { "\xff\xc3", "\\xff\\xc3" },
+        { "\xc0\xaf", "\\xc0\\xaf" },                   /* overlong */
+        { "\xed\xa0\x80", "\\xed\\xa0\\x80" },          /* a surrogate */
+        { "\xc2\x9b", "\\xc2\\x9b" },                   /* a control character of eight bits */
+        { "\xe2\x80\xae", "\\xe2\\x80\\xae" },          /* from right to left */
+        { "\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80" }, /* beyond the last */
+        { "123456789012345678901234567890123456789", "123456789012345678901234567890123456789" },
+        { "1234567890123456789012345678901234567890", "123456789012345678901234567890123456..." },
+        { "12345678901234567890123456789012345\xe2\x82\xac\xe2\x82\xac",
+          "12345678901234567890123456789012345..." },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char shown[40];
+        assert_string_equal(text_shown(cases[i].text, shown, sizeof shown), cases[i].shown);
+    }
+    char small[4];
+    assert_string_equal(text_shown("abcd", small, sizeof small), "...");
+}
+
 static void
 a_full_disk_is_noticed(void **state)
 {
@@ -198,6 +230,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lists_have_one_form_in_each_format),
         cmocka_unit_test(objects_too),
+        cmocka_unit_test(a_text_is_shown_on_one_line),
         cmocka_unit_test(a_full_disk_is_noticed),
         cmocka_unit_test(sizes_and_times_are_for_people),
         cmocka_unit_test(every_status_has_the_exit_code_of_the_contract),
