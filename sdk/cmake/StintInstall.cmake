@@ -47,6 +47,8 @@ if(TARGET stintd AND TARGET stint_cli)
     add_custom_target(stint_texts ALL DEPENDS ${texts})
 endif()
 install(DIRECTORY proto/schema/stint DESTINATION ${CMAKE_INSTALL_DATADIR}/stint/proto)
+install(FILES sdk/cmake/module.mk DESTINATION ${CMAKE_INSTALL_DATADIR}/stint)
+install(DIRECTORY sdk/examples DESTINATION ${CMAKE_INSTALL_DATADIR}/stint)
 
 set(STINT_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/stint)
 set(STINT_INSTALL_PROTO_DIR ${CMAKE_INSTALL_DATADIR}/stint/proto)
@@ -60,5 +62,6 @@ install(FILES ${CMAKE_BINARY_DIR}/stintConfig.cmake ${CMAKE_BINARY_DIR}/stintCon
     DESTINATION ${STINT_PACKAGE_DIR})
 
 file(RELATIVE_PATH STINT_PC_PREFIX /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
+string(REGEX REPLACE "/$" "" STINT_PC_PREFIX ${STINT_PC_PREFIX})
 configure_file(${CMAKE_CURRENT_LIST_DIR}/stint.pc.in ${CMAKE_BINARY_DIR}/stint.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/stint.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -7,6 +7,11 @@
 #       file names and "stint/stint.proto". Each <x>.proto may have an <x>.options beside it with nanopb's bounds. Sources
 #       include "<x>.stint.h", which brings the messages, their types and <stint/tasklet.h>.
 #
+#   stint_add_module(<name> LINKED SOURCES <file>... [PROTOS <file>...])
+#       The same for a program that has nodes in it: the target <name> is linked into the program with
+#       target_link_libraries(<program> PRIVATE <name>), which then finds "<x>.stint.h" too. Such a module ends with
+#       STINT_MODULE_AS, and the program names it in stint_node_options.modules (stint/node.h).
+#
 #   stint_generate_protos(<out> ROOT <dir> OUT <dir> PROTOS <file>... [TYPES])
 #       <out> becomes the list of generated C files: <OUT>/<x>.pb.c for each <ROOT>/<x>.proto, and with TYPES also
 #       <x>.stint.c and <x>.stint.h, which describe each message to the kernel. The includes are relative to <OUT>.
@@ -108,10 +113,25 @@ function(stint_module_headers result out)
     set(${result} ${out} PARENT_SCOPE)
 endfunction()
 
+# The public messages, once for all modules that are linked into programs; modules that are loaded have copies of their own.
+function(stint_linked_messages)
+    if(TARGET stint_messages)
+        return()
+    endif()
+    set(out ${CMAKE_BINARY_DIR}/stint_messages.generated)
+    stint_generate_protos(public ROOT ${STINT_PROTO_DIR} OUT ${out} PROTOS ${STINT_PROTO_DIR}/stint/stint.proto TYPES)
+    add_library(stint_messages STATIC ${public})
+    stint_module_headers(headers ${out})
+    set_target_properties(stint_messages PROPERTIES C_STANDARD 11 C_STANDARD_REQUIRED ON C_VISIBILITY_PRESET hidden
+        POSITION_INDEPENDENT_CODE ON)
+    target_include_directories(stint_messages PUBLIC ${out} ${headers})
+    target_link_libraries(stint_messages PUBLIC ${STINT_NANOPB_LIBRARY})
+endfunction()
+
 function(stint_add_module name)
-    cmake_parse_arguments(PARSE_ARGV 1 M "" "VERSION_SCRIPT" "SOURCES;PROTOS")
-    if(NOT M_SOURCES OR M_UNPARSED_ARGUMENTS)
-        message(FATAL_ERROR "stint_add_module(${name}): needs SOURCES <file>..., and takes PROTOS <file>...")
+    cmake_parse_arguments(PARSE_ARGV 1 M "LINKED" "VERSION_SCRIPT" "SOURCES;PROTOS")
+    if(NOT M_SOURCES OR M_UNPARSED_ARGUMENTS OR (M_LINKED AND M_VERSION_SCRIPT))
+        message(FATAL_ERROR "stint_add_module(${name}): needs SOURCES <file>..., and takes PROTOS <file>... and, first, LINKED")
     endif()
     set(protos "")
     foreach(proto IN LISTS M_PROTOS)
@@ -119,27 +139,39 @@ function(stint_add_module name)
         list(APPEND protos ${proto})
     endforeach()
     set(out ${CMAKE_CURRENT_BINARY_DIR}/${name}.generated)
-    # Each module has a copy of the public messages of its own, so it needs nothing but nanopb at run time.
-    stint_generate_protos(public ROOT ${STINT_PROTO_DIR} OUT ${out}
-        PROTOS ${STINT_PROTO_DIR}/stint/stint.proto TYPES)
     set(own "")
     if(protos)
         stint_generate_protos(own ROOT ${CMAKE_CURRENT_SOURCE_DIR} OUT ${out} PROTOS ${protos} TYPES)
     endif()
-    if(NOT M_VERSION_SCRIPT)
-        set(M_VERSION_SCRIPT ${STINT_MODULE_CMAKE_DIR}/module.map)
+    if(M_LINKED)
+        stint_linked_messages()
+        add_library(${name} OBJECT ${M_SOURCES} ${own})
+        target_include_directories(${name} PUBLIC ${CMAKE_CURRENT_SOURCE_DIR} ${out})
+        target_link_libraries(${name} PUBLIC stint_messages)
+    else()
+        # Each module has a copy of the public messages of its own, so it needs nothing but nanopb at run time.
+        stint_generate_protos(public ROOT ${STINT_PROTO_DIR} OUT ${out}
+            PROTOS ${STINT_PROTO_DIR}/stint/stint.proto TYPES)
+        add_library(${name} MODULE ${M_SOURCES} ${own} ${public})
+        stint_loaded_module(${name} ${out} "${M_VERSION_SCRIPT}")
     endif()
-    add_library(${name} MODULE ${M_SOURCES} ${own} ${public})
-    set_target_properties(${name} PROPERTIES PREFIX "" SUFFIX ".so" OUTPUT_NAME ${name}
-        C_STANDARD 11 C_STANDARD_REQUIRED ON C_VISIBILITY_PRESET hidden POSITION_INDEPENDENT_CODE ON
-        LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/modules
-        RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/modules
-        LINK_DEPENDS ${M_VERSION_SCRIPT})
-    stint_module_headers(headers ${out})
-    target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR} ${out} ${headers})
+    set_target_properties(${name} PROPERTIES C_STANDARD 11 C_STANDARD_REQUIRED ON C_VISIBILITY_PRESET hidden
+        POSITION_INDEPENDENT_CODE ON)
     # A module is the same wherever it is built: the places of its frames are named from here.
     target_compile_options(${name} PRIVATE -Wall -Wextra -fmacro-prefix-map=${CMAKE_CURRENT_SOURCE_DIR}/=)
     stint_module_warnings(${name})
+endfunction()
+
+function(stint_loaded_module name out version_script)
+    if(NOT version_script)
+        set(version_script ${STINT_MODULE_CMAKE_DIR}/module.map)
+    endif()
+    set_target_properties(${name} PROPERTIES PREFIX "" SUFFIX ".so" OUTPUT_NAME ${name}
+        LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/modules
+        RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/modules
+        LINK_DEPENDS ${version_script})
+    stint_module_headers(headers ${out})
+    target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR} ${out} ${headers})
     target_link_libraries(${name} PRIVATE ${STINT_NANOPB_LIBRARY})
-    target_link_options(${name} PRIVATE -Wl,--version-script=${M_VERSION_SCRIPT})
+    target_link_options(${name} PRIVATE -Wl,--version-script=${version_script})
 endfunction()

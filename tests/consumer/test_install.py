@@ -3,17 +3,23 @@
 """What `cmake --install` leaves can be moved and built against: test_install.py --build DIR
 
 Installs to a scratch prefix, moves it, and then, knowing nothing but the new place: runs the programs; compiles each public header
-alone as C and C++; builds a module and a client with find_package, and a program with a node in it with pkg-config; runs all three.
+alone as C and C++; builds a project (a module, clients in C and C++, a program with a node in it) with find_package and once more with make
+and pkg-config, and runs each of the two; builds the examples of nodes in programs, and runs them.
 """
 import argparse
+import functools
 import glob
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 
+import test_embed
+
 HERE = os.path.dirname(os.path.abspath(__file__))
+PROJECT = os.path.join(HERE, "project")
 WITHIN = 120  # seconds for each command
 EXPECTED = """
 bin/stint bin/stintd lib/libstint.so lib/libstint.so.0 lib/pkgconfig/stint.pc lib/cmake/stint/stintConfig.cmake
@@ -22,7 +28,8 @@ lib/cmake/stint/module.map lib/stint/modules/wordcount.so lib/stint/modules/tall
 lib/stint/modules/roam.so share/stint/proto/stint/stint.proto share/stint/proto/stint/stint.options include/stint/tasklet.h
 include/stint/client.h include/stint/admin.h include/stint/node.h include/stint/types.h include/stint/status.h
 share/man/man1/stint.1 share/man/man8/stintd.8 share/man/man5/stint.conf.5 share/bash-completion/completions/stint
-share/zsh/site-functions/_stint share/fish/vendor_completions.d/stint.fish
+share/zsh/site-functions/_stint share/fish/vendor_completions.d/stint.fish share/stint/module.mk
+share/stint/examples/tally/tally.c share/stint/examples/embed-poll/embed_poll.c share/stint/examples/embed-thread/README.md
 """.split()
 PART_OF_ANOTHER = {"tasklet_impl.h": "tasklet.h"}  # headers that are included by that one only
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only"]
@@ -91,31 +98,22 @@ def check_headers(prefix, messages):
     return len(alone)
 
 
-def build_with_cmake(prefix, scratch):
-    out = os.path.join(scratch, "cmake")
-    run(["cmake", "-G", "Ninja", "-S", os.path.join(HERE, "cmake"), "-B", out, f"-DCMAKE_PREFIX_PATH={prefix}", "-DCMAKE_BUILD_TYPE=Release"])
+def build_with_cmake(prefix, source, out):
+    run(["cmake", "-G", "Ninja", "-S", source, "-B", out, f"-DCMAKE_PREFIX_PATH={prefix}", "-DCMAKE_BUILD_TYPE=Release"])
     run(["cmake", "--build", out])
-    return out
 
 
-def build_plain(prefix, scratch):
-    environment = dict(os.environ, PKG_CONFIG_PATH=os.path.join(prefix, "lib/pkgconfig"))
-    flags = run(["pkg-config", "--cflags", "stint"], env=environment).split()
-    libraries = run(["pkg-config", "--libs", "stint"], env=environment).split()
-    rpath = "-Wl,-rpath," + run(["pkg-config", "--variable=libdir", "stint"], env=environment).strip()
-    programs = []
-    for compiler, standard, source in (("cc", "-std=gnu11", "embed.c"), ("c++", "-std=c++17", "versions.cpp")):
-        program = os.path.join(scratch, source.split(".")[0])
-        run([compiler, standard, "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-o", program, os.path.join(HERE, "plain", source)] + flags
-            + libraries + [rpath])
-        programs.append(program)
-    return programs
+def build_with_make(prefix, out):
+    shutil.copytree(PROJECT, out)
+    run(["make", "-C", out, "-j2"], env=dict(os.environ, PKG_CONFIG_PATH=os.path.join(prefix, "lib/pkgconfig")))
 
 
-def check_together(embed, built, scratch):
-    """A client of the one project talks with the module of the one project in the node of the other."""
+def check_project(prefix, folder, module, scratch):
+    """Clients talk with the module in the node of the program."""
+    program = functools.partial(os.path.join, folder)
+    run([program("versions")])
     with open(os.path.join(scratch, "embed.log"), "w+", encoding="utf-8") as log:
-        node = subprocess.Popen([embed, os.path.join(scratch, "data"), os.path.join(built, "modules/greet.so")], text=True,
+        node = subprocess.Popen([program("embed"), os.path.join(folder, "data"), module], text=True,
                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
         try:
             # At the latest when the node gives up, the line ends.
@@ -123,9 +121,14 @@ def check_together(embed, built, scratch):
             if len(ready) != 2 or ready[0] != "ready":
                 log.seek(0)
                 raise Failed(f"the node did not get ready: {ready} {log.read()[-3000:]}")
-            answer = run([os.path.join(built, "ask"), ready[1]])
-            if answer.strip() != '{"text":"hello Ada"}':
-                raise Failed(f"the answer was {answer!r}")
+            for client, name in (("ask", "Ada"), ("ask_again", "Grace")):
+                answer = run([program(client), ready[1]])
+                if answer.strip() != f'{{"text":"hello {name}"}}':
+                    raise Failed(f"{client}: the answer was {answer!r}")
+            # Completion asks the cluster for names.
+            names = run([os.path.join(prefix, "bin/stint"), "__complete", "--insecure", "-e", ready[1], "node", "describe", "em"])
+            if names != "embedded\t\n":
+                raise Failed(f"the names of nodes were {names!r}")
             node.stdin.close()
             if node.wait(WITHIN) != 0:
                 log.seek(0)
@@ -136,6 +139,14 @@ def check_together(embed, built, scratch):
                 node.wait()
 
 
+def check_examples(prefix, scratch):
+    """As somebody builds them who copied one folder of what is installed."""
+    for example in ("embed-poll", "embed-thread"):
+        build_with_cmake(prefix, os.path.join(prefix, "share/stint/examples", example), os.path.join(scratch, example))
+    test_embed.check_poll(os.path.join(scratch, "embed-poll/embed-poll"), scratch)
+    test_embed.check_thread(os.path.join(scratch, "embed-thread/embed-thread"), scratch, os.path.join(prefix, "bin/stint"))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", required=True)
@@ -144,17 +155,19 @@ def main():
         prefix = install(build, scratch)
         check_files(prefix, build)
         check_programs(prefix)
-        built = build_with_cmake(prefix, scratch)
-        headers = check_headers(prefix, os.path.join(built, "greet.generated"))
-        embed, versions = build_plain(prefix, scratch)
-        run([versions])
-        check_together(embed, built, scratch)
+        by_cmake, by_make = os.path.join(scratch, "by_cmake"), os.path.join(scratch, "by_make")
+        build_with_cmake(prefix, PROJECT, by_cmake)
+        headers = check_headers(prefix, os.path.join(by_cmake, "greet.generated"))
+        check_project(prefix, by_cmake, os.path.join(by_cmake, "modules/greet.so"), scratch)
+        build_with_make(prefix, by_make)
+        check_project(prefix, by_make, os.path.join(by_make, "greet.so"), scratch)
+        check_examples(prefix, scratch)
     print(f"installed, moved, used: {len(EXPECTED)} files, {headers} headers with {len(LANGUAGES)} compilers")
 
 
 if __name__ == "__main__":
     try:
         main()
-    except (Failed, subprocess.TimeoutExpired) as failure:
+    except (Failed, test_embed.Failed, subprocess.TimeoutExpired) as failure:
         print(f"test_install.py: {failure}", file=sys.stderr)
         sys.exit(1)
