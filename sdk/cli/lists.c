@@ -59,7 +59,7 @@ read_token(const char *shown, char token[TOKEN_SIZE])
         if (used + 1 == TOKEN_SIZE || (!coded && !is_safe(*shown) && *shown != '-')) {
             return false;
         }
-        token[used++] = coded ? (char)(high << 4 | low) : *shown == '-' ? ' ' : *shown;
+        token[used++] = (char)(coded ? high << 4 | low : *shown == '-' ? ' ' : *shown);
         shown += coded ? 3 : 1;
     }
     token[used] = '\0';
