@@ -9,7 +9,7 @@
 #include "base/ids.h"
 #include "base/text.h"
 #include "core/codec.h"
-#include "core/node.h"
+#include "core/route.h"
 
 #define SEARCHES_MAX 16384
 #define HELD_MAX 65536
@@ -116,29 +116,12 @@ route_fini(struct node *n)
     n->route = NULL;
 }
 
-static bool
-is_here(const struct node *n, struct stint_id id, uint64_t *epoch)
-{
-    struct kernel_tasklet_view tasklet;
-    struct kernel_channel_view channel;
-    if (kernel_look(n->kernel, id, &tasklet) == STINT_OK) {
-        *epoch = tasklet.epoch;
-        return true;
-    }
-    if (node_look_channel(n, id, &channel) != STINT_OK) {
-        return false;
-    }
-    /* An owned channel lives under its owner's epoch, a shared one never moves. */
-    *epoch = kernel_look(n->kernel, channel.owner, &tasklet) == STINT_OK ? tasklet.epoch : 1;
-    return true;
-}
-
 /* What this node knows without asking. False: nothing. */
 static bool
 known_place(struct node *n, struct stint_id id, struct directory_place *place)
 {
     uint64_t epoch;
-    if (is_here(n, id, &epoch)) {
+    if (route_is_here(n, id, &epoch)) {
         *place = (struct directory_place){ .id = id, .node = n->self, .epoch = epoch };
         return true;
     }
@@ -157,7 +140,7 @@ static bool
 knows_first_hand(struct node *n, struct stint_id id, struct directory_place *place)
 {
     uint64_t epoch;
-    if (is_here(n, id, &epoch)) {
+    if (route_is_here(n, id, &epoch)) {
         *place = (struct directory_place){ .id = id, .node = n->self, .epoch = epoch };
         return true;
     }
@@ -431,37 +414,12 @@ route_find(struct node *n, struct stint_id id, route_found_fn *found_fn, uint64_
 
 /* ---- messages ---- */
 
-static void
-put_place(stint_Location *out, const struct directory_place *place)
-{
-    memcpy(out->id, place->id.bytes, 16);
-    out->kind = place->kind;
-    memcpy(out->node, place->node.id.bytes, 16);
-    out->inc = place->node.inc;
-    out->epoch = place->epoch;
-    out->ended = place->ended;
-}
-
 static struct directory_place
 get_place(const stint_Location *in)
 {
     return (struct directory_place){
         .id = codec_id(in->id), .kind = in->kind, .node = { codec_id(in->node), in->inc }, .epoch = in->epoch, .ended = in->ended
     };
-}
-
-static void
-send_places(struct node *n, struct stint_id to, stint_LocateOp op, uint64_t number, const struct directory_place *place)
-{
-    stint_Locate message = stint_Locate_init_zero;
-    message.op = op;
-    message.number = number;
-    message.places_count = 1;
-    put_place(&message.places[0], place);
-    uint8_t body[128];
-    size_t size = codec_write(stint_Locate_fields, &message, body, sizeof body);
-    struct envelope envelope = { .kind = ENVELOPE_LOCATE };
-    peers_send(n, to, &envelope, span_of(body, size));
 }
 
 static void
@@ -477,15 +435,15 @@ answer_where(struct node *n, const struct arrival *a, const stint_Locate *messag
                       (known.ended || (view_has(n->view, known.node) && !id_equal(known.node.id, n->self.id))));
         if (knows) {
             known.id = place.id;
-            send_places(n, a->from.id, stint_LocateOp_LOCATE_THERE, message->number, &known);
+            route_send_places(n, a->from.id, stint_LocateOp_LOCATE_THERE, message->number, &known);
         } else {
-            send_places(n, a->from.id, stint_LocateOp_LOCATE_UNKNOWN, message->number, &place);
+            route_send_places(n, a->from.id, stint_LocateOp_LOCATE_UNKNOWN, message->number, &place);
         }
     }
 }
 
 static void
-take_answer(struct node *n, const stint_Locate *message)
+take_answer(struct node *n, const struct arrival *a, const stint_Locate *message)
 {
     for (pb_size_t i = 0; i < message->places_count; i++) {
         struct directory_place place = get_place(&message->places[i]);
@@ -493,6 +451,10 @@ take_answer(struct node *n, const stint_Locate *message)
         bool there = message->op == stint_LocateOp_LOCATE_THERE;
         if (there) {
             (void)directory_learn(n->directory, &place, n->now_ns);
+        }
+        if (there && message->number == 0 && node_ref_equal(place.node, a->from) &&
+            id_equal(view_home(n->view, place.id).id, n->self.id)) {
+            (void)!directory_report(n->directory, &place, n->now_ns);
         }
         if (s == NULL || s->number != message->number) {
             continue;
@@ -521,13 +483,13 @@ route_receive(struct node *n, const struct arrival *a)
         break;
     case stint_LocateOp_LOCATE_THERE:
     case stint_LocateOp_LOCATE_UNKNOWN:
-        take_answer(n, &message);
+        take_answer(n, a, &message);
         break;
     case stint_LocateOp_LOCATE_UPDATE:
         for (pb_size_t i = 0; i < message.places_count; i++) {
             struct directory_place place = get_place(&message.places[i]);
             if (id_equal(view_home(n->view, place.id).id, n->self.id)) {
-                (void)!directory_report(n->directory, &place, n->now_ns);
+                route_report(n, &place, message.view);
             }
             (void)directory_learn(n->directory, &place, n->now_ns);
         }
@@ -537,113 +499,13 @@ route_receive(struct node *n, const struct arrival *a)
     }
 }
 
-/* ---- what changes here ---- */
-
-static void
-tell_home(struct node *n, const struct directory_place *place)
-{
-    struct node_ref home = view_home(n->view, place->id);
-    if (node_ref_is_none(home)) {
-        return;
-    }
-    if (id_equal(home.id, n->self.id)) {
-        (void)!directory_report(n->directory, place, n->now_ns);
-    } else {
-        send_places(n, home.id, stint_LocateOp_LOCATE_UPDATE, 0, place);
-    }
-}
-
-void
-route_tell(struct node *n, struct stint_id whom, const struct directory_place *place)
-{
-    send_places(n, whom, stint_LocateOp_LOCATE_UPDATE, 0, place);
-}
-
-void
-route_wrong(struct node *n, struct stint_id id, uint64_t epoch)
-{
-    directory_refuted(n->directory, id, epoch, n->now_ns);
-}
-
-void
-route_arrived(struct node *n, struct stint_id id, stint_LocateKind kind, uint64_t epoch)
-{
-    struct directory_place place = { .id = id, .kind = kind, .node = n->self, .epoch = epoch };
-    directory_arrived(n->directory, id, epoch);
-    tell_home(n, &place);
-}
-
-void
-route_departed(struct node *n, struct stint_id id, stint_LocateKind kind, struct node_ref to, uint64_t epoch)
-{
-    struct directory_place place = { .id = id, .kind = kind, .node = to, .epoch = epoch };
-    directory_moved(n->directory, &place, n->now_ns);
-    /* If its new host dies before it has told the home, nobody else would, and the home would name this node for ever. */
-    tell_home(n, &place);
-}
-
-void
-route_ended(struct node *n, struct stint_id id, stint_LocateKind kind)
-{
-    struct directory_place place = { .id = id, .kind = kind, .node = n->self, .epoch = UINT64_MAX, .ended = true };
-    tell_home(n, &place);
-}
-
 /* ---- view and time ---- */
-
-struct rehome_walk {
-    struct node *n;
-    uint32_t cursor;
-    bool channels; /* the tasklets are done */
-};
-
-static bool
-next_resident(void *arg, struct directory_place *out)
-{
-    struct rehome_walk *walk = arg;
-    struct node *n = walk->n;
-    struct kernel_tasklet_view tasklet;
-    struct kernel_channel_view channel;
-    *out = (struct directory_place){ .node = n->self, .epoch = 1 };
-    if (!walk->channels) {
-        if (kernel_each_tasklet(n->kernel, &walk->cursor, &tasklet)) {
-            out->id = tasklet.id;
-            out->kind = stint_LocateKind_LOCATE_TASKLET;
-            out->epoch = tasklet.epoch;
-            return true;
-        }
-        walk->channels = true;
-        walk->cursor = 0;
-    }
-    if (!node_each_channel(n, &walk->cursor, &channel)) {
-        return false;
-    }
-    out->id = channel.id;
-    out->kind = stint_LocateKind_LOCATE_CHANNEL;
-    (void)is_here(n, channel.id, &out->epoch);
-    return true;
-}
-
-static void
-rehomed(void *arg, struct node_ref home, const struct directory_place *place)
-{
-    struct rehome_walk *walk = arg;
-    if (place->kind == stint_LocateKind_LOCATE_TASKLET) {
-        (void)kernel_watch(walk->n->kernel, place->id); /* its home is to hear of its end, also if it never moves */
-    }
-    if (id_equal(home.id, walk->n->self.id)) {
-        (void)!directory_report(walk->n->directory, place, walk->n->now_ns);
-    } else {
-        send_places(walk->n, home.id, stint_LocateOp_LOCATE_UPDATE, 0, place);
-    }
-}
 
 void
 route_view(struct node *n, const struct view *old, const struct view *next)
 {
     directory_view(n->directory, next, n->self.id, n->now_ns);
-    struct rehome_walk walk = { .n = n };
-    directory_rehome(old->number != 0 ? old : NULL, next, next_resident, rehomed, &walk);
+    route_rehome(n, old->number != 0 ? old : NULL, next);
     /* Who was asked may be gone: every search begins its round again. */
     LIST_EACH (link, &n->route->order) {
         struct search *s = STINT_CONTAINER_OF(link, struct search, link);

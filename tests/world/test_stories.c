@@ -245,12 +245,70 @@ drain_ends_with_the_wish_whatever_view_comes_between(struct world *w)
     return true;
 }
 
+static bool
+is_home_of(struct world *w, int node, struct stint_id id)
+{
+    return id_equal(view_home(world_node(w, 2)->view, id).id, node_self(world_node(w, node)));
+}
+
+/*
+ * That something lives on n3 reaches its home n2 late: meanwhile n1 was its home, heard of its end, and is the home no more. Who has
+ * become the home again knows nothing of the end, and must not believe for ever what was true when it was said.
+ */
+static bool
+late_report_to_a_home_is_asked_about(struct world *w)
+{
+    struct stint_id ids[40];
+    bool moves_home[40];
+    int lives = -1;
+    struct directory_place place;
+    CHECK(start(w, 3) && no_balancer(w));
+    for (int i = 0; i < 40; i++) {
+        char name[8];
+        text_format(name, sizeof name, "s%d", i);
+        ids[i] = spawn_named(w, 2, name);
+    }
+    world_run(w, 2 * SECOND);
+    world_cut(w, 2, 1, true);
+    CHECK(ask_target(w, 0, stint_Verb_VERB_NODE_DRAIN, "n1") == STINT_OK);
+    world_run(w, 100 * WORLD_MS);
+    for (int i = 0; i < 40; i++) {
+        moves_home[i] = is_home_of(w, 1, ids[i]);
+    }
+    CHECK(ask_target(w, 0, stint_Verb_VERB_NODE_UNCORDON, "n1") == STINT_OK);
+    world_run(w, 100 * WORLD_MS);
+    for (int i = 0; i < 40; i++) {
+        moves_home[i] = moves_home[i] && is_home_of(w, 0, ids[i]);
+        if (moves_home[i] && lives < 0) {
+            lives = i;
+        } else {
+            CHECK(kernel_kill(world_node(w, 2)->kernel, ids[i], false) == STINT_OK);
+        }
+    }
+    world_run(w, 100 * WORLD_MS);
+    CHECK(tasklets_on(w, 2) == 1 && ask_target(w, 0, stint_Verb_VERB_NODE_DRAIN, "n1") == STINT_OK);
+    world_run(w, 100 * WORLD_MS);
+    CHECK(ask_text(w, 0, stint_Verb_VERB_BALANCER, "on") == STINT_OK); /* a view by which no home changes */
+    world_run(w, 100 * WORLD_MS);
+    world_cut(w, 2, 1, false);
+    world_run(w, 75 * SECOND);
+    const struct node *home = world_node(w, 1);
+    CHECK(view_living(home->view) == 3);
+    for (int i = 0; i < 40; i++) {
+        CHECK(i == lives || !directory_where(home->directory, ids[i], &place, home->now_ns));
+    }
+    CHECK(directory_where(home->directory, ids[lives], &place, home->now_ns)); /* what was said of that one was right */
+    CHECK(id_equal(place.node.id, node_self(world_node(w, 2))));
+    return true;
+}
+
 static const struct world_case stories[] = {
     { "leaving_node_takes_nothing_in", leaving_node_takes_nothing_in },
     { "homes_hear_of_the_end_of_what_never_moved", homes_hear_of_the_end_of_what_never_moved },
     { "zombie_hears_of_its_end_from_later_lives", zombie_hears_of_its_end_from_later_lives },
     { "homes_forget_what_died_on_arrival", homes_forget_what_died_on_arrival },
     { "name_is_put_again_when_it_comes_late", name_is_put_again_when_it_comes_late },
+    { "late_report_to_a_home_is_asked_about", late_report_to_a_home_is_asked_about },
     { "drain_ends_with_the_wish_whatever_view_comes_between", drain_ends_with_the_wish_whatever_view_comes_between },
 };
 
