@@ -447,10 +447,10 @@ admit(struct node *n, const struct move_effect *e)
         text_copy(detail, sizeof detail, "the node is not serving yet");
     } else if (status != STINT_OK) {
         text_format(detail, sizeof detail, "node %s does not have %s/%s", n->name, offer->module, offer->code);
-    } else if (offer->bytes > n->pickle_max) {
+    } else if (!mover_pickle_fits(n, offer->bytes, detail, sizeof detail)) {
         status = STINT_LIMIT;
-        text_format(detail, sizeof detail, "its pickle of about %llu bytes is larger than the limit of %llu on node %s",
-                    (unsigned long long)offer->bytes, (unsigned long long)n->pickle_max, n->name);
+    } else if (!mover_memory_fits(n, offer->bytes, detail, sizeof detail)) {
+        status = STINT_NO_MEMORY;
     }
     moves_admitted(n->moves, e->key, status, detail, n->now_ns);
 }

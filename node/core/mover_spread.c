@@ -234,6 +234,30 @@ mover_measure(struct node *n)
     n->load.moves_out = moves.out_committed;
 }
 
+/* ---- what may come ---- */
+
+bool
+mover_pickle_fits(const struct node *n, uint64_t bytes, char *detail, size_t detail_size)
+{
+    if (bytes > n->pickle_max) {
+        text_format(detail, detail_size, "its pickle of about %llu bytes is larger than the limit of %llu on node %s",
+                    (unsigned long long)bytes, (unsigned long long)n->pickle_max, n->name);
+    }
+    return bytes <= n->pickle_max;
+}
+
+bool
+mover_memory_fits(const struct node *n, uint64_t bytes, char *detail, size_t detail_size)
+{
+    size_t room = n->mem->limit > n->mem->used ? n->mem->limit - n->mem->used : 0;
+    bool fits = n->mem->limit == 0 || bytes < room;
+    if (!fits) {
+        text_format(detail, detail_size, "it takes about %llu bytes, and node %s has %llu left of its memory of %llu",
+                    (unsigned long long)bytes, n->name, (unsigned long long)room, (unsigned long long)n->mem->limit);
+    }
+    return fits;
+}
+
 /* ---- drain ---- */
 
 void

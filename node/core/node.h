@@ -307,6 +307,9 @@ bool mover_hold(struct node *n, const struct arrival *a);
 /* STINT_OK, STINT_NOT_HERE, or STINT_NOT_MOVABLE with the first reason. */
 STINT_MUST_USE enum stint_status mover_movable(struct node *n, struct stint_id tasklet, char *detail,
                                                size_t detail_size);
+/* Whether a tasklet of about so many bytes may come here: by the bound of pickles, by the memory that is left. `detail`: why not. */
+bool mover_pickle_fits(const struct node *n, uint64_t bytes, char *detail, size_t detail_size);
+bool mover_memory_fits(const struct node *n, uint64_t bytes, char *detail, size_t detail_size);
 /* What the balancer would do now; and doing it. `out` has room for BALANCE_MOVES_MAX. */
 uint32_t mover_plan(struct node *n, uint32_t limit, struct balance_move *out);
 uint32_t mover_balance(struct node *n, uint32_t limit, const char *by);
