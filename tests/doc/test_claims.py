@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What sdk/doc/delivery.md names as proof exists: test_claims.py --source DIR"""
+"""What sdk/doc/delivery.md names as proof exists, and sdk/doc/security.md says of each request who may make it as the node's table does:
+test_claims.py --source DIR"""
 import argparse
 import glob
 import os
@@ -27,6 +28,20 @@ def known(source):
     return names
 
 
+def roles(source):
+    """What security.md has wrong about who may do what."""
+    inner = {"schema", "view", "channel resolve"}  # asked by libstint itself
+    table = re.findall(r'\{ VERB\(\w+\), \w+, ([CPV |]+), \w+,\s*"([^"]+)"', read(source, "node/core/admin_table.c"))
+    true = {}
+    for letters, text in table:
+        true.setdefault(text, {one.strip() for one in letters.split("|")})
+    rows = re.findall(r"^\| `([^`]+)` \| (yes)? ?\| (yes)? ?\| (yes)? ?\|$", read(source, "sdk/doc/security.md"), re.MULTILINE)
+    said = {text: {letter for letter, yes in zip("CVP", cells) if yes} for text, *cells in rows}
+    for text in sorted(set(true) - inner | set(said)):
+        if true.get(text) != said.get(text):
+            yield f"security.md: `{text}` is for {sorted(true.get(text, []))}, not {sorted(said.get(text, []))}"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--source", default=".")
@@ -43,6 +58,7 @@ def main():
                     faults.append(f"delivery.md:{number}: there is no test {claim}")
     if len(claims) < 20:
         faults.append(f"only {len(claims)} proofs were found: this test looks at nothing")
+    faults += roles(source)
     print("\n".join(faults) if faults else f"all {len(claims)} proofs exist")
     sys.exit(1 if faults else 0)
 
