@@ -29,6 +29,7 @@ struct cli {
     uint64_t deadline_ms; /* monotonic; of the whole command, or of one round of --watch */
     bool terminal;        /* stdout is one */
     bool colour;          /* it is one, and NO_COLOR is not set */
+    bool progress;        /* a line of it stands on the terminal */
     bool talks;           /* stderr is one: progress is shown, questions are asked */
 };
 
@@ -45,6 +46,9 @@ uint64_t cli_now_ms(void);
  * on. */
 bool cli_pause(struct cli *cli, uint32_t ms);
 bool cli_interrupted(void);
+
+/* One more signal that ends the command as an interrupt does. */
+void cli_ends_with(int signal_number);
 
 /* The key directory: --keys, STINT_KEYS, of the context; NULL: none of them. */
 const char *cli_keys(const struct cli *cli);
@@ -67,7 +71,7 @@ void cli_note(const struct cli *cli, const char *format, ...) __attribute__((for
 
 /* Progress: one line of a terminal, written over by the next; an empty text ends it. Nothing when
  * stderr is no terminal. */
-void cli_progress(const struct cli *cli, const char *format, ...)
+void cli_progress(struct cli *cli, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* ---- lists.c ---- */

@@ -10,7 +10,13 @@
 #include "bar.h"
 #include "cli.h"
 
-enum { DRAIN_PACE_MS = 250, PROGRESS_BAR = 24, EXPLAINED_MAX = 32, WHY_SIZE = 256, LAST_WORD_MS = 2000 };
+enum {
+    DRAIN_PACE_MS = 250,
+    PROGRESS_BAR = 24,
+    EXPLAINED_MAX = 32,
+    WHY_SIZE = 256,
+    LAST_WORD_MS = 2000
+};
 
 /* What the last answer said. */
 struct drained {
@@ -161,7 +167,7 @@ struct pace {
 };
 
 static void
-put_progress(const struct cli *cli, const char *node, const struct drained *d, struct pace *pace)
+put_progress(struct cli *cli, const char *node, const struct drained *d, struct pace *pace)
 {
     char bar[BAR_SIZE(PROGRESS_BAR)];
     char stuck[96] = "";

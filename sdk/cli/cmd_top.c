@@ -1,116 +1,172 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One live screen: nodes with bars of their load, the tasklets that do most, the newest moves. Off
- * a terminal one plain screen. */
+/*
+ * One live screen, worth leaving open: asked anew each second, drawn anew when the terminal changes
+ * its size or a key asks for it. When the connection is lost it says so over the last numbers and
+ * goes on when it is back. Off a terminal one plain screen.
+ */
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "bar.h"
 #include "cli.h"
+#include "screen.h"
+#include "terminal.h"
+#include "top_data.h"
 
-enum { TOP_TASKLETS = 12, TOP_MOVES = 6, BAR = 20 };
+enum { TOP_PERIOD_MS = 1000, TOP_PATIENCE_MS = 2000, CONNECT_MS = 400, PLAIN_COLUMNS = 120 };
 
 static void
-put_nodes(struct cli *cli, struct stint_list *list)
+draw(struct cli *cli, struct top_data *d)
 {
-    const struct stint_node_item *n;
-    uint64_t most = 1;
-    while ((n = stint_list_node(list)) != NULL) {
-        most = n->tasklets > most ? n->tasklets : most;
+    struct screen_form form = { .unicode = bar_is_unicode(), .colour = cli->colour, .live = true };
+    struct text screen = { .data = NULL };
+    terminal_size(&form.rows, &form.columns);
+    d->screen.trouble = d->trouble;
+    screen_render(&screen, &d->screen, &form);
+    if (!screen.failed) {
+        terminal_show(text_or_empty(&screen), screen.size);
     }
-    stint_list_rewind(list);
-    out_line(&cli->out, "%-16s %-9s %-*s %9s %9s %6s %9s %9s", "NODE", "STATE", BAR, "TASKLETS", "",
-             "STEPS/S", "CPU", "MEMORY", "MOVES");
-    while ((n = stint_list_node(list)) != NULL) {
-        char bar[BAR + 1] = "";
-        char memory[CLI_SIZE_SIZE];
-        size_t full = (size_t)(n->tasklets * BAR / most);
-        memset(bar, '#', full < BAR ? full : BAR);
-        bar[full < BAR ? full : BAR] = '\0';
-        out_line(&cli->out, "%-16.16s %-9s %-*s %9llu %9llu %5u%% %9s %9llu", n->name, n->state,
-                 BAR, bar, (unsigned long long)n->tasklets, (unsigned long long)n->steps,
-                 (unsigned)(n->cpu_permille / 10), cli_size(n->memory_bytes, memory),
-                 (unsigned long long)(n->moves_in + n->moves_out));
+    text_free(&screen);
+}
+
+/* Asks, and remembers what went wrong. */
+static void
+refresh(struct cli *cli, struct top_data *d)
+{
+    char said[120];
+    enum stint_status status = STINT_OK;
+    if (stint_client_state(cli->client) != STINT_CLIENT_CONNECTED) {
+        status = stint_client_connect(cli->client, CONNECT_MS);
+    }
+    status = status == STINT_OK ? top_ask(d, cli->client, TOP_PATIENCE_MS) : status;
+    if (status == STINT_OK) {
+        d->trouble[0] = '\0';
+    } else if (!cli_interrupted()) {
+        const char *why = stint_client_error(cli->client);
+        (void)text_shown(why[0] != '\0' ? why : stint_strerror(status), said, sizeof said);
+        snprintf(d->trouble, sizeof d->trouble, "no answer, trying again: %s", said);
     }
 }
 
-static void
-put_tasklets(struct cli *cli, struct stint_list *list)
+/* False: the screen is to be closed. */
+static bool
+take_key(struct top_data *d, char key, bool *again)
 {
-    const struct stint_tasklet_item *t;
-    out_line(&cli->out, "%s", "");
-    out_line(&cli->out, "%-12s %-12s %-20s %-9s %10s %6s  %s", "TASKLET", "NODE", "CODE", "STATE",
-             "STEPS", "MOVES", "AT");
-    while ((t = stint_list_tasklet(list)) != NULL) {
-        char id[STINT_ID_TEXT_SIZE];
-        out_line(&cli->out, "%.12s %-12.12s %-20.20s %-9s %10llu %6u  %.40s",
-                 stint_id_text(t->id, id), t->node, t->code, t->state, (unsigned long long)t->steps,
-                 (unsigned)t->moves, t->at);
+    switch (key) {
+    case 'q':
+    case 'Q':
+        return false;
+    case 's':
+        d->screen.sort = SCREEN_BY_RATE;
+        break;
+    case 'm':
+        d->screen.sort = SCREEN_BY_MOVES;
+        break;
+    case 'b':
+        d->screen.sort = SCREEN_BY_SIZE;
+        break;
+    case ' ':
+    case 'p':
+        d->screen.paused = !d->screen.paused;
+        break;
+    default:
+        return true;
     }
+    top_sort(d);
+    *again = true;
+    return true;
 }
 
-static void
-put_moves(struct cli *cli, struct stint_list *list)
+/*
+ * Until the time is over, or the screen is to be drawn again (*again), or closed: false. The client
+ * is served meanwhile.
+ */
+static bool
+attend(struct cli *cli, struct top_data *d, uint64_t until, bool *again)
 {
-    const struct stint_move_item *m;
-    out_line(&cli->out, "%s", "");
-    out_line(&cli->out, "%-12s %-12s    %-12s %-10s %9s  %s", "MOVED", "FROM", "TO", "OUTCOME",
-             "FROZEN", "REASON");
-    while ((m = stint_list_move(list)) != NULL) {
-        char id[STINT_ID_TEXT_SIZE];
-        out_line(&cli->out, "%.12s %-12.12s -> %-12.12s %-10s %6lluus  %.40s",
-                 stint_id_text(m->tasklet, id), m->from, m->to,
-                 m->outcome[0] != '\0' ? m->outcome : m->phase, (unsigned long long)m->frozen_us,
-                 m->reason);
+    *again = false;
+    for (uint64_t now = cli_now_ms(); now < until && !*again; now = cli_now_ms()) {
+        struct pollfd p[] = { { .fd = stint_client_fd(cli->client), .events = POLLIN },
+                              { .fd = STDIN_FILENO, .events = POLLIN } };
+        int most = stint_client_timeout_ms(cli->client);
+        int wait = (int)(until - now);
+        bool keys = isatty(STDIN_FILENO) != 0;
+        (void)poll(p, keys ? 2 : 1, most >= 0 && most < wait ? most : wait);
+        stint_client_process(cli->client);
+        for (char key = terminal_key(); key != 0; key = terminal_key()) {
+            if (!take_key(d, key, again)) {
+                return false;
+            }
+        }
+        if (cli_interrupted() || (keys && (p[1].revents & (POLLHUP | POLLERR)) != 0)) {
+            return false;
+        }
+        *again = terminal_stop_if_asked() || terminal_changed() || *again;
     }
+    return true;
 }
 
 static int
-put_screen(struct cli *cli, uint32_t timeout)
+run_live(struct cli *cli, struct top_data *d)
 {
-    struct stint_query query = STINT_QUERY_INIT;
-    struct stint_list *nodes = NULL, *tasklets = NULL, *moves = NULL;
-    query.sort = "-steps";
-    query.limit = TOP_TASKLETS;
-    enum stint_status status = stint_admin_nodes(cli->client, timeout, &nodes);
-    if (nodes != NULL) {
-        status = stint_admin_tasklets(cli->client, &query, timeout, &tasklets);
-        query.sort = NULL;
-        query.limit = TOP_MOVES;
-        if (tasklets != NULL) {
-            status = stint_admin_moves(cli->client, &query, timeout, &moves);
+    cli_ends_with(SIGHUP);
+    cli_ends_with(SIGQUIT);
+    if (!terminal_enter()) {
+        return cli_fail_exit(EXIT_FAILED, "show the screen", NULL, "stdout is no terminal");
+    }
+    cli->deadline_ms = UINT64_MAX;
+    bool open = true;
+    bool again = false;
+    uint64_t next = cli_now_ms() + TOP_PERIOD_MS / 4; /* the first rates soon */
+    draw(cli, d);
+    while (open) {
+        open = attend(cli, d, next, &again);
+        if (open && !again) {
+            next = cli_now_ms() + TOP_PERIOD_MS;
+            if (!d->screen.paused) {
+                refresh(cli, d);
+            }
+        }
+        if (open && !cli_interrupted()) {
+            draw(cli, d);
         }
     }
-    int code = EXIT_DONE;
-    if (nodes == NULL || tasklets == NULL || moves == NULL) {
-        code = cli_fail(cli, status, "show the cluster", NULL);
-    } else {
-        if (cli->terminal) {
-            fputs("\033[H\033[2J", cli->out.stream);
-        }
-        put_nodes(cli, nodes);
-        put_tasklets(cli, tasklets);
-        put_moves(cli, moves);
-        (void)fflush(cli->out.stream);
-    }
-    stint_list_free(nodes);
-    stint_list_free(tasklets);
-    stint_list_free(moves);
-    return code;
+    terminal_leave();
+    return cli_interrupted() ? EXIT_INTERRUPTED : EXIT_DONE;
+}
+
+static int
+put_plain(struct cli *cli, struct top_data *d)
+{
+    struct screen_form form = { .columns = PLAIN_COLUMNS };
+    struct text screen = { .data = NULL };
+    d->screen.trouble = "";
+    screen_render(&screen, &d->screen, &form);
+    fputs(text_or_empty(&screen), cli->out.stream);
+    cli->out.failed = cli->out.failed || screen.failed;
+    text_free(&screen);
+    return EXIT_DONE;
 }
 
 int
 cmd_top(struct cli *cli)
 {
-    uint32_t timeout = cli_left(cli);
     if (!out_is_table(&cli->out)) {
         return cli_fail_exit(EXIT_USAGE, "show it in that format", NULL,
-                             "top is a screen; for scripts there is `node list -o json`");
+                             "top is a screen; for scripts there is `stint node list -o json`");
     }
-    int code = put_screen(cli, timeout);
-    while (code == EXIT_DONE && cli->terminal && !cli_interrupted()) {
-        cli->deadline_ms = UINT64_MAX;
-        if (cli_pause(cli, CLI_WATCH_MS / 2)) {
-            code = put_screen(cli, timeout);
-        }
+    struct top_data *d = calloc(1, sizeof *d);
+    if (d == NULL) {
+        return cli_fail_text(STINT_NO_MEMORY, "show the cluster", NULL, NULL);
     }
-    return cli_interrupted() ? EXIT_INTERRUPTED : code;
+    enum stint_status status = top_ask(d, cli->client, cli_left(cli));
+    int code = status != STINT_OK ? cli_fail(cli, status, "show the cluster", NULL)
+               : cli->terminal    ? run_live(cli, d)
+                                  : put_plain(cli, d);
+    free(d);
+    return code;
 }

@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -62,8 +64,24 @@ cli_note(const struct cli *cli, const char *format, ...)
     fprintf(stderr, "stint: %s\n", text_shown(said, line, sizeof line));
 }
 
+/* A line that wraps could not be written over. */
+static void
+cut_to_terminal(char *line)
+{
+    struct winsize size;
+    unsigned columns = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+    unsigned places = 0;
+    for (char *at = line; columns != 0 && *at != '\0'; at++) {
+        bool begins = ((unsigned char)*at & 0xc0) != 0x80;
+        if (begins && ++places >= columns) {
+            *at = '\0';
+            return;
+        }
+    }
+}
+
 void
-cli_progress(const struct cli *cli, const char *format, ...)
+cli_progress(struct cli *cli, const char *format, ...)
 {
     if (!cli->talks || cli->args->quiet) {
         return;
@@ -73,6 +91,10 @@ cli_progress(const struct cli *cli, const char *format, ...)
     va_start(list, format);
     vsnprintf(line, sizeof line, format, list);
     va_end(list);
-    fprintf(stderr, "\r\033[K%s", line);
-    (void)fflush(stderr);
+    cut_to_terminal(line);
+    if (cli->progress || line[0] != '\0') {
+        fprintf(stderr, "\r\033[K%s", line);
+        (void)fflush(stderr);
+    }
+    cli->progress = line[0] != '\0';
 }

@@ -36,6 +36,15 @@ cli_interrupted(void)
     return interrupted != 0;
 }
 
+void
+cli_ends_with(int signal_number)
+{
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = on_interrupt;
+    (void)sigaction(signal_number, &action, NULL);
+}
+
 uint64_t
 cli_now_ms(void)
 {
@@ -343,11 +352,8 @@ cli_main(int argc, char **argv)
         int code = args.version ? cmd_version(&cli) : cmd_help(&cli);
         return out_end(&cli.out) ? code : EXIT_FAILED;
     }
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = on_interrupt;
-    (void)sigaction(SIGINT, &action, NULL);
-    (void)sigaction(SIGTERM, &action, NULL);
+    cli_ends_with(SIGINT);
+    cli_ends_with(SIGTERM);
     int code = read_context(&cli);
     code = code == EXIT_DONE ? ask_first(&cli) : code;
     if (code == EXIT_DONE) {
