@@ -30,25 +30,22 @@ conn_drain(struct node *n, struct conn *c)
     }
 }
 
-/* False: it does not fit anywhere. */
-static bool
+/* STINT_FULL: it does not fit anywhere; anything else but STINT_OK: the session is over. */
+static enum stint_status
 send_over(struct node *n, struct conn *c, const struct envelope *envelope, struct stint_span body)
 {
     conn_mark_dirty(n, c);
     if (c->backlog.size == 0) {
         enum stint_status status = session_send(c->session, envelope, body);
-        if (status == STINT_OK) {
-            return true;
-        }
         if (status != STINT_FULL && status != STINT_NO_MEMORY) {
-            return false;
+            return status;
         }
     }
     if (envelope_append(&c->backlog, envelope, body) == STINT_OK) {
-        return true;
+        return STINT_OK;
     }
     c->backlog.failed = false;
-    return false;
+    return STINT_FULL;
 }
 
 static void
@@ -73,11 +70,15 @@ peers_send(struct node *n, struct stint_id to, const struct envelope *envelope, 
         return;
     }
     struct conn *c = table_find(&n->peers->by_node, to);
-    if (c != NULL && c->session != NULL && !send_over(n, c, envelope, body) && !c->resync) {
-        c->resync = true;
+    if (c == NULL || c->session == NULL) {
+        return;
+    }
+    enum stint_status status = send_over(n, c, envelope, body);
+    if (status == STINT_FULL && !c->resync) {
         node_log(n, NODE_LOG_WARN, "the backlog to node %s is full: what does not fit is offered again later",
                  node_name_of(n, to));
     }
+    c->resync = c->resync || status != STINT_OK;
 }
 
 bool
@@ -87,11 +88,11 @@ peers_reply(struct node *n, uint64_t conn, const struct envelope *envelope, stru
     if (c == NULL || c->session == NULL || c->closing) {
         return false;
     }
-    if (!send_over(n, c, envelope, body)) {
+    enum stint_status status = send_over(n, c, envelope, body);
+    if (status == STINT_FULL) {
         session_close(c->session, STINT_LIMIT, "the client does not take its replies");
-        return false;
     }
-    return true;
+    return status == STINT_OK;
 }
 
 bool
