@@ -216,7 +216,7 @@ committed(struct authority *a, uint64_t now_ns)
     enum stint_status status = authority_table_apply(&a->table, &a->changes);
     a->state = AUTHORITY_READY;
     if (a->changes.new_view) {
-        authority_contacts_refresh(a, now_ns);
+        authority_contacts_refresh(a, false, now_ns);
         a->announced = a->table.view;
         (void)pending_add(a, AUTHORITY_VIEW);
     }
@@ -346,7 +346,7 @@ authority_load(struct authority *a, enum store_result result, const struct store
         status = table_fill(a, rows, count, view, generation, error, error_size);
         if (status == STINT_OK) {
             a->announced = first ? view : a->announced;
-            authority_contacts_refresh(a, now_ns);
+            authority_contacts_refresh(a, first, now_ns);
             resolve(a, rows, count, view, pending_commit, expected, now_ns);
             advance(a, now_ns);
             return STINT_OK;
@@ -368,6 +368,7 @@ authority_contact(struct authority *a, struct node_ref ref, uint64_t installed, 
 {
     struct authority_contact *c = authority_contact_find(a, ref);
     if (c != NULL) {
+        authority_found(a, c);
         c->heard_ns = now_ns > c->heard_ns ? now_ns : c->heard_ns;
         c->installed = installed > c->installed ? installed : c->installed;
     }

@@ -28,7 +28,8 @@
  *
  * Death (D3): only a commit makes a member DEAD, and it is never the lapse of a clock alone: at
  * least one living member has voted. One vote suffices if the member has not been in contact
- * for the lease, or if there are at most three; else two fresh votes of different members. The
+ * for the lease, or if there are at most three; else two fresh votes of different members. One that
+ * a restarted authority has not heard of yet has the lease to come back. The
  * authority's own node is never voted dead.
  *
  * Names (DECISIONS 13) belong to a channel and end by NAME_DROP or with their host. A move

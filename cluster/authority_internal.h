@@ -23,6 +23,7 @@ struct authority_vote {
 struct authority_contact {
     struct node_ref ref;
     uint64_t heard_ns;
+    bool awaited; /* a member of before this authority began, which has not heard of it yet */
     uint64_t installed;
     uint32_t vote_count;
     struct authority_vote votes[AUTHORITY_VOTES_MAX];
@@ -103,8 +104,11 @@ enum stint_status authority_decide(struct authority *a, const struct authority_f
 struct authority_contact *authority_contact_find(struct authority *a, struct node_ref ref);
 bool authority_in_contact(struct authority *a, struct node_ref ref, uint64_t now_ns);
 
+/* A member is heard of. If it was awaited, this node's own vote on it has been answered. */
+void authority_found(const struct authority *a, struct authority_contact *c);
+
 /* Contacts of exactly the living members: new ones count as heard of now. */
-void authority_contacts_refresh(struct authority *a, uint64_t now_ns);
+void authority_contacts_refresh(struct authority *a, bool first, uint64_t now_ns);
 void authority_vote(struct authority_contact *c, struct node_ref voter, bool off,
                     uint64_t now_ns);
 

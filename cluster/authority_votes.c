@@ -29,7 +29,7 @@ authority_in_contact(struct authority *a, struct node_ref ref, uint64_t now_ns)
 }
 
 void
-authority_contacts_refresh(struct authority *a, uint64_t now_ns)
+authority_contacts_refresh(struct authority *a, bool first, uint64_t now_ns)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < a->contact_count; i++) {
@@ -43,7 +43,7 @@ authority_contacts_refresh(struct authority *a, uint64_t now_ns)
         if (member_is_living(m) && authority_contact_find(a, m->ref) == NULL) {
             STINT_ASSERT(a->contact_count < VIEW_MEMBERS_MAX);
             a->contacts[a->contact_count++] =
-                (struct authority_contact){ .ref = m->ref, .heard_ns = now_ns };
+                (struct authority_contact){ .ref = m->ref, .heard_ns = now_ns, .awaited = first };
         }
     }
 }
@@ -70,6 +70,19 @@ authority_vote(struct authority_contact *c, struct node_ref voter, bool off, uin
     c->votes[place] = (struct authority_vote){ voter, now_ns };
 }
 
+void
+authority_found(const struct authority *a, struct authority_contact *c)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < c->vote_count; i++) {
+        if (!c->awaited || !id_equal(c->votes[i].voter.id, a->config.node)) {
+            c->votes[kept++] = c->votes[i];
+        }
+    }
+    c->vote_count = kept;
+    c->awaited = false;
+}
+
 /* Drops the votes that do not count (any more): of nodes that are gone, or too old. */
 static void
 votes_prune(const struct authority *a, struct authority_contact *c, uint64_t now_ns)
@@ -89,6 +102,9 @@ is_condemned(struct authority *a, struct authority_contact *c, uint64_t now_ns)
 {
     votes_prune(a, c, now_ns);
     bool silent = !authority_in_contact(a, c->ref, now_ns);
+    if (c->awaited && !silent) {
+        return false; /* it has the whole lease to find this authority again */
+    }
     uint32_t needed = silent || authority_table_living_count(&a->table) <= 3 ? 1 : 2;
     return c->vote_count >= (MUTANT(a->mem, VOTE_ALONE) ? 1 : needed);
 }

@@ -238,6 +238,43 @@ test_a_silent_member_needs_one_vote_and_silence_alone_is_none(void **state)
 }
 
 static void
+test_members_have_the_lease_to_find_a_restarted_authority(void **state)
+{
+    struct court *c = *state;
+    (void)found(c);
+    struct node_ref n2 = join(c, 2), n3 = join(c, 3);
+    restart(c);
+    struct node_ref n1 = join(c, 1);
+    tick(c, 2000);
+    assert_int_equal(vote(c, n1, n2, false), STINT_OK);
+    assert_int_equal(vote(c, n1, n3, false), STINT_OK);
+    assert_true(living(c, n2) && living(c, n3)); /* one vote would suffice among three */
+    assert_true(authority_deadline(c->a) <= c->now + 4001 * TEST_MS);
+    authority_contact(c->a, n2, 0, c->now); /* the vote of the authority's own node was about that */
+    tick(c, 4001);
+    assert_true(living(c, n2));
+    assert_false(living(c, n3));
+    assert_int_equal(vote(c, n1, n2, false), STINT_OK); /* it was heard: as ever */
+    assert_false(living(c, n2));
+}
+
+/* Nobody but the authority has reached it: that was not answered by its coming. */
+static void
+test_what_others_say_of_a_member_stays_when_it_is_back(void **state)
+{
+    struct court *c = *state;
+    (void)found(c);
+    struct node_ref n2 = join(c, 2), n3 = join(c, 3);
+    restart(c);
+    (void)join(c, 1);
+    assert_int_equal(vote(c, n3, n2, false), STINT_OK);
+    assert_true(living(c, n2));
+    authority_contact(c->a, n2, 0, c->now);
+    tick(c, 1);
+    assert_false(living(c, n2));
+}
+
+static void
 test_an_operator_may_evict(void **state)
 {
     struct court *c = *state;
@@ -266,6 +303,8 @@ main(void)
         CASE(test_one_vote_suffices_among_three),
         CASE(test_among_many_a_member_in_contact_needs_two_votes),
         CASE(test_a_silent_member_needs_one_vote_and_silence_alone_is_none),
+        CASE(test_members_have_the_lease_to_find_a_restarted_authority),
+        CASE(test_what_others_say_of_a_member_stays_when_it_is_back),
         CASE(test_an_operator_may_evict),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -144,6 +144,7 @@ test_many_names_of_a_dead_host_go_in_several_commits(void **state)
     c->reply_count = 0;
     restart(c); /* which hosts are gone is found again from the rows */
     n1 = join(c, 1);
+    authority_contact(c->a, n2, 0, c->now);
     assert_int_equal(vote(c, n1, n2, false), STINT_OK);
     assert_int_equal(name_op(c, n1, stint_STORE_NAME_LIST, "", 0), STINT_OK);
     assert_true(last(c)->names_count > 0); /* not in the very step that announces the view */
