@@ -181,7 +181,7 @@ admin_export(struct node *n, struct ask *ask)
     } else {
         (void)!kernel_thaw(n->kernel, tasklet, epoch);
     }
-    node_log(n, NODE_LOG_INFO, "tasklet %s %s by %s: %s", ask->request.target,
+    node_record(n, "tasklet %s %s by %s: %s", ask->request.target,
              status != STINT_OK ? "not exported"
              : move             ? "moved to a file"
                                 : "copied to a file",
@@ -422,7 +422,7 @@ admin_import(struct node *n, struct ask *ask)
     if (status != STINT_OK) {
         ask_end_page(n, ask, status, detail, false, "");
     } else {
-        node_log(n, NODE_LOG_INFO, "import of %s, exported by node %s, by %s: %s", file.info.code,
+        node_record(n, "import of %s, exported by node %s, by %s: %s", file.info.code,
                  file.info.node, ask->request.by, ask->request.reason);
         if (file.info.moved) {
             load_moved(n, ask, &file);

@@ -366,7 +366,7 @@ admin_store_change(struct node *n, struct ask *ask)
         request.op = stint_StoreOp_STORE_BALANCER;
         request.off = strcmp(ask->request.text, "off") == 0;
     }
-    node_log(n, NODE_LOG_INFO, "%s by %s: %s", ask->verb->name, ask->request.by,
+    node_record(n, "%s by %s: %s", ask->verb->name, ask->request.by,
              ask->request.reason);
     control_store(n, &request, ask_left_ms(n, ask), store_answered, ask->serial);
 }
@@ -428,7 +428,7 @@ admin_cordon(struct node *n, struct ask *ask)
         ask_end(n, ask, STINT_OK, "node %s is %s already", n->name, member_state_text(state));
         return;
     }
-    node_log(n, NODE_LOG_INFO, "%s by %s: %s", ask->verb->name, ask->request.by,
+    node_record(n, "%s by %s: %s", ask->verb->name, ask->request.by,
              ask->request.reason);
     ask->expired = ask_store_silent;
     control_set_state(n, wanted, store_answered, ask->serial);
@@ -444,7 +444,7 @@ admin_stop(struct node *n, struct ask *ask)
         m->stop_at = n->now_ns + STOP_DELAY_NS;
         m->stop_drains = ask->request.leave;
     }
-    node_log(n, NODE_LOG_INFO, "stopped by %s: %s", ask->request.by, ask->request.reason);
+    node_record(n, "stopped by %s: %s", ask->request.by, ask->request.reason);
     ask_end(n, ask, STINT_OK, "node %s %s", n->name,
             ask->request.leave ? "drains, then stops" : "stops");
 }

@@ -182,7 +182,7 @@ admin_drain(struct node *n, struct ask *ask)
         m->drain_rate = ask->request.rate;
         m->drain_asked = true;
         mover_drain(n, only, count, ask->request.rate);
-        node_log(n, NODE_LOG_INFO, "drained by %s: %s", ask->request.by, ask->request.reason);
+        node_record(n, "drained by %s: %s", ask->request.by, ask->request.reason);
     }
     m->leave_when_empty = ask->request.leave;
     if (draining) {

@@ -276,7 +276,7 @@ admin_control_tasklet(struct node *n, struct ask *ask)
         ask_wake(n, ask, ADMIN_AGAIN_NS, admin_control_tasklet);
         return;
     }
-    node_log(n, NODE_LOG_INFO, "%s %s by %s: %s", ask->verb->name, ask->request.target,
+    node_record(n, "%s %s by %s: %s", ask->verb->name, ask->request.target,
              ask->request.by, ask->request.reason);
     if (status == STINT_OK) {
         ask_end_page(n, ask, STINT_OK, "", false, "");

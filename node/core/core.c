@@ -164,7 +164,34 @@ node_log(struct node *n, enum node_log_level level, const char *format, ...)
     va_start(args, format);
     text_format_list(text, sizeof text, format, args);
     va_end(args);
-    outbox_log(&n->outbox, level, "%s", text);
+    bool limited = level == NODE_LOG_WARN || level == NODE_LOG_INFO;
+    if (!limited || log_limit_allows(&n->log_limit, level, format, text, n->now_ns)) {
+        outbox_log(&n->outbox, level, "%s", text);
+    }
+}
+
+void
+node_record(struct node *n, const char *format, ...)
+{
+    char text[OUTBOX_TEXT_MAX];
+    va_list args;
+    va_start(args, format);
+    text_format_list(text, sizeof text, format, args);
+    va_end(args);
+    outbox_log(&n->outbox, NODE_LOG_INFO, "%s", text);
+}
+
+static void
+tell_held(struct node *n, bool all)
+{
+    struct log_kind kind;
+    while (log_limit_next(&n->log_limit, all, n->now_ns, &kind)) {
+        if (kind.held == 1) {
+            outbox_log(&n->outbox, kind.level, "%s", kind.last);
+        } else {
+            outbox_log(&n->outbox, kind.level, "%s (and %u more like this)", kind.last, kind.held - 1);
+        }
+    }
 }
 
 const char *
@@ -198,6 +225,7 @@ node_exit(struct node *n, enum stint_status status, const char *why)
         return;
     }
     n->phase = PHASE_ENDED;
+    tell_held(n, true);
     n->exit_status = status;
     text_copy(n->exit_text, sizeof n->exit_text, why);
     peers_close_all(n);
@@ -292,6 +320,7 @@ begin_join(struct node *n)
 static void
 tick(struct node *n)
 {
+    tell_held(n, false);
     peers_tick(n);
     control_tick(n);
     if (n->phase >= PHASE_FENCED) {

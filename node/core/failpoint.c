@@ -13,7 +13,7 @@ pass(struct node *n, const char *name, const char *verb, struct stint_id tasklet
     char text[STINT_ID_TEXT_SIZE];
     if (n->failpoints) {
         peers_flush_early(n);
-        node_log(n, NODE_LOG_INFO, "failpoint %s%s %s", name, verb, stint_id_text(tasklet, text));
+        node_record(n, "failpoint %s%s %s", name, verb, stint_id_text(tasklet, text));
     }
 }
 

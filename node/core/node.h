@@ -19,6 +19,7 @@
 #include "cluster/move.h"
 #include "cluster/view.h"
 #include "core/core.h"
+#include "core/log_limit.h"
 #include "core/outbox.h"
 #include "kernel/kernel.h"
 #include "wire/envelope.h"
@@ -52,6 +53,7 @@ struct node {
     struct mem *mem;
     struct prng random;
     struct outbox outbox;
+    struct log_limit log_limit;
     uint64_t now_ns, wall_ms;
     uint64_t begun_ns, begun_wall_ms; /* of the first event */
     enum node_phase phase;
@@ -106,7 +108,11 @@ struct node {
 
 /* ---- core.c ---- */
 
+/* A line of the log; of warnings and what is told at INFO there are only so many of one format. */
 void node_log(struct node *n, enum node_log_level level, const char *format, ...) STINT_PRINTF(3, 4);
+
+/* One that is always written: what somebody with a role has asked for, what a tasklet says. */
+void node_record(struct node *n, const char *format, ...) STINT_PRINTF(2, 3);
 
 /* The view lacks this node: everything volatile is dropped, links are closed, nothing is answered any more (R5). */
 void node_fence(struct node *n, const char *why);

@@ -383,7 +383,7 @@ carry_out(struct node *n, const struct kernel_effect *e)
         break;
     }
     case KERNEL_LOG:
-        node_log(n, NODE_LOG_INFO, "tasklet: %s", e->text);
+        node_record(n, "tasklet: %s", e->text);
         break;
     }
 }

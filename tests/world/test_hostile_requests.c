@@ -330,12 +330,44 @@ participants_are_their_own(struct world *w)
     return true;
 }
 
+struct log_watch {
+    uint32_t lines, more;
+};
+
+static void
+watch_log(struct world *w, const struct world_happening *what, void *arg)
+{
+    struct log_watch *watch = arg;
+    (void)w;
+    if (what->what == WORLD_LOGS && strstr(what->text, "ended with an error") != NULL) {
+        watch->lines++;
+        watch->more += strstr(what->text, "more like this") != NULL ? 1 : 0;
+    }
+}
+
+/* Whatever goes wrong how often: the log has so many lines of it, and says how many more there were. */
+static bool
+logs_are_not_flooded(struct world *w)
+{
+    struct log_watch watch = { 0, 0 };
+    CHECK(start(w, 1));
+    world_on_happening(w, watch_log, &watch);
+    for (int i = 0; i < 3 * LOG_BURST; i++) {
+        mill_Hand hand = mill_Hand_init_zero; /* it closes a channel that is none, and fails */
+        (void)world_spawn(w, 0, "Hand", mill_Hand_fields, &hand);
+    }
+    world_run(w, 5 * SECOND);
+    CHECK(watch.lines > LOG_BURST && watch.lines <= LOG_BURST + 50 && watch.more >= 1);
+    return true;
+}
+
 static const struct world_case cases[] = {
     { "participants_are_their_own", participants_are_their_own },
     { "who_joins_has_no_say", who_joins_has_no_say },
     { "nodes_speak_for_themselves", nodes_speak_for_themselves },
     { "roles_are_not_claimed", roles_are_not_claimed },
     { "nodes_go_on", nodes_go_on },
+    { "logs_are_not_flooded", logs_are_not_flooded },
 };
 
 int
