@@ -66,7 +66,7 @@ a_channel_elsewhere_is_closed(struct world *w)
     CHECK(create(w, 0, "hard", 0, "mill.Number", "n3") == STINT_OK);
     struct stint_id hard = created();
 
-    /* Without wake it takes nothing more, and what it holds can be had. */
+    /* Without wake it takes nothing more, and what it holds can be had; then it is gone. */
     CHECK(send_number(w, 0, "soft", 1, 5000) == STINT_OK);
     mill_Hand hand = hand_on(mill_Hand_What_CLOSE, soft);
     CHECK(spawn_hand(w, &hand, hex) == STINT_OK);
@@ -75,7 +75,8 @@ a_channel_elsewhere_is_closed(struct world *w)
           last_item(stint_ChannelInfo_fields, &info) && info.closing && info.buffered == 1);
     CHECK(send_number(w, 1, "soft", 2, 2000) == STINT_CLOSED);
     CHECK(receive(w, 1, "soft", 2000) == STINT_OK);
-    CHECK(receive(w, 1, "soft", 2000) == STINT_CLOSED);
+    CHECK(receive(w, 1, "soft", 2000) == STINT_NOT_FOUND);
+    CHECK(ask_text(w, 1, stint_Verb_VERB_RESOLVE, "soft") == STINT_NOT_FOUND);
 
     /* With wake those that wait are told, and it is gone. */
     stint_Request r = request(stint_Verb_VERB_CHANNEL_RECEIVE);
