@@ -16,8 +16,15 @@
 #define STINT_CAT_(a, b) STINT_CAT2_(a, b)
 #define STINT_CAT2_(a, b) a##b
 
-/* The pointer itself, refused by the compiler if it is not a T pointer. */
+/* The pointer itself, refused by the compiler if it is not a T pointer: to be read from, or to be
+ * written to. */
+#ifdef __cplusplus
 #define STINT_SAME_(T, pointer) (1 ? (pointer) : (const T *)0)
+#define STINT_TO_(T, pointer) (1 ? (pointer) : (T *)0)
+#else
+#define STINT_SAME_(T, pointer) _Generic((pointer), T *: (pointer), const T *: (pointer))
+#define STINT_TO_(T, pointer) _Generic((pointer), T *: (pointer))
+#endif
 
 #define STINT_AT_EXCEPT_ 0xffffffffu /* `resume` of an except section */
 
@@ -144,8 +151,6 @@ stint_raise_(struct stint_context *ctx, enum stint_status status, const char *fo
     ctx->api->send(ctx, &(ch), &T##_stint, STINT_SAME_(T, src), (ms))
 #define STINT_RECV_BEGIN_(ch, T, dst, ms)                                                        \
     ctx->api->receive(ctx, &(ch), &T##_stint, STINT_TO_(T, dst), (ms))
-#define STINT_TO_(T, pointer) (1 ? (pointer) : (T *)0)
-
 /* ---- the suspension points of tasklet.h ---- */
 
 #define STINT_SEND_(label, ch, T, src, ms)                                                       \

@@ -118,6 +118,13 @@ test_plain_variables_across_a_suspension_do_not_build(void **state)
     expect_refused("uninitialised", "kept");
 }
 
+static void
+test_a_pointer_to_another_type_does_not_build(void **state)
+{
+    (void)state;
+    expect_refused("elsewhere", "is not compatible with any association");
+}
+
 int
 main(void)
 {
@@ -125,6 +132,7 @@ main(void)
         cmocka_unit_test(test_a_good_module_builds_and_opens),
         cmocka_unit_test(test_fields_without_bounds_do_not_build),
         cmocka_unit_test(test_plain_variables_across_a_suspension_do_not_build),
+        cmocka_unit_test(test_a_pointer_to_another_type_does_not_build),
     };
     return cmocka_run_group_tests(tests, configure, clean);
 }
