@@ -5,8 +5,8 @@
 
 #include "client/list.h"
 
-/* A call of one request with this verb, not begun; NULL inside callbacks and when there is no room
- * (the error is set). */
+/* A call of one request with this verb, not begun; NULL when there is no room (the error is set).
+ * Takes the lock, as client_call_new does. */
 struct stint_call *request_ask(struct stint_client *client, stint_Verb verb, uint32_t timeout_ms);
 
 /* The same for a request that changes something, with the reason that stands in the cluster's
@@ -17,7 +17,13 @@ struct stint_call *request_change(struct stint_client *client, stint_Verb verb, 
 /* Puts the object of a request; a missing or overlong one ends the call. `call` may be NULL. */
 void request_target(struct stint_call *call, const char *target, const char *what);
 
-/* Runs it. `list` may be NULL when the items do not matter. */
+/* Its answer is a list. `call` may be NULL; gives it back. */
+struct stint_call *request_lists(struct stint_call *call);
+
+/* Ends a call whose arguments are in a structure that is too small. `call` may be NULL. */
+void request_size(struct stint_call *call, bool fits, const char *macro);
+
+/* Runs it and leaves the client. `list` may be NULL when there is none. */
 STINT_MUST_USE enum stint_status request_run(struct stint_client *client, struct stint_call *call,
                                              struct stint_list **list);
 

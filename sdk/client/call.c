@@ -21,7 +21,11 @@ takes_turns(const struct stint_call *call)
 struct stint_call *
 client_call_new(struct stint_client *client, enum call_kind kind, uint32_t timeout_ms)
 {
-    client->error[0] = '\0';
+    client_lock_take(&client->heap->lock);
+    struct client_slot *slot = client_slot_find(client);
+    if (slot != NULL) {
+        slot->error[0] = '\0';
+    }
     if (client->closing) {
         (void)client_fail(client, STINT_CANCELLED, "the client is being closed");
         return NULL;
@@ -42,7 +46,8 @@ client_call_new(struct stint_client *client, enum call_kind kind, uint32_t timeo
     uint32_t ms = timeout_ms == 0                      ? 1
                   : timeout_ms > CLIENT_TIMEOUT_MAX_MS ? CLIENT_TIMEOUT_MAX_MS
                                                        : timeout_ms;
-    call->deadline_ns = client_time().now_ns + ms * MACHINE_MS;
+    call->begun_ns = client_time().now_ns;
+    call->deadline_ns = call->begun_ns + ms * MACHINE_MS;
     struct mem *mem = &call->heap->mem;
     buf_init(&call->payload, mem, CLIENT_FILE_MAX);
     buf_init(&call->records, mem, CLIENT_REPLY_MAX);
@@ -58,10 +63,10 @@ client_call_new(struct stint_client *client, enum call_kind kind, uint32_t timeo
     return call;
 }
 
-void
-client_call_free(struct stint_call *call)
+static void
+free_call(struct stint_call *call)
 {
-    STINT_ASSERT(call->over && call->request == NULL && call->lane == NULL);
+    STINT_ASSERT(call->over && call->request == NULL && call->lane == NULL && call->out == NULL);
     struct client_heap *heap = call->heap;
     struct mem *mem = &heap->mem;
     list_remove(&call->every);
@@ -74,7 +79,17 @@ client_call_free(struct stint_call *call)
     buf_fini(&call->text);
     buf_fini(&call->shown);
     mem_free(mem, call, sizeof *call);
-    client_heap_drop(heap);
+    client_heap_let_go(heap);
+}
+
+void
+client_call_release(struct stint_call *call)
+{
+    if (call != NULL && call->over && (call->told || call->client == NULL)) {
+        free_call(call);
+    } else if (call != NULL) {
+        call->released = true;
+    }
 }
 
 bool
@@ -192,16 +207,39 @@ client_call_finish(struct stint_call *call, enum stint_status status, const char
 {
     STINT_ASSERT(!call->over && call->request == NULL);
     struct stint_client *client = call->client;
-    call->over = true;
-    call->status = status;
-    text_copy(call->detail, sizeof call->detail,
-              detail[0] == '\0' && status != STINT_OK ? stint_strerror(status) : detail);
+    text_copy(call->detail, sizeof call->detail, detail);
+    if (call->out != NULL) {
+        status = client_export_end(call, status, call->detail, sizeof call->detail);
+    }
+    if (call->detail[0] == '\0' && status != STINT_OK) {
+        text_copy(call->detail, sizeof call->detail, stint_strerror(status));
+    }
     client_text_clean(call->detail);
+    call->over = true;
+    call->over_ns = client_time().now_ns;
+    call->status = status;
     list_remove(&call->place);
-    client->call_count--;
-    list_push_back(&client->finished, &call->place);
     leave_lane(call, status);
     client_call_laned(call);
+    client->call_count--;
+    if (client->draining && client->call_count == 0) {
+        client_quiet(client);
+    }
+    if (call->blocks != NULL) {
+        call->told = true;
+        client_slot_wake(call->blocks);
+    } else {
+        list_push_back(&client->finished, &call->place);
+    }
+}
+
+void
+client_call_begin(struct stint_call *call)
+{
+    call->client->touched = true;
+    if (!call->over) {
+        client_call_advance(call);
+    }
 }
 
 /* ---- giving up ---- */
@@ -220,7 +258,7 @@ client_call_cancel(struct stint_call *call)
     }
 }
 
-/* The first call that waits for another one, longer than it may. */
+/* The first call that waits for another one, or for the connection, longer than it may. */
 static struct stint_call *
 overdue(struct stint_client *client, uint64_t now_ns)
 {
@@ -239,8 +277,12 @@ client_calls_expire(struct stint_client *client, uint64_t now_ns)
 {
     struct stint_call *call;
     while ((call = overdue(client, now_ns)) != NULL) {
-        client_call_finish(call, STINT_NOT_SENT,
-                           "an earlier operation on the same channel is not over");
+        if (call->kind == CALL_CONNECT) {
+            client_call_not_connected(call);
+        } else {
+            client_call_finish(call, STINT_NOT_SENT,
+                               "an earlier operation on the same channel is not over");
+        }
     }
 }
 
@@ -280,123 +322,4 @@ client_records_first(const struct buf *records, stint_ItemKind kind, const pb_ms
         *payload = record.payload;
     }
     return true;
-}
-
-/* ---- the handle ---- */
-
-bool
-stint_call_done(const struct stint_call *call)
-{
-    return call->over;
-}
-
-enum stint_status
-stint_call_status(const struct stint_call *call)
-{
-    return call->over ? call->status : STINT_BUSY;
-}
-
-const char *
-stint_call_error(const struct stint_call *call)
-{
-    return call->over ? call->detail : "";
-}
-
-void
-stint_call_cancel(struct stint_call *call)
-{
-    client_call_cancel(call);
-}
-
-void
-stint_call_release(struct stint_call *call)
-{
-    if (call == NULL) {
-        return;
-    }
-    if (call->over && (call->told || call->client == NULL)) {
-        client_call_free(call);
-    } else {
-        call->released = true;
-    }
-}
-
-enum stint_status
-stint_call_spawned(const struct stint_call *call, struct stint_spawned *spawned, size_t room,
-                   size_t *count)
-{
-    if (call->kind != CALL_SPAWN || !call->over || call->status != STINT_OK) {
-        return STINT_INVALID;
-    }
-    size_t at = 0;
-    size_t found = 0;
-    struct record record;
-    while (record_next(&call->records, &at, &record)) {
-        /* Records of this kind were rewritten by the call: id, then the node's name with its
-         * terminator. */
-        if (found < room) {
-            memcpy(spawned[found].id.bytes, record.item.data, sizeof spawned[found].id.bytes);
-            spawned[found].node = (const char *)record.payload.data;
-        }
-        found++;
-    }
-    if (count != NULL) {
-        *count = found;
-    }
-    return STINT_OK;
-}
-
-enum stint_status
-stint_call_waited(const struct stint_call *call, struct stint_wait_result *result)
-{
-    if (call->kind != CALL_WAIT || !call->over || call->status != STINT_OK) {
-        return STINT_INVALID;
-    }
-    size_t at = 0;
-    struct record record;
-    *result = (struct stint_wait_result){ .text = "", .node = "", .value = { .type = call->type } };
-    if (!record_next(&call->records, &at, &record)) {
-        return STINT_INVALID;
-    }
-    if (record.kind == (uint32_t)stint_ItemKind_ITEM_END) {
-        stint_EndInfo info = stint_EndInfo_init_zero;
-        if (!client_item_decode(record.item, stint_EndInfo_fields, &info) ||
-            info.id.size != sizeof result->id) {
-            return STINT_INVALID;
-        }
-        memcpy(result->id.bytes, info.id.bytes, sizeof result->id.bytes);
-        result->ended = true;
-        result->status =
-            info.status < STINT_STATUS_COUNT_ ? (enum stint_status)info.status : STINT_ERROR;
-        result->text = call->note;
-        result->value.bytes = record.payload;
-        result->value.json = call->text.size != 0 ? (const char *)call->text.data : NULL;
-        return STINT_OK;
-    }
-    stint_TaskletInfo info = stint_TaskletInfo_init_zero;
-    if (!client_item_decode(record.item, stint_TaskletInfo_fields, &info) ||
-        info.id.size != sizeof result->id) {
-        return STINT_INVALID;
-    }
-    memcpy(result->id.bytes, info.id.bytes, sizeof result->id.bytes);
-    result->node = call->note;
-    return STINT_OK;
-}
-
-enum stint_status
-stint_call_value(const struct stint_call *call, struct stint_value *value)
-{
-    if (call->kind != CALL_RECEIVE || !call->over || call->status != STINT_OK) {
-        return STINT_INVALID;
-    }
-    struct record record;
-    size_t at = 0;
-    if (!record_next(&call->records, &at, &record)) {
-        return STINT_INVALID;
-    }
-    *value = (struct stint_value){ .channel = call->channel,
-                                   .type = call->type,
-                                   .bytes = record.payload };
-    value->json = call->text.size != 0 ? (const char *)call->text.data : NULL;
-    return STINT_OK;
 }

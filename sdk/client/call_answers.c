@@ -160,6 +160,22 @@ read_received(struct stint_call *call)
     return true;
 }
 
+static bool
+read_created(struct stint_call *call)
+{
+    stint_ChannelInfo info = stint_ChannelInfo_init_zero;
+    if (!client_records_first(&call->records, stint_ItemKind_ITEM_CHANNEL, stint_ChannelInfo_fields,
+                              &info, NULL) ||
+        info.id.size != sizeof call->channel.bytes) {
+        return false;
+    }
+    memcpy(call->channel.bytes, info.id.bytes, sizeof call->channel.bytes);
+    if (call->ask.text[0] != '\0') {
+        client_cache_put_name(&call->client->cache, call->ask.text, &info, client_time().now_ns);
+    }
+    return true;
+}
+
 /* A remembered name may lead to a channel that ended, while another has its name now. */
 static bool
 retry_name(struct stint_call *call, enum stint_status status)
@@ -221,20 +237,34 @@ got_main(struct stint_call *call, struct client_request *r)
     uint64_t soon = client_time().now_ns + STINT_CLIENT_GRACE_MS * MACHINE_MS;
     call->main_done = true;
     call->show_ns = soon > call->deadline_ns ? soon : call->deadline_ns;
-    if (!good || call->kind == CALL_PLAIN || call->kind == CALL_CREATE ||
-        call->kind == CALL_CLOSE || call->kind == CALL_SEND || call->kind == CALL_IMPORT) {
-        client_call_finish(call, r->status, r->detail);
-        return;
+    bool readable = true;
+    bool shows = false;
+    switch (call->kind) {
+    case CALL_SPAWN:
+        readable = !good || rewrite_spawned(call);
+        break;
+    case CALL_CREATE:
+        readable = !good || read_created(call);
+        break;
+    case CALL_WAIT:
+        readable = !good || read_waited(call);
+        shows = good;
+        break;
+    case CALL_RECEIVE:
+        readable = !good || read_received(call);
+        shows = good;
+        break;
+    case CALL_STACK:
+        shows = good;
+        break;
+    default:
+        break;
     }
-    bool readable = call->kind == CALL_SPAWN     ? rewrite_spawned(call)
-                    : call->kind == CALL_WAIT    ? read_waited(call)
-                    : call->kind == CALL_RECEIVE ? read_received(call)
-                                                 : true;
     if (!readable) {
         client_call_finish(call, STINT_BAD_FRAME,
                            "the node answered something that cannot be read");
-    } else if (call->kind == CALL_SPAWN) {
-        client_call_finish(call, STINT_OK, "");
+    } else if (!shows) {
+        client_call_finish(call, r->status, r->detail);
     }
 }
 

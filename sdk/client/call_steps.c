@@ -365,6 +365,35 @@ advance_values(struct stint_call *call)
 }
 
 void
+client_call_not_connected(struct stint_call *call)
+{
+    const char *why;
+    enum stint_status status = client_machine_why(call->client->machine, &why);
+    client_call_finish(call, status != STINT_OK ? status : STINT_UNREACHABLE,
+                       why[0] != '\0' ? why : "no node reached in time");
+}
+
+static void
+advance_connect(struct stint_call *call)
+{
+    struct stint_client *client = call->client;
+    if (call->step == STEP_NONE) {
+        call->step = STEP_MAIN;
+        client_machine_start(client->machine, client_time());
+    }
+    switch (client_machine_state(client->machine)) {
+    case STINT_CLIENT_CONNECTED:
+        client_call_finish(call, STINT_OK, "");
+        break;
+    case STINT_CLIENT_REFUSED:
+        client_call_not_connected(call);
+        break;
+    default:
+        list_push_back(&client->connecting, &call->waiting);
+    }
+}
+
+void
 client_call_advance(struct stint_call *call)
 {
     if (call->over || call->request != NULL) {
@@ -375,6 +404,9 @@ client_call_advance(struct stint_call *call)
         return;
     }
     switch (call->kind) {
+    case CALL_CONNECT:
+        advance_connect(call);
+        break;
     case CALL_SEND:
         advance_send(call);
         break;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tasklets, channels and values of client.h: each operation is made into a call; the blocking ones
- * wait for it. */
+/*
+ * Tasklets, channels and values of client.h: each operation is made into a call, under the lock.
+ * The blocking form runs it and takes what came; its twin begins it and gives it back.
+ */
 #include <string.h>
 
 #include "base/span.h"
@@ -58,16 +60,11 @@ set_channel(struct stint_call *call, const char *channel)
 }
 
 static struct stint_call *
-made(struct stint_call *call, stint_call_done_fn *done, void *arg)
+make_spawn(struct stint_client *client, const struct stint_spawn *given, uint32_t timeout_ms)
 {
-    call->done = done;
-    call->arg = arg;
-    return call;
-}
-
-static struct stint_call *
-make_spawn(struct stint_client *client, const struct stint_spawn *spawn, uint32_t timeout_ms)
-{
+    struct stint_spawn known;
+    const struct stint_spawn *spawn = &known;
+    bool fits = CLIENT_STRUCT_COPY(&known, given, pinned);
     struct stint_call *call = client_call_new(client, CALL_SPAWN, timeout_ms);
     if (call == NULL) {
         return NULL;
@@ -75,7 +72,11 @@ make_spawn(struct stint_client *client, const struct stint_spawn *spawn, uint32_
     call->changes = true;
     call->grace_ms = STINT_CLIENT_GRACE_MS;
     call->ask.verb = stint_Verb_VERB_TASKLET_SPAWN;
-    if (spawn->size < sizeof *spawn || spawn->code == NULL || strchr(spawn->code, '/') == NULL) {
+    if (!fits) {
+        client_call_finish(call, STINT_INVALID, "begin with STINT_SPAWN_INIT");
+        return call;
+    }
+    if (spawn->code == NULL || strchr(spawn->code, '/') == NULL) {
         client_call_finish(call, STINT_INVALID, "the code to spawn is written MODULE/CODE");
         return call;
     }
@@ -144,49 +145,36 @@ make_receive(struct stint_client *client, const char *channel, bool as_json, uin
     return call;
 }
 
-struct stint_call *
-client_make_create(struct stint_client *client, const struct stint_channel *ch, uint32_t timeout_ms)
+static struct stint_call *
+make_create(struct stint_client *client, const struct stint_channel *given, uint32_t timeout_ms)
 {
+    struct stint_channel known;
+    const struct stint_channel *ch = &known;
+    bool fits = CLIENT_STRUCT_COPY(&known, given, on);
     struct stint_call *call = client_call_new(client, CALL_CREATE, timeout_ms);
-    if (call != NULL && ch->size < sizeof *ch) {
+    if (call == NULL) {
+        return NULL;
+    }
+    call->changes = true;
+    call->grace_ms = STINT_CLIENT_GRACE_MS;
+    call->ask.verb = stint_Verb_VERB_CHANNEL_CREATE;
+    call->ask.capacity = ch->capacity;
+    if (!fits) {
         client_call_finish(call, STINT_INVALID, "begin with STINT_CHANNEL_INIT");
-    } else if (call != NULL && ch->capacity > LIMIT_CAPACITY) {
+    } else if (ch->capacity > LIMIT_CAPACITY) {
         client_call_finish(call, STINT_INVALID, "a channel's capacity is at most 65536");
-    } else if (call != NULL && ch->name != NULL && !text_is_name(ch->name, LIMIT_NAME)) {
+    } else if (ch->name != NULL && !text_is_name(ch->name, LIMIT_NAME)) {
         client_call_finish(call, STINT_INVALID,
                            "a channel's name has 1 to 63 of the characters A-Z a-z 0-9 . _ -");
-    } else if (call != NULL) {
-        call->changes = true;
-        call->grace_ms = STINT_CLIENT_GRACE_MS;
-        call->ask.verb = stint_Verb_VERB_CHANNEL_CREATE;
-        call->ask.capacity = ch->capacity;
-        (void)(client_call_text(call, call->ask.text, sizeof call->ask.text, ch->name, "name") &&
-               client_call_text(call, call->ask.type, sizeof call->ask.type, ch->type, "type") &&
-               client_call_text(call, call->ask.on, sizeof call->ask.on, ch->on, "node"));
     }
+    (void)(client_call_text(call, call->ask.text, sizeof call->ask.text, ch->name, "name") &&
+           client_call_text(call, call->ask.type, sizeof call->ask.type, ch->type, "type") &&
+           client_call_text(call, call->ask.on, sizeof call->ask.on, ch->on, "node"));
     return call;
 }
 
-enum stint_status
-client_created(struct stint_call *call, struct stint_id *id)
-{
-    struct stint_client *client = call->client;
-    stint_ChannelInfo info = stint_ChannelInfo_init_zero;
-    if (!client_records_first(&call->records, stint_ItemKind_ITEM_CHANNEL, stint_ChannelInfo_fields,
-                              &info, NULL) ||
-        info.id.size != sizeof id->bytes) {
-        return client_fail(client, STINT_BAD_FRAME,
-                           "the node answered something else than a channel");
-    }
-    memcpy(id->bytes, info.id.bytes, sizeof id->bytes);
-    if (call->ask.text[0] != '\0') {
-        client_cache_put_name(&client->cache, call->ask.text, &info, client_time().now_ns);
-    }
-    return STINT_OK;
-}
-
-struct stint_call *
-client_make_close(struct stint_client *client, const char *channel, bool wake, uint32_t timeout_ms)
+static struct stint_call *
+make_close(struct stint_client *client, const char *channel, bool wake, uint32_t timeout_ms)
 {
     struct stint_call *call = client_call_new(client, CALL_CLOSE, timeout_ms);
     if (call != NULL) {
@@ -201,44 +189,19 @@ client_make_close(struct stint_client *client, const char *channel, bool wake, u
     return call;
 }
 
-void
-client_call_begin(struct stint_call *call)
-{
-    call->client->touched = true;
-    if (!call->over) {
-        client_call_advance(call);
-    }
-}
-
-/* ---- asynchronous ---- */
-
-/* Begun at once; told by the pump, so never inside this. */
 static struct stint_call *
-begin(struct stint_call *call, stint_call_done_fn *done, void *arg)
+make_resolve(struct stint_client *client, const char *channel, uint32_t timeout_ms)
 {
+    struct stint_call *call = client_call_new(client, CALL_RESOLVE, timeout_ms);
     if (call != NULL) {
-        client_call_begin(made(call, done, arg));
+        set_channel(call, channel);
     }
     return call;
 }
 
-struct stint_call *
-stint_client_spawn_begin(struct stint_client *client, const struct stint_spawn *spawn,
-                         uint32_t timeout_ms, stint_call_done_fn *done, void *arg)
-{
-    return begin(make_spawn(client, spawn, timeout_ms), done, arg);
-}
-
-struct stint_call *
-stint_client_wait_begin(struct stint_client *client, const char *tasklet, enum stint_wait_for what,
-                        uint32_t timeout_ms, stint_call_done_fn *done, void *arg)
-{
-    return begin(make_wait(client, tasklet, what, timeout_ms), done, arg);
-}
-
 static struct stint_call *
-send_bytes(struct stint_client *client, const char *channel, struct stint_span bytes,
-           const char *type, uint32_t timeout_ms)
+make_send_bytes(struct stint_client *client, const char *channel, struct stint_span bytes,
+                const char *type, uint32_t timeout_ms)
 {
     struct stint_call *call = make_send(client, channel, type, timeout_ms);
     if (call != NULL && !call->over) {
@@ -248,8 +211,8 @@ send_bytes(struct stint_client *client, const char *channel, struct stint_span b
 }
 
 static struct stint_call *
-send_json(struct stint_client *client, const char *channel, const char *json, const char *type,
-          uint32_t timeout_ms)
+make_send_json(struct stint_client *client, const char *channel, const char *json,
+               const char *type, uint32_t timeout_ms)
 {
     struct stint_call *call = make_send(client, channel, type, timeout_ms);
     if (call != NULL && !call->over) {
@@ -257,124 +220,6 @@ send_json(struct stint_client *client, const char *channel, const char *json, co
     }
     return call;
 }
-
-struct stint_call *
-stint_client_send_begin(struct stint_client *client, const char *channel, struct stint_span bytes,
-                        const char *type, uint32_t timeout_ms, stint_call_done_fn *done, void *arg)
-{
-    return begin(send_bytes(client, channel, bytes, type, timeout_ms), done, arg);
-}
-
-struct stint_call *
-stint_client_send_json_begin(struct stint_client *client, const char *channel, const char *json,
-                             const char *type, uint32_t timeout_ms, stint_call_done_fn *done,
-                             void *arg)
-{
-    return begin(send_json(client, channel, json, type, timeout_ms), done, arg);
-}
-
-struct stint_call *
-stint_client_receive_begin(struct stint_client *client, const char *channel, bool as_json,
-                           uint32_t timeout_ms, stint_call_done_fn *done, void *arg)
-{
-    return begin(make_receive(client, channel, as_json, timeout_ms), done, arg);
-}
-
-/* ---- blocking ---- */
-
-enum stint_status
-stint_client_spawn(struct stint_client *client, const struct stint_spawn *spawn,
-                   struct stint_spawned *spawned, size_t room, size_t *count, uint32_t timeout_ms)
-{
-    if (!client_may_block(client)) {
-        return STINT_BUSY;
-    }
-    enum stint_status status = client_run(client, make_spawn(client, spawn, timeout_ms));
-    return status == STINT_OK
-               ? stint_call_spawned(client->last, spawned, spawned != NULL ? room : 0, count)
-               : status;
-}
-
-enum stint_status
-stint_client_wait(struct stint_client *client, const char *tasklet, enum stint_wait_for what,
-                  uint32_t timeout_ms, struct stint_wait_result *result)
-{
-    if (!client_may_block(client)) {
-        return STINT_BUSY;
-    }
-    enum stint_status status = client_run(client, make_wait(client, tasklet, what, timeout_ms));
-    return status == STINT_OK ? stint_call_waited(client->last, result) : status;
-}
-
-enum stint_status
-stint_client_send(struct stint_client *client, const char *channel, struct stint_span bytes,
-                  const char *type, uint32_t timeout_ms)
-{
-    return client_may_block(client)
-               ? client_run(client, send_bytes(client, channel, bytes, type, timeout_ms))
-               : STINT_BUSY;
-}
-
-enum stint_status
-stint_client_send_json(struct stint_client *client, const char *channel, const char *json,
-                       const char *type, uint32_t timeout_ms)
-{
-    return client_may_block(client)
-               ? client_run(client, send_json(client, channel, json, type, timeout_ms))
-               : STINT_BUSY;
-}
-
-enum stint_status
-stint_client_receive(struct stint_client *client, const char *channel, bool as_json,
-                     uint32_t timeout_ms, struct stint_value *value)
-{
-    if (!client_may_block(client)) {
-        return STINT_BUSY;
-    }
-    enum stint_status status =
-        client_run(client, make_receive(client, channel, as_json, timeout_ms));
-    return status == STINT_OK ? stint_call_value(client->last, value) : status;
-}
-
-enum stint_status
-stint_client_channel_create(struct stint_client *client, const struct stint_channel *ch,
-                            struct stint_id *id, uint32_t timeout_ms)
-{
-    if (!client_may_block(client)) {
-        return STINT_BUSY;
-    }
-    enum stint_status status = client_run(client, client_make_create(client, ch, timeout_ms));
-    return status == STINT_OK ? client_created(client->last, id) : status;
-}
-
-enum stint_status
-stint_client_resolve(struct stint_client *client, const char *channel, uint32_t timeout_ms,
-                     struct stint_id *id)
-{
-    if (!client_may_block(client)) {
-        return STINT_BUSY;
-    }
-    struct stint_call *call = client_call_new(client, CALL_RESOLVE, timeout_ms);
-    if (call != NULL) {
-        set_channel(call, channel);
-    }
-    enum stint_status status = client_run(client, call);
-    if (status == STINT_OK) {
-        *id = call->channel;
-    }
-    return status;
-}
-
-enum stint_status
-stint_client_channel_close(struct stint_client *client, const char *channel, bool wake,
-                           uint32_t timeout_ms)
-{
-    return client_may_block(client)
-               ? client_run(client, client_make_close(client, channel, wake, timeout_ms))
-               : STINT_BUSY;
-}
-
-/* ---- values ---- */
 
 static struct stint_call *
 make_value(struct stint_client *client, enum call_kind kind, const char *type, uint32_t timeout_ms)
@@ -388,38 +233,220 @@ make_value(struct stint_client *client, enum call_kind kind, const char *type, u
     return call;
 }
 
-enum stint_status
-stint_client_encode(struct stint_client *client, const char *type, const char *json,
-                    uint32_t timeout_ms, struct stint_span *bytes)
+static struct stint_call *
+make_encode(struct stint_client *client, const char *type, const char *json, uint32_t timeout_ms)
 {
-    if (!client_may_block(client)) {
-        return STINT_BUSY;
-    }
     struct stint_call *call = make_value(client, CALL_ENCODE, type, timeout_ms);
     if (call != NULL && !call->over) {
         set_json(call, json);
     }
+    return call;
+}
+
+static struct stint_call *
+make_decode(struct stint_client *client, const char *type, struct stint_span bytes,
+            uint32_t timeout_ms)
+{
+    struct stint_call *call = make_value(client, CALL_DECODE, type, timeout_ms);
+    if (call != NULL && !call->over) {
+        set_bytes(call, bytes);
+    }
+    return call;
+}
+
+/* ---- both forms of each ---- */
+
+enum stint_status
+stint_client_connect(struct stint_client *client, uint32_t timeout_ms)
+{
+    struct stint_call *call = client_call_new(client, CALL_CONNECT, timeout_ms);
+    return client_leave(client, client_run(client, call));
+}
+
+struct stint_call *
+stint_client_connect_begin(struct stint_client *client, uint32_t timeout_ms,
+                           stint_call_done_fn *done, void *arg)
+{
+    return client_begin(client, client_call_new(client, CALL_CONNECT, timeout_ms), done, arg);
+}
+
+enum stint_status
+stint_client_spawn(struct stint_client *client, const struct stint_spawn *spawn,
+                   struct stint_spawned *spawned, size_t room, size_t *count, uint32_t timeout_ms)
+{
+    struct stint_call *call = make_spawn(client, spawn, timeout_ms);
     enum stint_status status = client_run(client, call);
     if (status == STINT_OK) {
-        *bytes = buf_span(&call->payload);
+        status = client_call_spawned(call, spawned, spawned != NULL ? room : 0, count);
     }
-    return status;
+    return client_leave(client, status);
+}
+
+struct stint_call *
+stint_client_spawn_begin(struct stint_client *client, const struct stint_spawn *spawn,
+                         uint32_t timeout_ms, stint_call_done_fn *done, void *arg)
+{
+    return client_begin(client, make_spawn(client, spawn, timeout_ms), done, arg);
+}
+
+enum stint_status
+stint_client_wait(struct stint_client *client, const char *tasklet, enum stint_wait_for what,
+                  uint32_t timeout_ms, struct stint_wait_result *result)
+{
+    struct stint_call *call = make_wait(client, tasklet, what, timeout_ms);
+    enum stint_status status = client_run(client, call);
+    if (status == STINT_OK) {
+        status = client_call_waited(call, result);
+    }
+    return client_leave(client, status);
+}
+
+struct stint_call *
+stint_client_wait_begin(struct stint_client *client, const char *tasklet, enum stint_wait_for what,
+                        uint32_t timeout_ms, stint_call_done_fn *done, void *arg)
+{
+    return client_begin(client, make_wait(client, tasklet, what, timeout_ms), done, arg);
+}
+
+enum stint_status
+stint_client_channel_create(struct stint_client *client, const struct stint_channel *ch,
+                            struct stint_id *id, uint32_t timeout_ms)
+{
+    struct stint_call *call = make_create(client, ch, timeout_ms);
+    enum stint_status status = client_run(client, call);
+    if (status == STINT_OK) {
+        status = client_call_id(call, id);
+    }
+    return client_leave(client, status);
+}
+
+struct stint_call *
+stint_client_channel_create_begin(struct stint_client *client, const struct stint_channel *ch,
+                                  uint32_t timeout_ms, stint_call_done_fn *done, void *arg)
+{
+    return client_begin(client, make_create(client, ch, timeout_ms), done, arg);
+}
+
+enum stint_status
+stint_client_channel_close(struct stint_client *client, const char *channel, bool wake,
+                           uint32_t timeout_ms)
+{
+    return client_leave(client, client_run(client, make_close(client, channel, wake, timeout_ms)));
+}
+
+struct stint_call *
+stint_client_channel_close_begin(struct stint_client *client, const char *channel, bool wake,
+                                 uint32_t timeout_ms, stint_call_done_fn *done, void *arg)
+{
+    return client_begin(client, make_close(client, channel, wake, timeout_ms), done, arg);
+}
+
+enum stint_status
+stint_client_resolve(struct stint_client *client, const char *channel, uint32_t timeout_ms,
+                     struct stint_id *id)
+{
+    struct stint_call *call = make_resolve(client, channel, timeout_ms);
+    enum stint_status status = client_run(client, call);
+    if (status == STINT_OK) {
+        status = client_call_id(call, id);
+    }
+    return client_leave(client, status);
+}
+
+struct stint_call *
+stint_client_resolve_begin(struct stint_client *client, const char *channel, uint32_t timeout_ms,
+                           stint_call_done_fn *done, void *arg)
+{
+    return client_begin(client, make_resolve(client, channel, timeout_ms), done, arg);
+}
+
+enum stint_status
+stint_client_send(struct stint_client *client, const char *channel, struct stint_span bytes,
+                  const char *type, uint32_t timeout_ms)
+{
+    struct stint_call *call = make_send_bytes(client, channel, bytes, type, timeout_ms);
+    return client_leave(client, client_run(client, call));
+}
+
+struct stint_call *
+stint_client_send_begin(struct stint_client *client, const char *channel, struct stint_span bytes,
+                        const char *type, uint32_t timeout_ms, stint_call_done_fn *done, void *arg)
+{
+    struct stint_call *call = make_send_bytes(client, channel, bytes, type, timeout_ms);
+    return client_begin(client, call, done, arg);
+}
+
+enum stint_status
+stint_client_send_json(struct stint_client *client, const char *channel, const char *json,
+                       const char *type, uint32_t timeout_ms)
+{
+    struct stint_call *call = make_send_json(client, channel, json, type, timeout_ms);
+    return client_leave(client, client_run(client, call));
+}
+
+struct stint_call *
+stint_client_send_json_begin(struct stint_client *client, const char *channel, const char *json,
+                             const char *type, uint32_t timeout_ms, stint_call_done_fn *done,
+                             void *arg)
+{
+    return client_begin(client, make_send_json(client, channel, json, type, timeout_ms), done, arg);
+}
+
+enum stint_status
+stint_client_receive(struct stint_client *client, const char *channel, bool as_json,
+                     uint32_t timeout_ms, struct stint_value *value)
+{
+    struct stint_call *call = make_receive(client, channel, as_json, timeout_ms);
+    enum stint_status status = client_run(client, call);
+    if (status == STINT_OK) {
+        status = client_call_value(call, value);
+    }
+    return client_leave(client, status);
+}
+
+struct stint_call *
+stint_client_receive_begin(struct stint_client *client, const char *channel, bool as_json,
+                           uint32_t timeout_ms, stint_call_done_fn *done, void *arg)
+{
+    return client_begin(client, make_receive(client, channel, as_json, timeout_ms), done, arg);
+}
+
+enum stint_status
+stint_client_encode(struct stint_client *client, const char *type, const char *json,
+                    uint32_t timeout_ms, struct stint_span *bytes)
+{
+    struct stint_call *call = make_encode(client, type, json, timeout_ms);
+    enum stint_status status = client_run(client, call);
+    struct stint_value value;
+    if (status == STINT_OK && (status = client_call_value(call, &value)) == STINT_OK) {
+        *bytes = value.bytes;
+    }
+    return client_leave(client, status);
+}
+
+struct stint_call *
+stint_client_encode_begin(struct stint_client *client, const char *type, const char *json,
+                          uint32_t timeout_ms, stint_call_done_fn *done, void *arg)
+{
+    return client_begin(client, make_encode(client, type, json, timeout_ms), done, arg);
 }
 
 enum stint_status
 stint_client_decode(struct stint_client *client, const char *type, struct stint_span bytes,
                     uint32_t timeout_ms, const char **json)
 {
-    if (!client_may_block(client)) {
-        return STINT_BUSY;
-    }
-    struct stint_call *call = make_value(client, CALL_DECODE, type, timeout_ms);
-    if (call != NULL && !call->over) {
-        set_bytes(call, bytes);
-    }
+    struct stint_call *call = make_decode(client, type, bytes, timeout_ms);
     enum stint_status status = client_run(client, call);
-    if (status == STINT_OK) {
-        *json = (const char *)call->text.data;
+    struct stint_value value;
+    if (status == STINT_OK && (status = client_call_value(call, &value)) == STINT_OK) {
+        *json = value.json;
     }
-    return status;
+    return client_leave(client, status);
+}
+
+struct stint_call *
+stint_client_decode_begin(struct stint_client *client, const char *type, struct stint_span bytes,
+                          uint32_t timeout_ms, stint_call_done_fn *done, void *arg)
+{
+    return client_begin(client, make_decode(client, type, bytes, timeout_ms), done, arg);
 }

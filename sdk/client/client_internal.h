@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The client around the machine: memory that handles share, the pump, calls (operations of several
- * requests), and what is remembered between them.
+ * requests), and what is remembered between them. All of it is used under the lock of the client's
+ * heap (threads.h); what takes or gives it says so.
  */
 #ifndef STINT_CLIENT_CLIENT_INTERNAL_H
 #define STINT_CLIENT_CLIENT_INTERNAL_H
@@ -9,17 +10,20 @@
 #include "base/list.h"
 #include "base/prng.h"
 #include "base/table.h"
+#include "client/export_file.h"
 #include "client/machine.h"
+#include "client/threads.h"
 #include "client/types.h"
 #include "link/link.h"
 #include "stint/client.h"
 
 #define MACHINE_MS UINT64_C(1000000) /* ns */
 
-/* ---- heap.c: memory that lives as long as the last handle that uses it ---- */
+/* ---- heap.c: memory, and its lock, that live as long as the last handle that uses them ---- */
 
 struct client_heap {
     struct mem mem;
+    struct client_lock lock;
     struct stint_allocator allocator;
     uint32_t holders;
 };
@@ -27,7 +31,10 @@ struct client_heap {
 /* With one holder; NULL when memory is short. A zero allocator means malloc. */
 struct client_heap *client_heap_new(struct stint_allocator allocator);
 struct client_heap *client_heap_hold(struct client_heap *heap);
+
+/* One holder less: without the lock, then the heap may go; or under it, when there are others. */
 void client_heap_drop(struct client_heap *heap);
+void client_heap_let_go(struct client_heap *heap);
 
 /* A copy of a text in this memory, NULL when it is short; freed with client_text_free. */
 char *client_text_copy(struct mem *mem, const char *text);
@@ -37,6 +44,16 @@ void client_text_free(struct mem *mem, char *text);
  * become `?`. */
 void client_text_clean(char *text);
 
+/*
+ * A structure whose first field is its size, as this library knows it: what the caller's has, which
+ * may be of an older or a newer header, and zeros behind it. False when it has not even what the
+ * first release had, up to the field `last`.
+ */
+bool client_struct_copy(void *to, size_t size, const void *from, size_t least);
+#define CLIENT_STRUCT_COPY(to, from, last)     \
+    client_struct_copy(to, sizeof *(to), from, \
+                       (size_t)((const char *)(&(to)->last + 1) - (const char *)(to)))
+
 /* ---- options.c: what a client is made of ---- */
 
 struct client_settings {
@@ -44,7 +61,7 @@ struct client_settings {
     size_t endpoint_count;
     char keys_dir[4096];
     char identity[128];
-    bool insecure;
+    bool insecure, own_thread;
     uint32_t pending_max;
     size_t pending_bytes_max;
     void (*on_state)(void *arg, struct stint_client *client, enum stint_client_state state,
@@ -132,6 +149,7 @@ void client_cache_renew_lane(struct client_cache *cache, struct lane *lane);
 
 enum call_kind {
     CALL_PLAIN, /* one request and its items */
+    CALL_CONNECT,
     CALL_SPAWN,
     CALL_WAIT,
     CALL_SEND,
@@ -142,6 +160,7 @@ enum call_kind {
     CALL_ENCODE,
     CALL_DECODE,
     CALL_STACK,
+    CALL_EXPORT,
     CALL_IMPORT,
 };
 
@@ -168,13 +187,15 @@ struct stint_call {
     struct stint_client *client; /* NULL when the client was closed */
     struct list every;           /* in the client's handles */
     struct list place;           /* in the client's calls, or its finished ones */
-    struct list waiting;         /* in a lane's, or in the client's turns or ready ones */
+    struct list waiting; /* in a lane's, or in the client's turns, ready or connecting ones */
+    struct client_slot *blocks;  /* of the thread that waits for it */
     enum call_kind kind;
     enum call_step step;
     bool over, released, told;
+    bool lists; /* its answer is a list, not taken yet */
     stint_call_done_fn *done;
     void *arg;
-    uint64_t deadline_ns;
+    uint64_t begun_ns, deadline_ns, over_ns;
     uint32_t grace_ms;
     struct client_request *request; /* under way */
     stint_Request ask;              /* the main request */
@@ -199,6 +220,7 @@ struct stint_call {
     struct lane *lane;
     bool laned;      /* SEND, RECEIVE: it has, or had, its place in a lane */
     size_t piece_at; /* IMPORT */
+    struct export_out *out; /* EXPORT: the file that is being written */
 
     enum stint_status status;
     char detail[STINT_CLIENT_ERROR_SIZE];
@@ -211,9 +233,15 @@ struct stint_call {
     char note[sizeof((stint_EndInfo *)0)->text]; /* WAIT: how it ended, or where it is */
 };
 
-/* A call of a client, in its list, not begun. NULL: stint_client_error says why. */
+/*
+ * A call of a client, in its list, not begun. NULL: stint_client_error says why. Takes the lock, in
+ * both cases: client_begin gives it back, or client_leave after client_run.
+ */
 struct stint_call *client_call_new(struct stint_client *client, enum call_kind kind,
                                    uint32_t timeout_ms);
+
+/* Begins it, unless it is over already: what was given made no sense. */
+void client_call_begin(struct stint_call *call);
 
 /* Does what can be done next. The call may be over then. */
 void client_call_advance(struct stint_call *call);
@@ -241,23 +269,32 @@ void client_lane_release(struct stint_client *client, struct lane *lane);
 /* Gives it up, as stint_call_cancel. */
 void client_call_cancel(struct stint_call *call);
 
-/* Frees a call that is over and told. */
-void client_call_free(struct stint_call *call);
+/* The handle is not needed any more: the call is freed when it is over and told. NULL is allowed.
+ * The heap has another holder. */
+void client_call_release(struct stint_call *call);
 
-/* Ends calls that wait for others longer than they may; when the next one would. */
+/* Ends a call that waited for the connection, with the reason why there is none. */
+void client_call_not_connected(struct stint_call *call);
+
+/* Ends calls that wait for something longer than they may; when the next one would. */
 void client_calls_expire(struct stint_client *client, uint64_t now_ns);
 uint64_t client_calls_deadline(const struct stint_client *client);
 
-/* Begins a call of one request, made by the caller in call->ask. */
-void client_call_begin(struct stint_call *call);
+/* The file of an export is whole, stays in part, or goes, as the verdict demands: the verdict then.
+ */
+enum stint_status client_export_end(struct stint_call *call, enum stint_status status, char *detail,
+                                    size_t detail_size);
 
-/* Calls that make and close a channel, not begun (client.c), and what the first one has made. NULL: as
- * client_call_new. */
-struct stint_call *client_make_create(struct stint_client *client, const struct stint_channel *ch,
-                                      uint32_t timeout_ms);
-struct stint_call *client_make_close(struct stint_client *client, const char *channel, bool wake,
-                                     uint32_t timeout_ms);
-STINT_MUST_USE enum stint_status client_created(struct stint_call *call, struct stint_id *id);
+/* What came of a call that is over; STINT_INVALID for a call of another kind. */
+STINT_MUST_USE enum stint_status client_call_spawned(const struct stint_call *call,
+                                                     struct stint_spawned *spawned, size_t room,
+                                                     size_t *count);
+STINT_MUST_USE enum stint_status client_call_waited(const struct stint_call *call,
+                                                    struct stint_wait_result *result);
+STINT_MUST_USE enum stint_status client_call_value(const struct stint_call *call,
+                                                   struct stint_value *value);
+STINT_MUST_USE enum stint_status client_call_id(const struct stint_call *call,
+                                                struct stint_id *id);
 
 /* The first item of an answer, if it is of that kind and can be read; its payload may be NULL. */
 bool client_records_first(const struct buf *records, stint_ItemKind kind, const pb_msgdesc_t *desc,
@@ -269,7 +306,7 @@ bool client_item_decode(struct stint_span bytes, const pb_msgdesc_t *desc, void 
 bool client_call_text(struct stint_call *call, char *field, size_t size, const char *text,
                       const char *what);
 
-/* ---- pump.c ---- */
+/* ---- pump.c, life.c ---- */
 
 struct stint_client {
     struct client_heap *heap;
@@ -278,23 +315,24 @@ struct stint_client {
     struct link_net *net;
     struct client_machine *machine;
     struct client_cache cache;
-    int wake;
+    struct client_threads threads;
     int poll;
     struct list handles; /* all calls that were not freed */
     struct list calls;   /* those under way */
     uint32_t call_count;
-    uint32_t unlaned;        /* sends and receives under way without a place in a lane */
-    struct list turns;       /* those that wait for an earlier one to get there */
-    struct list ready;       /* calls whose lane became free, or whose turn it is */
-    struct list finished;    /* whose callbacks are to be made */
-    struct stint_call *last; /* what the last blocking call handed out */
-    uint32_t depth;          /* of stint_client_process */
-    bool touched;            /* asked for something outside of it, so it has something to do */
-    bool in_callback, closing, interrupted;
+    uint32_t unlaned;       /* sends and receives under way without a place in a lane */
+    struct list turns;      /* those that wait for an earlier one to get there */
+    struct list ready;      /* calls whose lane became free, or whose turn it is */
+    struct list connecting; /* calls that wait for the connection */
+    struct list finished;   /* whose callbacks are to be made */
+    bool touched;           /* something was asked since the pump came by */
+    bool interrupted;       /* the next blocking call is given up */
+    bool draining;          /* somebody closes it, and waits for what is under way */
+    bool closing;           /* nothing new is begun */
+    bool stopped;           /* and nothing is under way any more */
     bool state_due;
     enum stint_client_state state_told;
     char state_text[CLIENT_DETAIL_SIZE];
-    char error[STINT_CLIENT_ERROR_SIZE];
 };
 
 struct session_time client_time(void);
@@ -303,13 +341,39 @@ struct session_time client_time(void);
 enum stint_status client_fail(struct stint_client *client, enum stint_status status,
                               const char *format, ...) STINT_PRINTF(3, 4);
 
-/* False (and the error is set) inside a callback. */
-bool client_may_block(struct stint_client *client);
-
 /*
- * Begins a call and blocks until it is over; it is then the client's `last`. `call` may be NULL
- * (then the error is set already). STINT_CANCELLED: the client may be gone, closed by a callback.
+ * Begins a call (NULL: it could not be made) and blocks until it is over; what it hands out is
+ * valid until the thread's next one. The client is there until client_leave, whoever closes it
+ * meanwhile.
  */
-enum stint_status client_run(struct stint_client *client, struct stint_call *call);
+STINT_MUST_USE enum stint_status client_run(struct stint_client *client, struct stint_call *call);
+
+/* The thread is out of the client, which goes if it was closed and this was the last one. Gives the
+ * lock back; gives the status back. */
+enum stint_status client_leave(struct stint_client *client, enum stint_status status);
+
+/* Begins a call for those who do not wait. Gives the lock back; gives the call back, or NULL. */
+struct stint_call *client_begin(struct stint_client *client, struct stint_call *call,
+                                stint_call_done_fn *done, void *arg);
+
+/* As the leader: what can be done now; sleeping, without the lock, until there is more to do or the
+ * time has come; and both until the call (may be NULL) is over, there is somebody to tell, or the
+ * client is closing. */
+void client_pump(struct stint_client *client);
+void client_sleep(struct stint_client *client, uint64_t deadline_ns);
+void client_pump_until(struct stint_client *client, const struct stint_call *call);
+
+/* As the leader: ends all calls; nothing leaves any more. */
+void client_stop(struct stint_client *client);
+
+/* Whether callbacks are due; runs them, if no other thread does: true if there were any. */
+bool client_has_news(const struct stint_client *client);
+bool client_deliver(struct stint_client *client);
+
+/* The last thread is out: everything goes, the heap's lock stays taken. (life.c) */
+void client_free(struct stint_client *client);
+
+/* Frees what the slots hold. (threads.c) */
+void client_slots_free(struct stint_client *client);
 
 #endif

@@ -30,6 +30,10 @@ client_heap_new(struct stint_allocator allocator)
         *heap = (struct client_heap){ .allocator = allocator, .holders = 1 };
         mem_init(&heap->mem, allocator, 0);
     }
+    if (heap != NULL && !client_lock_init(&heap->lock)) {
+        (void)allocator.resize(allocator.arg, heap, sizeof *heap, 0);
+        return NULL;
+    }
     return heap;
 }
 
@@ -43,10 +47,37 @@ client_heap_hold(struct client_heap *heap)
 void
 client_heap_drop(struct client_heap *heap)
 {
-    if (heap != NULL && --heap->holders == 0) {
+    if (heap == NULL) {
+        return;
+    }
+    client_lock_take(&heap->lock);
+    bool last = --heap->holders == 0;
+    client_lock_give(&heap->lock);
+    if (last) {
         STINT_ASSERT(heap->mem.used == 0);
+        client_lock_fini(&heap->lock);
         (void)heap->allocator.resize(heap->allocator.arg, heap, sizeof *heap, 0);
     }
+}
+
+void
+client_heap_let_go(struct client_heap *heap)
+{
+    heap->holders--;
+    STINT_ASSERT(heap->holders != 0);
+}
+
+bool
+client_struct_copy(void *to, size_t size, const void *from, size_t least)
+{
+    size_t given;
+    memcpy(&given, from, sizeof given);
+    memset(to, 0, size);
+    if (given < least) {
+        return false;
+    }
+    memcpy(to, from, given < size ? given : size);
+    return true;
 }
 
 char *

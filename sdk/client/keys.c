@@ -196,7 +196,7 @@ put_key(struct stint_list *list, const struct certificate *certificate, bool has
 static enum stint_status
 check_request(const struct stint_keys_issue *issue, struct cert_request *request, struct line *line)
 {
-    if (issue->size < sizeof *issue || issue->role == NULL || issue->name == NULL) {
+    if (issue->role == NULL || issue->name == NULL) {
         text_copy(line->text, line->size, "a role and a name must be given");
         return STINT_INVALID;
     }
@@ -306,7 +306,13 @@ enum stint_status
 stint_keys_issue(const char *dir, const struct stint_keys_issue *issue, struct stint_list **list,
                  char *error, size_t error_size)
 {
-    return with_list(issue_identity, dir, issue, list, error, error_size);
+    struct stint_keys_issue known;
+    if (!CLIENT_STRUCT_COPY(&known, issue, days)) {
+        *list = NULL;
+        text_copy(error, error_size, "begin with STINT_KEYS_ISSUE_INIT");
+        return STINT_INVALID;
+    }
+    return with_list(issue_identity, dir, &known, list, error, error_size);
 }
 
 /* ---- list ---- */

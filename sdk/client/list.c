@@ -79,19 +79,27 @@ list_records(struct stint_list *list)
     return &list->records;
 }
 
-struct stint_list *
-list_of_call(struct stint_call *call)
+enum stint_status
+list_of_call(struct stint_call *call, struct stint_list **out)
 {
-    struct stint_list *list = list_new(call->heap);
-    if (list != NULL) {
-        struct buf empty = list->records;
-        list->records = call->records;
-        call->records = empty;
-        list->truncated = call->truncated;
-        text_copy(list->page, sizeof list->page, call->page);
-        text_copy(list->note, sizeof list->note, call->detail);
+    bool good = call->status == STINT_OK || call->status == STINT_PARTIAL;
+    *out = NULL;
+    if (!call->over || !good || !call->lists) {
+        return STINT_INVALID;
     }
-    return list;
+    struct stint_list *list = list_new(call->heap);
+    if (list == NULL) {
+        return STINT_NO_MEMORY;
+    }
+    struct buf empty = list->records;
+    list->records = call->records;
+    call->records = empty;
+    call->lists = false;
+    list->truncated = call->truncated;
+    text_copy(list->page, sizeof list->page, call->page);
+    text_copy(list->note, sizeof list->note, call->detail);
+    *out = list;
+    return STINT_OK;
 }
 
 size_t
@@ -143,8 +151,10 @@ stint_list_free(struct stint_list *list)
 {
     if (list != NULL) {
         struct client_heap *heap = list->heap;
+        client_lock_take(&heap->lock);
         buf_fini(&list->records);
         mem_free(&heap->mem, list, sizeof *list);
+        client_lock_give(&heap->lock);
         client_heap_drop(heap);
     }
 }

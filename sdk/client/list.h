@@ -30,9 +30,9 @@ struct stint_list *list_new(struct client_heap *heap);
 /* The records of a list that is being made. */
 struct buf *list_records(struct stint_list *list);
 
-/* Takes the records of a call that is over, its note, and where it goes on. NULL when memory is
- * short. */
-struct stint_list *list_of_call(struct stint_call *call);
+/* Takes the records of a call that is over, its note, and where it goes on: once. STINT_INVALID when
+ * it has no list, STINT_NO_MEMORY. */
+STINT_MUST_USE enum stint_status list_of_call(struct stint_call *call, struct stint_list **list);
 
 /* Encodes an item of the project's own protos into `out`, which has its size; gives the size taken.
  */

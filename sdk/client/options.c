@@ -191,15 +191,17 @@ check(struct reading *r)
 }
 
 enum stint_status
-client_settings_read(const struct stint_client_options *options, struct client_settings *settings,
+client_settings_read(const struct stint_client_options *given, struct client_settings *settings,
                      char *error, size_t error_size)
 {
     struct reading r = { settings, error, error_size };
     *settings = (struct client_settings){ .pending_max = CLIENT_PENDING_DEFAULT,
                                           .pending_bytes_max = CLIENT_PENDING_BYTES_DEFAULT };
-    if (options->size < sizeof *options) {
+    struct stint_client_options known;
+    if (!CLIENT_STRUCT_COPY(&known, given, allocator)) {
         return refuse(&r, "options", "", "begin with STINT_CLIENT_OPTIONS_INIT");
     }
+    const struct stint_client_options *options = &known;
     enum stint_status status = STINT_OK;
     for (size_t i = 0; i < options->endpoint_count && status == STINT_OK; i++) {
         status = add_endpoint(&r, "endpoint", options->endpoints[i]);
@@ -216,6 +218,7 @@ client_settings_read(const struct stint_client_options *options, struct client_s
         return refuse(&r, "identity", "", "the name is too long");
     }
     settings->insecure = options->insecure;
+    settings->own_thread = options->own_thread;
     settings->pending_max =
         options->pending_max != 0 ? options->pending_max : settings->pending_max;
     settings->pending_bytes_max =

@@ -1,23 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The machine's shell: the network and the clock go in, effects are carried out, what is over is
- * told. Blocking calls and stint_client_process are the same loop, one of them waits.
+ * told. Blocking calls, stint_client_process and the library thread are the same loop (threads.h
+ * says who runs it).
  */
-#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "base/panic.h"
 #include "base/text.h"
 #include "client/client_internal.h"
 #include "link/clock.h"
-#include "link/entropy.h"
-#include "wire/wire.h"
 
-#define GOODBYE_MS 2 /* for the last frame to reach the network's thread */
+/* An event loop looks again after so long while another thread does its work. */
+#define ELSEWHERE_MS 10
 
 struct session_time
 client_time(void)
@@ -28,14 +24,16 @@ client_time(void)
 enum stint_status
 client_fail(struct stint_client *client, enum stint_status status, const char *format, ...)
 {
-    va_list args;
-    va_start(args, format);
-    text_format_list(client->error, sizeof client->error, format, args);
-    va_end(args);
+    struct client_slot *slot = client_slot_own(client);
+    if (slot != NULL) {
+        va_list args;
+        va_start(args, format);
+        text_format_list(slot->error, sizeof slot->error, format, args);
+        va_end(args);
+        slot->status = status;
+    }
     return status;
 }
-
-static void free_client(struct stint_client *client);
 
 /* ---- effects ---- */
 
@@ -117,121 +115,234 @@ turns(struct stint_client *client)
     }
 }
 
-/* Tells what is over. True if anybody was told, who may have asked for more. */
-static bool
-deliver(struct stint_client *client)
+/* Calls that wait for the connection look whether it is there, or will not be. */
+static void
+connections(struct stint_client *client)
+{
+    enum stint_client_state state = client_machine_state(client->machine);
+    struct list *first;
+    if (state != STINT_CLIENT_CONNECTED && state != STINT_CLIENT_REFUSED) {
+        return;
+    }
+    while ((first = list_pop_front(&client->connecting)) != NULL) {
+        client_call_advance(STINT_CONTAINER_OF(first, struct stint_call, waiting));
+    }
+}
+
+void
+client_pump(struct stint_client *client)
+{
+    client->touched = false;
+    effects(client);
+    network(client);
+    client_machine_tick(client->machine, client_time());
+    effects(client);
+    connections(client);
+    turns(client);
+}
+
+void
+client_stop(struct stint_client *client)
+{
+    if (client->stopped) {
+        return;
+    }
+    client->closing = true;
+    client->stopped = true;
+    client_machine_stop(client->machine, client_time());
+    effects(client);
+    struct list *first;
+    while ((first = list_first(&client->calls)) != NULL) {
+        client_call_finish(STINT_CONTAINER_OF(first, struct stint_call, place), STINT_CANCELLED,
+                           "the client was closed");
+    }
+}
+
+/* ---- telling ---- */
+
+bool
+client_has_news(const struct stint_client *client)
+{
+    return client->state_due || !list_is_empty(&client->finished);
+}
+
+static void
+tell_state(struct stint_client *client)
+{
+    char text[CLIENT_DETAIL_SIZE];
+    enum stint_client_state state = client->state_told;
+    text_copy(text, sizeof text, client->state_text);
+    client->state_due = false;
+    if (client->settings.on_state != NULL) {
+        client_lock_give(&client->heap->lock);
+        client->settings.on_state(client->settings.arg, client, state, text);
+        client_lock_take(&client->heap->lock);
+    }
+}
+
+static void
+tell_done(struct stint_client *client, struct stint_call *call)
+{
+    if (!call->released && call->done != NULL) {
+        client_lock_give(&client->heap->lock);
+        call->done(call->arg, call); /* may release it: it is freed below, not there */
+        client_lock_take(&client->heap->lock);
+    }
+    call->told = true;
+    if (call->released) {
+        client_call_release(call);
+    }
+}
+
+bool
+client_deliver(struct stint_client *client)
 {
     bool told = false;
-    client->in_callback = true;
-    if (client->state_due) {
-        client->state_due = false;
-        if (client->settings.on_state != NULL) {
-            client->settings.on_state(client->settings.arg, client, client->state_told,
-                                      client->state_text);
-            told = true;
-        }
-    }
     struct list *first;
-    while ((first = list_pop_front(&client->finished)) != NULL) {
-        struct stint_call *call = STINT_CONTAINER_OF(first, struct stint_call, place);
-        if (!call->released && call->done != NULL) {
-            told = true;
-            call->done(call->arg, call); /* may release it: it is freed below, not there */
-        }
-        call->told = true;
-        if (call->released) {
-            client_call_free(call);
+    if (client->threads.delivering || !client_has_news(client)) {
+        return false;
+    }
+    client->threads.delivering = true;
+    client->threads.deliverer = pthread_self();
+    while (client_has_news(client)) {
+        told = true;
+        if (client->state_due) {
+            tell_state(client);
+        } else if ((first = list_pop_front(&client->finished)) != NULL) {
+            tell_done(client, STINT_CONTAINER_OF(first, struct stint_call, place));
         }
     }
-    client->in_callback = false;
+    client->threads.delivering = false;
+    client_quiet(client);
     return told;
 }
 
-static void
-drain_wake(struct stint_client *client)
-{
-    uint64_t count;
-    if (read(client->wake, &count, sizeof count) == (ssize_t)sizeof count) {
-        client->interrupted = true;
-    }
-}
+/* ---- sleeping ---- */
 
-/* Everything that can be done now. */
-static void
-pump(struct stint_client *client)
+static uint64_t
+deadline_of(const struct stint_client *client)
 {
-    client->depth++;
-    do {
-        client->touched = false;
-        effects(client);
-        network(client);
-        client_machine_tick(client->machine, client_time());
-        effects(client);
-        turns(client);
-    } while (deliver(client) && !client->closing);
-    client->depth--;
+    uint64_t calls = client_calls_deadline(client);
+    uint64_t machine = client_machine_deadline(client->machine);
+    return calls < machine ? calls : machine;
 }
 
 static int
 wait_ms(const struct stint_client *client, uint64_t deadline_ns)
 {
-    if (client->touched || !list_is_empty(&client->finished) || !list_is_empty(&client->ready) ||
-        client->state_due || link_pending(client->net)) {
+    bool tells = client_has_news(client) && !client->threads.delivering;
+    if (client->touched || tells || !list_is_empty(&client->ready) || link_pending(client->net)) {
         return 0;
     }
-    uint64_t others[] = { client_machine_deadline(client->machine), client_calls_deadline(client) };
-    for (size_t i = 0; i < 2; i++) {
-        deadline_ns = others[i] < deadline_ns ? others[i] : deadline_ns;
+    uint64_t own = deadline_of(client);
+    return clock_timeout_ms(clock_now_ns(), own < deadline_ns ? own : deadline_ns);
+}
+
+/* stint_client_interrupt ends the blocking calls under way, or else the next one. */
+static void
+take_kicks(struct stint_client *client)
+{
+    if (!client_take_kicks(client)) {
+        return;
     }
-    return clock_timeout_ms(clock_now_ns(), deadline_ns);
+    client->interrupted = true;
+    struct list *link = client->calls.next;
+    while (link != &client->calls) {
+        struct stint_call *call = STINT_CONTAINER_OF(link, struct stint_call, place);
+        link = link->next;
+        if (call->blocks != NULL) {
+            client->interrupted = false;
+            client_call_cancel(call);
+        }
+    }
+}
+
+void
+client_sleep(struct stint_client *client, uint64_t deadline_ns)
+{
+    int ms = wait_ms(client, deadline_ns);
+    client_lock_give(&client->heap->lock);
+    link_wait(client->net, ms, client->threads.wake);
+    client_lock_take(&client->heap->lock);
+    take_kicks(client);
+}
+
+void
+client_pump_until(struct stint_client *client, const struct stint_call *call)
+{
+    for (;;) {
+        client_pump(client);
+        bool tells = client_has_news(client) && !client->threads.delivering;
+        if (client->closing || tells || (call != NULL && call->told)) {
+            return;
+        }
+        client_sleep(client, UINT64_MAX);
+    }
 }
 
 /* ---- blocking ---- */
 
-bool
-client_may_block(struct stint_client *client)
+static bool
+may_block(struct stint_client *client, struct client_slot *slot, struct stint_call *call)
 {
-    if (client->in_callback || client->depth != 0) {
+    if (client_in_callback(client)) {
         (void)client_fail(client, STINT_BUSY,
                           "a callback may not wait: begin the operation instead");
-        return false;
+    } else if (slot == NULL) {
+        (void)client_fail(client, STINT_BUSY, "%d threads are in calls of this client",
+                          CLIENT_SLOTS);
+    } else {
+        return true;
     }
-    client->error[0] = '\0';
-    return true;
-}
-
-static void
-drop_last(struct stint_client *client)
-{
-    stint_call_release(client->last);
-    client->last = NULL;
+    if (!call->over) {
+        client_call_finish(call, STINT_BUSY, "");
+    }
+    client_call_release(call);
+    return false;
 }
 
 enum stint_status
 client_run(struct stint_client *client, struct stint_call *call)
 {
-    drop_last(client);
+    struct client_slot *slot = client_slot_own(client);
+    client->threads.inside++;
     if (call == NULL) {
+        return slot != NULL ? slot->status : STINT_NO_MEMORY;
+    }
+    if (!may_block(client, slot, call)) {
         return STINT_BUSY;
     }
-    client->last = call;
+    client_call_release(slot->last);
+    slot->last = call;
+    slot->inside++;
+    if (call->over) {
+        list_remove(&call->place); /* nobody else waits to be told */
+        call->told = true;
+    }
+    call->blocks = slot;
     client_call_begin(call);
-    for (;;) {
-        pump(client);
-        if (call->told || client->closing) {
-            break;
-        }
-        link_wait(client->net, wait_ms(client, UINT64_MAX), client->wake);
-        drain_wake(client);
-        if (client->interrupted) {
-            client->interrupted = false;
-            client_call_cancel(call);
-        }
+    if (client->interrupted) {
+        client->interrupted = false;
+        client_call_cancel(call);
     }
-    if (client->closing) {
-        free_client(client);
-        return STINT_CANCELLED;
+    if (!call->told && client_led_elsewhere(client)) {
+        client_kick(client);
     }
+    while (!call->told) {
+        if (!client_lead(client)) {
+            client_slot_wait(client, slot, false);
+            continue;
+        }
+        if (client->closing) {
+            client_stop(client);
+        } else {
+            client_pump_until(client, call);
+        }
+        client_unlead(client);
+        (void)client_deliver(client);
+    }
+    call->blocks = NULL;
+    slot->inside--;
     if (call->status != STINT_OK || call->detail[0] != '\0') {
         (void)client_fail(client, call->status, "%s", call->detail);
     }
@@ -239,39 +350,39 @@ client_run(struct stint_client *client, struct stint_call *call)
 }
 
 enum stint_status
-stint_client_connect(struct stint_client *client, uint32_t timeout_ms)
+client_leave(struct stint_client *client, enum stint_status status)
 {
-    if (!client_may_block(client)) {
-        return STINT_BUSY;
+    struct client_heap *heap = client->heap;
+    client_pass_on(client);
+    if (client->closing && client->threads.inside == 1) {
+        STINT_ASSERT(client_lead(client));
+        client_stop(client);
+        client_unlead(client);
+        (void)client_deliver(client);
     }
-    uint64_t deadline = clock_now_ns() + timeout_ms * MACHINE_MS;
-    client_machine_start(client->machine, client_time());
-    for (;;) {
-        pump(client);
-        if (client->closing) {
-            free_client(client);
-            return STINT_CANCELLED;
-        }
-        if (client_machine_state(client->machine) == STINT_CLIENT_CONNECTED) {
-            return STINT_OK;
-        }
-        const char *why;
-        enum stint_status status = client_machine_why(client->machine, &why);
-        bool refused = client_machine_state(client->machine) == STINT_CLIENT_REFUSED;
-        if (refused || clock_now_ns() >= deadline) {
-            char text[CLIENT_DETAIL_SIZE];
-            text_copy(text, sizeof text, why);
-            client_text_clean(text);
-            return client_fail(client, status != STINT_OK ? status : STINT_UNREACHABLE, "%s",
-                               text[0] != '\0' ? text : "no node reached in time");
-        }
-        link_wait(client->net, wait_ms(client, deadline), client->wake);
-        drain_wake(client);
-        if (client->interrupted) {
-            client->interrupted = false;
-            return client_fail(client, STINT_CANCELLED, "interrupted");
-        }
+    if (--client->threads.inside == 0 && client->closing) {
+        client_free(client);
+        client_lock_give(&heap->lock);
+        client_heap_drop(heap);
+        return status;
     }
+    client_quiet(client);
+    client_lock_give(&heap->lock);
+    return status;
+}
+
+struct stint_call *
+client_begin(struct stint_client *client, struct stint_call *call, stint_call_done_fn *done,
+             void *arg)
+{
+    if (call != NULL) {
+        call->done = done;
+        call->arg = arg;
+        client_call_begin(call);
+        client_kick(client);
+    }
+    client_lock_give(&client->heap->lock);
+    return call;
 }
 
 /* ---- event loops ---- */
@@ -285,225 +396,36 @@ stint_client_fd(const struct stint_client *client)
 int
 stint_client_timeout_ms(const struct stint_client *client)
 {
-    return wait_ms(client, UINT64_MAX);
+    int ms;
+    client_lock_take(&client->heap->lock);
+    if (client_led_elsewhere(client)) {
+        ms = clock_timeout_ms(clock_now_ns(), deadline_of(client));
+        ms = ms >= 0 && ms < ELSEWHERE_MS ? ELSEWHERE_MS : ms;
+    } else {
+        ms = wait_ms(client, UINT64_MAX);
+    }
+    client_lock_give(&client->heap->lock);
+    return ms;
 }
 
 void
 stint_client_process(struct stint_client *client)
 {
-    if (client->in_callback || client->depth != 0) {
+    bool told = true;
+    client_lock_take(&client->heap->lock);
+    if (client_in_callback(client)) {
+        client_lock_give(&client->heap->lock);
         return;
     }
-    drain_wake(client);
-    client->interrupted = false;
-    pump(client);
-    if (client->closing) {
-        free_client(client);
-    }
-}
-
-void
-stint_client_interrupt(struct stint_client *client)
-{
-    const uint64_t one = 1;
-    int saved = errno;
-    ssize_t written = write(client->wake, &one, sizeof one);
-    (void)written; /* a full counter wakes as well */
-    errno = saved;
-}
-
-/* ---- life ---- */
-
-static enum stint_status
-open_parts(struct stint_client *client, char *error, size_t error_size)
-{
-    struct link_config net = { .mem = &client->heap->mem };
-    memcpy(net.public_key, client->identity.curve_public, sizeof net.public_key);
-    memcpy(net.secret_key, client->identity.curve_secret, sizeof net.secret_key);
-    enum stint_status status = link_open(&client->net, &net, error, error_size);
-    if (status != STINT_OK) {
-        return status;
-    }
-    client->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    client->poll = epoll_create1(EPOLL_CLOEXEC);
-    struct epoll_event interest = { .events = EPOLLIN };
-    if (client->wake < 0 || client->poll < 0 ||
-        epoll_ctl(client->poll, EPOLL_CTL_ADD, client->wake, &interest) != 0 ||
-        epoll_ctl(client->poll, EPOLL_CTL_ADD, link_fd(client->net), &interest) != 0) {
-        text_format(error, error_size, "cannot make descriptors: %s", strerror(errno));
-        return STINT_IO;
-    }
-    const char *endpoints[STINT_CLIENT_ENDPOINTS_MAX];
-    for (size_t i = 0; i < client->settings.endpoint_count; i++) {
-        endpoints[i] = client->settings.endpoints[i];
-    }
-    struct client_machine_config machine = { .mem = &client->heap->mem,
-                                             .identity = &client->identity,
-                                             .endpoints = endpoints,
-                                             .endpoint_count = client->settings.endpoint_count,
-                                             .loopback_only = client->settings.insecure,
-                                             .pending_max = client->settings.pending_max,
-                                             .pending_bytes_max =
-                                                 client->settings.pending_bytes_max };
-    uint8_t seed[32];
-    entropy_bytes(machine.seed, sizeof machine.seed);
-    entropy_bytes(seed, sizeof seed);
-    client_cache_init(&client->cache, &client->heap->mem, seed);
-    client->machine = client_machine_new(&machine);
-    if (client->machine == NULL) {
-        text_copy(error, error_size, "out of memory");
-        return STINT_NO_MEMORY;
-    }
-    return STINT_OK;
-}
-
-/* Gives back what open_parts made, in whatever state it is. */
-static void
-close_parts(struct stint_client *client)
-{
-    client_machine_free(client->machine);
-    if (client->cache.mem != NULL) {
-        client_cache_fini(&client->cache);
-    }
-    link_close(client->net);
-    if (client->wake >= 0) {
-        (void)close(client->wake);
-    }
-    if (client->poll >= 0) {
-        (void)close(client->poll);
-    }
-    identity_wipe(&client->identity);
-    struct client_heap *heap = client->heap;
-    mem_free(&heap->mem, client, sizeof *client);
-    client_heap_drop(heap);
-}
-
-static enum stint_status
-open_client(const struct client_settings *settings, struct stint_client **out, char *error,
-            size_t error_size)
-{
-    struct client_heap *heap = client_heap_new(settings->allocator);
-    struct stint_client *client = heap != NULL ? mem_zalloc(&heap->mem, sizeof *client) : NULL;
-    if (client == NULL) {
-        client_heap_drop(heap);
-        text_copy(error, error_size, "out of memory");
-        return STINT_NO_MEMORY;
-    }
-    client->heap = heap;
-    client->settings = *settings;
-    client->wake = -1;
-    client->poll = -1;
-    list_init(&client->handles);
-    list_init(&client->calls);
-    list_init(&client->turns);
-    list_init(&client->ready);
-    list_init(&client->finished);
-    enum stint_status status =
-        client_identity_load(settings, clock_wall_ms(), &client->identity, error, error_size);
-    if (status == STINT_OK) {
-        status = open_parts(client, error, error_size);
-    }
-    if (status != STINT_OK) {
-        close_parts(client);
-        return status;
-    }
-    *out = client;
-    return STINT_OK;
-}
-
-enum stint_status
-stint_client_open(const struct stint_client_options *options, struct stint_client **client,
-                  char *error, size_t error_size)
-{
-    char line[STINT_CLIENT_ERROR_SIZE] = "";
-    struct client_settings settings;
-    *client = NULL;
-    enum stint_status status = wire_init();
-    if (status != STINT_OK) {
-        text_copy(line, sizeof line, "the cryptographic library does not work on this machine");
-    } else {
-        status = client_settings_read(options, &settings, line, sizeof line);
-    }
-    if (status == STINT_OK) {
-        status = open_client(&settings, client, line, sizeof line);
-    }
-    if (error != NULL && error_size != 0) {
-        client_text_clean(line);
-        text_copy(error, error_size, line);
-    }
-    return status;
-}
-
-/* Ends all calls, tells of them, and frees. Handles that were not released live on without a
- * client. */
-static void
-free_client(struct stint_client *client)
-{
-    client->closing = true;
-    drop_last(client);
-    client_machine_stop(client->machine, client_time());
-    client->depth++;
-    effects(client);
-    struct list *first;
-    while ((first = list_first(&client->calls)) != NULL) {
-        client_call_finish(STINT_CONTAINER_OF(first, struct stint_call, place), STINT_CANCELLED,
-                           "the client was closed");
-    }
-    (void)deliver(client);
-    LIST_EACH (link, &client->handles) {
-        struct stint_call *call = STINT_CONTAINER_OF(link, struct stint_call, every);
-        call->client = NULL;
-        list_remove(&call->every);
-    }
-    link_wait(client->net, GOODBYE_MS, -1);
-    close_parts(client);
-}
-
-void
-stint_client_close(struct stint_client *client, uint32_t drain_ms)
-{
-    if (client == NULL || client->closing) {
-        return;
-    }
-    if (client->in_callback || client->depth != 0) {
-        client->closing = true;
-        return;
-    }
-    uint64_t deadline = clock_now_ns() + drain_ms * MACHINE_MS;
-    while (drain_ms != 0 && client->call_count != 0 && clock_now_ns() < deadline) {
-        pump(client);
-        if (client->closing || client->call_count == 0) {
-            break;
+    client->threads.inside++;
+    while (told && !client->closing) {
+        if (client_lead(client)) {
+            take_kicks(client);
+            client->interrupted = false;
+            client_pump(client);
+            client_unlead(client);
         }
-        link_wait(client->net, wait_ms(client, deadline), client->wake);
-        drain_wake(client);
-        if (client->interrupted) {
-            break;
-        }
+        told = client_deliver(client);
     }
-    free_client(client);
-}
-
-const char *
-stint_client_error(const struct stint_client *client)
-{
-    return client->error;
-}
-
-enum stint_client_state
-stint_client_state(const struct stint_client *client)
-{
-    return client_machine_state(client->machine);
-}
-
-const char *
-stint_client_node(const struct stint_client *client)
-{
-    return client_machine_node(client->machine);
-}
-
-const char *
-stint_client_version(void)
-{
-    return STINT_VERSION;
+    (void)client_leave(client, STINT_OK);
 }

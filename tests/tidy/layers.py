@@ -54,6 +54,8 @@ HEADER_WAIVERS = {
     ("proto/base/panic.c", "unistd.h"): "the last words of a failed assertion",
     ("proto/base/panic.c", "stdlib.h"): "abort",
     ("proto/base/text.c", "stdio.h"): "vsnprintf, which formats and does no I/O",
+    ("sdk/client/threads.h", "pthread.h"): "a client is used by several threads; all that knows of them is here",
+    ("sdk/client/threads.c", "signal.h"): "the library's thread leaves the program's signals to the program's threads",
 }
 
 # Symbols the pure layers may take from outside the project.

@@ -5,7 +5,6 @@
 
 #include "base/panic.h"
 #include "base/span.h"
-#include "client/client_internal.h"
 #include "world_sdk_internal.h"
 
 #define SLACK_MS 50 /* a callback is told when the client is processed next */
@@ -52,9 +51,7 @@ read_result(const struct world *w, struct stint_call *call, struct world_sdk_res
         result->type = waited.value.type;
         result->id = waited.id;
         result->ended = waited.ended;
-    } else if (call->kind == CALL_CREATE && call->status == STINT_OK) {
-        result->status = client_created(call, &result->id);
-    } else {
+    } else if (stint_call_id(call, &result->id) != STINT_OK) {
         read_spawned(w, call, result);
     }
 }
@@ -156,30 +153,18 @@ world_sdk_wait(struct world *w, int client, struct stint_id tasklet, enum stint_
     BEGIN(stint_client_wait_begin(c->client, text, what, timeout_ms, told, s));
 }
 
-/* client.h has the next two for those who can wait only. */
-static struct stint_call *
-begin(struct stint_call *call, struct sdk_call *s)
-{
-    if (call != NULL) {
-        call->done = told;
-        call->arg = s;
-        client_call_begin(call);
-    }
-    return call;
-}
-
 bool
 world_sdk_create_channel(struct world *w, int client, const struct stint_channel *channel, uint32_t timeout_ms,
                          world_sdk_done *done, void *arg)
 {
-    BEGIN(begin(client_make_create(c->client, channel, timeout_ms), s));
+    BEGIN(stint_client_channel_create_begin(c->client, channel, timeout_ms, told, s));
 }
 
 bool
 world_sdk_close_channel(struct world *w, int client, const char *channel, bool wake, uint32_t timeout_ms,
                         world_sdk_done *done, void *arg)
 {
-    BEGIN(begin(client_make_close(c->client, channel, wake, timeout_ms), s));
+    BEGIN(stint_client_channel_close_begin(c->client, channel, wake, timeout_ms, told, s));
 }
 
 const char *

@@ -547,6 +547,98 @@ STINT_API STINT_MUST_USE enum stint_status stint_admin_revoked(struct stint_clie
                                                                uint32_t timeout_ms,
                                                                struct stint_list **list);
 
+/* ---- the same without blocking ---- */
+
+STINT_API struct stint_call *stint_admin_ping_begin(struct stint_client *client, const char *node,
+                                                    uint32_t timeout_ms, stint_call_done_fn *done,
+                                                    void *arg);
+STINT_API struct stint_call *stint_admin_nodes_begin(struct stint_client *client,
+                                                     uint32_t timeout_ms, stint_call_done_fn *done,
+                                                     void *arg);
+STINT_API struct stint_call *stint_admin_node_begin(struct stint_client *client, const char *node,
+                                                    uint32_t timeout_ms, stint_call_done_fn *done,
+                                                    void *arg);
+STINT_API struct stint_call *stint_admin_cordon_begin(struct stint_client *client, const char *node,
+                                                      bool cordon, const char *reason,
+                                                      uint32_t timeout_ms, stint_call_done_fn *done,
+                                                      void *arg);
+STINT_API struct stint_call *stint_admin_drain_begin(struct stint_client *client,
+                                                     const struct stint_drain *drain,
+                                                     uint32_t timeout_ms, stint_call_done_fn *done,
+                                                     void *arg);
+STINT_API struct stint_call *stint_admin_stop_begin(struct stint_client *client, const char *node,
+                                                    bool drain, const char *reason,
+                                                    uint32_t timeout_ms, stint_call_done_fn *done,
+                                                    void *arg);
+STINT_API struct stint_call *stint_admin_status_begin(struct stint_client *client,
+                                                      uint32_t timeout_ms, stint_call_done_fn *done,
+                                                      void *arg);
+STINT_API struct stint_call *stint_admin_balance_begin(struct stint_client *client, bool dry_run,
+                                                       uint32_t max_moves, uint32_t timeout_ms,
+                                                       stint_call_done_fn *done, void *arg);
+STINT_API struct stint_call *stint_admin_balancer_begin(struct stint_client *client,
+                                                        enum stint_balancer what,
+                                                        uint32_t timeout_ms,
+                                                        stint_call_done_fn *done, void *arg);
+STINT_API struct stint_call *stint_admin_modules_begin(struct stint_client *client,
+                                                       uint32_t timeout_ms,
+                                                       stint_call_done_fn *done, void *arg);
+STINT_API struct stint_call *stint_admin_revoke_begin(struct stint_client *client, uint64_t serial,
+                                                      const char *reason, uint32_t timeout_ms,
+                                                      stint_call_done_fn *done, void *arg);
+STINT_API struct stint_call *stint_admin_revoked_begin(struct stint_client *client,
+                                                       uint32_t timeout_ms,
+                                                       stint_call_done_fn *done, void *arg);
+STINT_API struct stint_call *stint_admin_tasklets_begin(struct stint_client *client,
+                                                        const struct stint_query *query,
+                                                        uint32_t timeout_ms,
+                                                        stint_call_done_fn *done, void *arg);
+STINT_API struct stint_call *stint_admin_moves_begin(struct stint_client *client,
+                                                     const struct stint_query *query,
+                                                     uint32_t timeout_ms, stint_call_done_fn *done,
+                                                     void *arg);
+STINT_API struct stint_call *stint_admin_channels_begin(struct stint_client *client,
+                                                        const struct stint_query *query,
+                                                        uint32_t timeout_ms,
+                                                        stint_call_done_fn *done, void *arg);
+STINT_API struct stint_call *stint_admin_move_begin(struct stint_client *client, const char *move,
+                                                    uint32_t timeout_ms, stint_call_done_fn *done,
+                                                    void *arg);
+STINT_API struct stint_call *stint_admin_channel_begin(struct stint_client *client,
+                                                       const char *channel, uint32_t timeout_ms,
+                                                       stint_call_done_fn *done, void *arg);
+STINT_API struct stint_call *stint_admin_tasklet_begin(struct stint_client *client,
+                                                       const char *tasklet, uint32_t timeout_ms,
+                                                       stint_call_done_fn *done, void *arg);
+STINT_API struct stint_call *stint_admin_stack_begin(struct stint_client *client,
+                                                     const char *tasklet, uint32_t timeout_ms,
+                                                     stint_call_done_fn *done, void *arg);
+STINT_API struct stint_call *stint_admin_explain_begin(struct stint_client *client,
+                                                       const char *tasklet, const char *to,
+                                                       uint32_t timeout_ms,
+                                                       stint_call_done_fn *done, void *arg);
+STINT_API struct stint_call *stint_admin_migrate_begin(struct stint_client *client,
+                                                       const struct stint_migrate *migrate,
+                                                       uint32_t timeout_ms,
+                                                       stint_call_done_fn *done, void *arg);
+STINT_API struct stint_call *stint_admin_kill_begin(struct stint_client *client,
+                                                    const char *tasklet, bool pending,
+                                                    const char *reason, uint32_t timeout_ms,
+                                                    stint_call_done_fn *done, void *arg);
+STINT_API struct stint_call *stint_admin_pause_begin(struct stint_client *client,
+                                                     const char *tasklet, bool pause,
+                                                     const char *reason, uint32_t timeout_ms,
+                                                     stint_call_done_fn *done, void *arg);
+STINT_API struct stint_call *stint_admin_export_begin(struct stint_client *client,
+                                                      const char *tasklet, const char *path,
+                                                      bool move, const char *reason,
+                                                      uint32_t timeout_ms, stint_call_done_fn *done,
+                                                      void *arg);
+STINT_API struct stint_call *stint_admin_import_begin(struct stint_client *client, const char *path,
+                                                      const char *on, bool paused,
+                                                      const char *reason, uint32_t timeout_ms,
+                                                      stint_call_done_fn *done, void *arg);
+
 #ifdef __cplusplus
 }
 #endif

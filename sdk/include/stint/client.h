@@ -53,6 +53,7 @@ extern "C" {
 
 struct stint_client;
 struct stint_call;
+struct stint_list;
 
 #define STINT_CLIENT_ERROR_SIZE 1024 /* holds every error line of this header */
 #define STINT_CLIENT_GRACE_MS 1000
@@ -90,6 +91,7 @@ struct stint_client_options {
                      const char *text);
     void *arg;
     struct stint_allocator allocator; /* resize NULL: malloc */
+    bool own_thread; /* a thread of the library does the client's work and runs its callbacks */
 };
 
 #ifdef __cplusplus
@@ -154,7 +156,7 @@ STINT_API enum stint_client_state stint_client_state(const struct stint_client *
 
 /* Name of the node it is connected to, "" if none. Owned by the client, valid until it is processed
  * again. */
-STINT_API const char *stint_client_node(const struct stint_client *client);
+STINT_API const char *stint_client_node(struct stint_client *client);
 
 /* ---- event loops ---- */
 
@@ -402,6 +404,9 @@ STINT_API STINT_MUST_USE enum stint_status stint_client_decode(struct stint_clie
  */
 typedef void stint_call_done_fn(void *arg, struct stint_call *call);
 
+STINT_API struct stint_call *stint_client_connect_begin(struct stint_client *client,
+                                                        uint32_t timeout_ms,
+                                                        stint_call_done_fn *done, void *arg);
 STINT_API struct stint_call *stint_client_spawn_begin(struct stint_client *client,
                                                       const struct stint_spawn *spawn,
                                                       uint32_t timeout_ms, stint_call_done_fn *done,
@@ -410,6 +415,17 @@ STINT_API struct stint_call *stint_client_wait_begin(struct stint_client *client
                                                      const char *tasklet, enum stint_wait_for what,
                                                      uint32_t timeout_ms, stint_call_done_fn *done,
                                                      void *arg);
+STINT_API struct stint_call *stint_client_channel_create_begin(struct stint_client *client,
+                                                               const struct stint_channel *ch,
+                                                               uint32_t timeout_ms,
+                                                               stint_call_done_fn *done, void *arg);
+STINT_API struct stint_call *stint_client_channel_close_begin(struct stint_client *client,
+                                                              const char *channel, bool wake,
+                                                              uint32_t timeout_ms,
+                                                              stint_call_done_fn *done, void *arg);
+STINT_API struct stint_call *stint_client_resolve_begin(struct stint_client *client,
+                                                        const char *channel, uint32_t timeout_ms,
+                                                        stint_call_done_fn *done, void *arg);
 STINT_API struct stint_call *stint_client_send_begin(struct stint_client *client,
                                                      const char *channel, struct stint_span bytes,
                                                      const char *type, uint32_t timeout_ms,
@@ -422,6 +438,14 @@ STINT_API struct stint_call *stint_client_receive_begin(struct stint_client *cli
                                                         const char *channel, bool as_json,
                                                         uint32_t timeout_ms,
                                                         stint_call_done_fn *done, void *arg);
+STINT_API struct stint_call *stint_client_encode_begin(struct stint_client *client,
+                                                       const char *type, const char *json,
+                                                       uint32_t timeout_ms,
+                                                       stint_call_done_fn *done, void *arg);
+STINT_API struct stint_call *stint_client_decode_begin(struct stint_client *client,
+                                                       const char *type, struct stint_span bytes,
+                                                       uint32_t timeout_ms,
+                                                       stint_call_done_fn *done, void *arg);
 
 /* Whether it is over; its status (STINT_BUSY while it is not) and the line about it. */
 STINT_API bool stint_call_done(const struct stint_call *call);
@@ -437,6 +461,11 @@ STINT_API STINT_MUST_USE enum stint_status stint_call_waited(const struct stint_
                                                              struct stint_wait_result *result);
 STINT_API STINT_MUST_USE enum stint_status stint_call_value(const struct stint_call *call,
                                                             struct stint_value *value);
+STINT_API STINT_MUST_USE enum stint_status stint_call_id(const struct stint_call *call,
+                                                         struct stint_id *id);
+STINT_API STINT_MUST_USE enum stint_status stint_call_list(struct stint_call *call,
+                                                           struct stint_list **list);
+STINT_API uint64_t stint_call_took_us(const struct stint_call *call);
 
 /*
  * Gives an operation up: it ends soon with STINT_CANCELLED when its request has not left, else with
