@@ -322,6 +322,9 @@ client_run(struct stint_client *client, struct stint_call *call)
     call->blocks = slot;
     client_call_begin(call);
     if (client->interrupted) {
+        if (!client->threads.led) {
+            (void)client_take_kicks(client); /* however often: one call is given up */
+        }
         client->interrupted = false;
         client_call_cancel(call);
     }

@@ -275,17 +275,17 @@ enum stint_status
 client_library_start(struct stint_client *client, void *(*lead)(void *client))
 {
     sigset_t all;
-    sigset_t before;
+    pthread_attr_t attributes;
     (void)sigfillset(&all);
-    int rc = pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (rc == 0) {
-        client->threads.inside++;
-        rc = pthread_create(&client->threads.library, NULL, lead, client);
-        client->threads.has_library = rc == 0;
-        client->threads.inside -= rc == 0 ? 0 : 1;
-        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (pthread_attr_init(&attributes) != 0) {
+        return STINT_NO_MEMORY;
     }
-    return rc == 0 ? STINT_OK : STINT_NO_MEMORY;
+    bool started = pthread_attr_setsigmask_np(&attributes, &all) == 0 &&
+                   pthread_create(&client->threads.library, &attributes, lead, client) == 0;
+    (void)pthread_attr_destroy(&attributes);
+    client->threads.has_library = started;
+    client->threads.inside += started ? 1 : 0;
+    return started ? STINT_OK : STINT_NO_MEMORY;
 }
 
 void
