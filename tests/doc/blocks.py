@@ -4,7 +4,8 @@ checked")."""
 import os
 import re
 
-EXEMPT = re.compile(r"^<!-- not run: (.+) -->$")
+EXEMPT = re.compile(r"^<!-- not run: (.+) -->$")  # the next block
+EXEMPT_BELOW = re.compile(r"^<!-- not run below: (.+) -->$")  # all that follow
 NAMED = {  # the first line of a block that is a file
     "c": re.compile(r"^/\* ([\w./-]+\.[ch]) \*/$"),
     "proto": re.compile(r"^// ([\w./-]+\.proto)$"),
@@ -53,7 +54,7 @@ def read(path, text=None):
     if text is None:
         with open(path, encoding="utf-8") as file:
             text = file.read()
-    blocks, lines, at, reason = [], text.split("\n"), 0, None
+    blocks, lines, at, reason, always = [], text.split("\n"), 0, None, None
     while at < len(lines):
         line = lines[at]
         begin = re.match(r"^( *)```(.*)$", line)
@@ -67,11 +68,13 @@ def read(path, text=None):
             if at == len(lines):
                 raise Bad(f"{document}:{first}: a block without an end")
             body = "\n".join(one[len(indent):] if one.startswith(indent) else one for one in lines[first:at]) + "\n"
-            blocks.append(classify(document, first, language, info.strip(), body, reason))
+            blocks.append(classify(document, first, language, info.strip(), body, reason or always))
             reason = None
         elif line.strip():
             exempt = EXEMPT.match(line.strip())
             reason = exempt.group(1) if exempt else None
+            below = EXEMPT_BELOW.match(line.strip())
+            always = below.group(1) if below else always
         at += 1
     return blocks
 

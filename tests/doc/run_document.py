@@ -193,9 +193,9 @@ def follow(document, source, build, scratch):
     fragments = [b for b in found if b.kind == "fragment"]
     for block in fragments:
         compile_fragment(block, scratch, source, generated)
-    for block in found:
-        if block.kind == "exempt":
-            print(f"{block.where}: not run: {block.argument}")
+    for reason in dict.fromkeys(b.argument for b in found if b.kind == "exempt"):
+        where = [b.where for b in found if b.kind == "exempt" and b.argument == reason]
+        print(f"{where[0]}{f' and {len(where) - 1} more' if len(where) > 1 else ''}: not run: {reason}")
     print(f"{document}: {ran} listings ran, {len(script.dialogues)} outputs agreed, {len(fragments)} fragments compiled")
 
 

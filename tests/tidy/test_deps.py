@@ -14,7 +14,7 @@ import sys
 
 SKIPPED = 77
 # Words in the scripts that are names of programs too; and apt, where the packages come from.
-WORDS = {"node", "opt", "time", "write", "init", "apt-get", "make", "file", "at", "perl", "host", "script", "man",
+WORDS = {"node", "opt", "time", "write", "init", "apt-get", "make", "file", "at", "perl", "host", "script", "man", "view",
          "route"}
 
 
