@@ -21,6 +21,7 @@ struct reading {
     unsigned word_count;
     struct flag_value local[FLAGS_MAX]; /* by the command, once it is known */
     uint32_t given;                     /* which of the global ones have been, a bit each */
+    const char *unknown;                /* an option of no command */
     char shown[72];                     /* the word that is being complained of */
     char *error;
     size_t error_size;
@@ -288,6 +289,10 @@ read_flag(struct reading *r, const struct command *command, const char *text)
     if (flag == NULL && command == NULL) {
         flag = find_anywhere(name, size);
     }
+    if (flag == NULL && command == NULL) {
+        r->unknown = text; /* complained of when it is known for which command */
+        return true;
+    }
     if (flag == NULL) {
         return unknown_option(r, command, text);
     }
@@ -401,6 +406,9 @@ args_read(struct args *args, int argc, char **argv, char *error, size_t error_si
         return false;
     }
     const struct command *command = find_command(&r);
+    if (command == NULL && r.unknown != NULL) {
+        return unknown_option(&r, NULL, r.unknown);
+    }
     if (command == NULL) {
         if (args->help || args->version) {
             args->noun = r.word_count != 0 ? r.words[0] : NULL;
