@@ -268,6 +268,7 @@ struct row {
     char token[ADMIN_PAGE_SIZE]; /* its place in the order */
     struct stint_id id;
     stint_Reply head;
+    uint64_t word;
     uint32_t item_size, size;
     uint8_t *bytes; /* item and payload */
     bool mark;
@@ -419,7 +420,7 @@ ask_fn admin_place_enter, admin_spawn, admin_tasklet_list, admin_describe_enter,
     admin_stack, admin_control_tasklet, admin_wait_enter, admin_wait;
 ask_fn admin_explain, admin_migrate_enter, admin_migrate, admin_move_list_enter, admin_move_list;
 ask_fn admin_channel_list, admin_channel_describe, admin_channel_create, admin_channel_close,
-    admin_channel_adopt, admin_operation_enter, admin_resolve_enter;
+    admin_channel_adopt, admin_channel_host, admin_operation_enter, admin_resolve_enter;
 ask_fn admin_export, admin_upload, admin_import_enter, admin_import;
 
 /* For `expired`: the store was asked and is silent. */

@@ -165,10 +165,34 @@ target_channel(struct node *n, struct ask *ask, struct kernel_channel_view *view
     return true;
 }
 
+/* A client's channel is where its relay is; what is in it, only the client knows. False: it is none, or not here. */
+static bool
+describe_guest(struct node *n, struct ask *ask)
+{
+    const struct guest_channel *guest = stint_id_parse(ask->request.target, &ask->id) == STINT_OK
+                                            ? guest_find(n, ask->id)
+                                            : NULL;
+    if (guest == NULL) {
+        return false;
+    }
+    stint_ChannelInfo info = stint_ChannelInfo_init_zero;
+    ADMIN_PUT_ID(info.id, guest->id);
+    text_copy(info.node, sizeof info.node, n->name);
+    text_copy(info.type, sizeof info.type, guest->type);
+    info.capacity = guest->capacity;
+    ask->word = guest->type_hash;
+    ask_item(n, ask, stint_ItemKind_ITEM_CHANNEL, stint_ChannelInfo_fields, &info, span_of(NULL, 0), NULL);
+    ask_end_page(n, ask, STINT_OK, "", false, "");
+    return true;
+}
+
 void
 admin_channel_describe(struct node *n, struct ask *ask)
 {
     struct kernel_channel_view view;
+    if (describe_guest(n, ask)) {
+        return;
+    }
     if (target_channel(n, ask, &view)) {
         ask->word = view.type != NULL ? type_hash(view.type)
                                       : 0; /* for an entry that offers for its client */
@@ -181,6 +205,15 @@ void
 admin_channel_close(struct node *n, struct ask *ask)
 {
     struct kernel_channel_view view;
+    if (stint_id_parse(ask->request.target, &ask->id) == STINT_OK && guest_find(n, ask->id) != NULL) {
+        struct arrival close = { .from = n->self,
+                                 .envelope = { .kind = ENVELOPE_CLOSE,
+                                               .op = ask->request.wake ? KERNEL_WAKE : 0,
+                                               .target = ask->id } };
+        (void)guest_receive(n, &close); /* its client is told */
+        ask_end_page(n, ask, STINT_OK, "", false, "");
+        return;
+    }
     if (!target_channel(n, ask, &view)) {
         return;
     }

@@ -132,6 +132,8 @@ answer_schema(struct node *n, struct ask *ask, enum stint_status *status, char *
     detail[0] = 0;
     *status = write_schema(n, ask->request.text, &out, detail, size);
     if (*status == STINT_OK) {
+        const struct stint_type *type = kernel_find_type(n->kernel, ask->request.text);
+        ask->word = type != NULL ? type_hash(type) : 0; /* a client that hosts a channel of it says so */
         ask_item(n, ask, stint_ItemKind_ITEM_SCHEMA, NULL, NULL, buf_span(&out), NULL);
         ask_end_page(n, ask, STINT_OK, "", false, "");
     }
@@ -159,6 +161,7 @@ schema_gathered(struct node *n, struct ask *ask)
     }
     const struct row *row = &ask->rows->list[0];
     struct admin_reply reply = { .head = row->head,
+                                 .word = row->word,
                                  .item = span_of(row->bytes, row->item_size),
                                  .payload = span_of(row->bytes + row->item_size,
                                                     row->size - row->item_size) };

@@ -57,6 +57,7 @@ rows_add(struct rows *r, const char *token, struct stint_id id, const struct adm
     text_copy(row.token, sizeof row.token, token);
     if (reply != NULL) {
         row.head = reply->head;
+        row.word = reply->word;
         row.item_size = (uint32_t)reply->item.size;
         row.size = (uint32_t)(reply->item.size + reply->payload.size);
     }

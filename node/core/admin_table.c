@@ -58,6 +58,7 @@ static const struct admin_verb verbs[] = {
       NULL },
     { VERB(CHANNEL_CLOSE), SCOPE_CHANNEL, C | P, true, "channel close", NULL, admin_channel_close },
     { VERB(CHANNEL_ADOPT), SCOPE_CHANNEL, C | P, false, "channel send", NULL, admin_channel_adopt },
+    { VERB(CHANNEL_HOST), SCOPE_ENTRY, C | P, false, "channel host", admin_channel_host, NULL },
     { VERB(KEY_REVOKE), SCOPE_AUTHORITY, P, true, "keys revoke", NULL, admin_store_change },
     { VERB(KEY_LIST), SCOPE_ENTRY, P | V, false, "keys list", admin_keys, NULL },
     { VERB(VIEW), SCOPE_ENTRY, C | P | V, false, "view", admin_view_show, NULL },

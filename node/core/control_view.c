@@ -148,6 +148,7 @@ install(struct node *n)
     load_table_view(&n->loads, next);
     route_view(n, old, next);
     remote_view(n, old, next);
+    guest_view(n, old, next);
     admin_view(n, old, next);
     names_again(n, old, next);
     const struct member *me = view_member(next, n->self);

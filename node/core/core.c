@@ -79,7 +79,7 @@ static enum stint_status
 init_rooms(struct node *n)
 {
     enum stint_status (*const rooms[])(struct node *) = { peers_init, route_init,  remote_init, mover_init,
-                                                          admin_init, unborn_init, control_init };
+                                                          admin_init, unborn_init, guest_init,  control_init };
     for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++) {
         enum stint_status status = rooms[i](n);
         if (status != STINT_OK) {
@@ -125,6 +125,7 @@ node_free(struct node *n)
     control_fini(n);
     admin_fini(n);
     unborn_fini(n);
+    guest_fini(n);
     mover_fini(n);
     remote_fini(n);
     route_fini(n);
@@ -328,6 +329,7 @@ tick(struct node *n)
     }
     route_tick(n);
     remote_tick(n);
+    guest_tick(n);
     mover_tick(n);
     admin_tick(n);
     if (!n->stop_requested || n->phase != PHASE_MEMBER) {
@@ -463,7 +465,8 @@ node_deadline(const struct node *n)
         return n->now_ns;
     }
     uint64_t (*const rooms[])(const struct node *) = { peers_deadline, control_deadline, route_deadline,
-                                                       remote_deadline, mover_deadline,  admin_deadline };
+                                                       remote_deadline, guest_deadline,  mover_deadline,
+                                                       admin_deadline };
     uint64_t at = kernel_deadline(n->kernel);
     if (!node_is_serving(n)) {
         at = UINT64_MAX;

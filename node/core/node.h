@@ -48,6 +48,7 @@ struct mover;
 struct mover_spread;
 struct admin;
 struct unborn_room;
+struct guests;
 
 struct node {
     struct mem *mem;
@@ -96,6 +97,7 @@ struct node {
     struct mover_spread *spread;
     struct admin *admin;
     struct unborn_room *unborn;
+    struct guests *guests;
     uint64_t report_due; /* next probe to everyone */
     uint64_t tick_due;
     bool begun;     /* the first event has come */
@@ -216,7 +218,11 @@ void peers_close_all(struct node *n);
 void peers_send(struct node *n, struct stint_id to, const struct envelope *envelope, struct stint_span body);
 /* Sends back over a connection: to a client, to a joining node. False when it is gone. */
 bool peers_reply(struct node *n, uint64_t conn, const struct envelope *envelope, struct stint_span body);
+/* The same for what can be offered again. False also when enough waits there already: nothing happened. */
+bool peers_offer(struct node *n, uint64_t conn, const struct envelope *envelope, struct stint_span body);
 bool peers_is_connected(const struct node *n, struct stint_id node);
+/* Ends the session with a client that was not heard of for so long. */
+void peers_drop_silent(struct node *n, uint64_t conn, uint64_t silence_ns);
 bool peers_settle(struct node *n);
 
 /* ---- route.c: where an id is ---- */
@@ -242,6 +248,8 @@ void route_wrong(struct node *n, struct stint_id id, uint64_t epoch);
 void route_arrived(struct node *n, struct stint_id id, stint_LocateKind kind, uint64_t epoch);
 void route_departed(struct node *n, struct stint_id id, stint_LocateKind kind, struct node_ref to, uint64_t epoch);
 void route_ended(struct node *n, struct stint_id id, stint_LocateKind kind);
+/* What all members are told by this node, it keeps too: as the home, and as one who sends there. */
+void route_keep(struct node *n, const struct directory_place *place);
 
 /* Finds the node of an id for a request; `found` is called once, with NODE_REF_NONE if nobody has it. */
 typedef void route_found_fn(struct node *n, uint64_t token, struct stint_id id, struct node_ref where);
@@ -267,6 +275,8 @@ void remote_send_offer(struct node *n, const struct kernel_offer *offer, bool ca
 void remote_moved(struct node *n, struct stint_id tid, struct node_ref place, const struct directory_place *where);
 /* What this tasklet has outstanding with this channel is offered again after a short pause. */
 void remote_again(struct node *n, struct stint_id tid, struct stint_id cid);
+/* Answers an offer: it is to be offered again. */
+void remote_refuse(struct node *n, const struct arrival *offer, enum stint_status status);
 void remote_tick(struct node *n);
 uint64_t remote_deadline(const struct node *n);
 
@@ -291,6 +301,44 @@ bool unborn_close(struct node *n, struct stint_id id);
 STINT_MUST_USE enum stint_status node_look_channel(const struct node *n, struct stint_id id,
                                                    struct kernel_channel_view *view);
 bool node_each_channel(const struct node *n, uint32_t *cursor, struct kernel_channel_view *view);
+
+/* ---- guest.c: channels that clients host, relayed by this node ---- */
+
+struct guest_channel {
+    struct stint_id id;
+    uint64_t epoch; /* of its registration */
+    uint64_t type_hash;
+    uint32_t capacity;
+    char type[96]; /* name of the message type */
+};
+
+STINT_MUST_USE enum stint_status guest_init(struct node *n);
+void guest_fini(struct node *n);
+/*
+ * The channel is relayed by this node from now on, over that connection, and all members are told. STINT_CONFLICT: a later
+ * registration is known; STINT_LIMIT, STINT_NO_MEMORY.
+ */
+STINT_MUST_USE enum stint_status guest_register(struct node *n, uint64_t conn, const struct guest_channel *wanted);
+/* Its client has ended it. */
+void guest_unregister(struct node *n, uint64_t conn, struct stint_id id, uint64_t epoch);
+/* NULL: it is not relayed here. */
+const struct guest_channel *guest_find(const struct node *n, struct stint_id id);
+bool guest_each(const struct node *n, struct table_cursor *cursor, const struct guest_channel **channel);
+/* False: it is no operation on a client's channel that is relayed here. */
+bool guest_receive(struct node *n, const struct arrival *a);
+/* DONE and NACK of a client. False: the client breaks the protocol. */
+bool guest_answer(struct node *n, const struct arrival *a);
+/* A connection is gone; `for_good`: its client said good-bye, or was not seen for a minute. */
+void guest_conn_closed(struct node *n, uint64_t conn, bool for_good);
+/* A member says where such a channel is. False: that is old, and it was told better. */
+bool guest_heard(struct node *n, struct stint_id from, const struct directory_place *place);
+/* All that is outstanding here with such a channel is offered again. */
+void guest_reoffer(struct node *n, struct stint_id id);
+/* Tells a member, which may have missed something, of all that is relayed here. */
+void guest_tell(struct node *n, struct stint_id member);
+void guest_view(struct node *n, const struct view *old, const struct view *next);
+void guest_tick(struct node *n);
+uint64_t guest_deadline(const struct node *n);
 
 /* ---- mover.c: moves ---- */
 

@@ -181,8 +181,9 @@ conn_mark_dirty(struct node *n, struct conn *c)
 
 /* ---- what sessions become ---- */
 
+/* `for_good`: who was at the other end will not come back. */
 static void
-close_conn(struct node *n, struct conn *c)
+close_conn(struct node *n, struct conn *c, bool for_good)
 {
     if (c->closing) {
         return;
@@ -190,6 +191,7 @@ close_conn(struct node *n, struct conn *c)
     c->closing = true;
     if (!c->outbound) {
         admin_conn_closed(n, c->serial);
+        guest_conn_closed(n, c->serial, for_good);
     }
     conn_mark_dirty(n, c);
 }
@@ -199,7 +201,7 @@ session_ended(struct node *n, struct conn *c)
 {
     enum stint_status status = session_status(c->session);
     if (!c->outbound) {
-        close_conn(n, c);
+        close_conn(n, c, status == STINT_OK);
         return;
     }
     if (status != STINT_OK) {
@@ -208,7 +210,7 @@ session_ended(struct node *n, struct conn *c)
     c->open = false;
     bool member = c->expect.inc != 0;
     if (!member && node_is_serving(n)) { /* it only asked for a view, and will again */
-        close_conn(n, c);
+        close_conn(n, c, true);
         return;
     }
     bool passing = status == STINT_OK || status == STINT_NOT_FOUND || status == STINT_TIMED_OUT || status == STINT_BUSY;
@@ -357,7 +359,7 @@ hang_up(struct node *n, struct conn *c)
         session_flush(c->session);
         session_close(c->session, STINT_OK, "");
     }
-    close_conn(n, c);
+    close_conn(n, c, false);
 }
 
 void
@@ -371,7 +373,7 @@ peers_view(struct node *n, const struct view *old, const struct view *next)
             hang_up(n, c); /* gone members, and the connections of the join */
         } else if (peer != NULL && peer->serial != 0 && view_is_revoked(next, peer->serial)) {
             session_close(c->session, STINT_REVOKED, "the certificate is revoked");
-            close_conn(n, c);
+            close_conn(n, c, true);
         } else if (!c->outbound && peer != NULL && peer->role == ROLE_NODE && peer->incarnation != 0 &&
                    peer->incarnation <= next->number &&
                    !view_has(next, (struct node_ref){ peer->id, peer->incarnation })) {
@@ -444,7 +446,7 @@ peers_tick(struct node *n)
         if (c->reopen_at != 0 && c->reopen_at <= n->now_ns) {
             reopen(n, c);
         } else if (c->waiting_since != 0 && c->waiting_since + FORGET_NS <= n->now_ns) {
-            close_conn(n, c);
+            close_conn(n, c, true);
             c->waiting_since = 0;
         } else if (c->session != NULL) {
             session_tick(c->session, conn_time(n));
@@ -503,6 +505,17 @@ peers_flush_early(struct node *n)
     }
 }
 #endif
+
+void
+peers_drop_silent(struct node *n, uint64_t conn, uint64_t silence_ns)
+{
+    struct conn *c = table_find(&n->peers->by_serial, id_of_u64(conn));
+    if (c == NULL || c->session == NULL || c->closing || n->now_ns - session_heard(c->session) < silence_ns) {
+        return;
+    }
+    session_close(c->session, STINT_TIMED_OUT, "the client was silent for too long");
+    close_conn(n, c, true);
+}
 
 bool
 peers_is_connected(const struct node *n, struct stint_id node)

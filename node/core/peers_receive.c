@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What comes in: greetings of inbound sessions, then frames. Who may say what: before the handshake nothing; a node that is
- * not in the view only asks for the view, or to join (judge_stranger); a client only makes requests, each authorised by its role in
- * admin.c.
+ * not in the view only asks for the view, or to join (judge_stranger); a client makes requests, each authorised by its role in
+ * admin.c, and answers for the channels that it hosts (guest.c).
  */
 #include "base/ids.h"
 #include "base/text.h"
+#include "core/admin.h"
 #include "core/peers.h"
 
 #define INBOUND_MAX 4096
@@ -137,12 +138,24 @@ judge_stranger(const struct node *n, const struct session_peer *peer, const stru
     return is_repeated(envelope) ? IGNORE : CUT;
 }
 
+/* Requests; and answers of those who may host channels. */
+static enum verdict
+judge_client(const struct node *n, const struct session_peer *peer, const struct envelope *envelope)
+{
+    bool answer = envelope->kind == ENVELOPE_DONE || envelope->kind == ENVELOPE_NACK;
+    bool hosts = admin_allows(stint_Verb_VERB_CHANNEL_HOST, peer->role);
+    if (envelope->kind != ENVELOPE_REQUEST && !(answer && hosts)) {
+        return CUT;
+    }
+    return n->phase == PHASE_MEMBER || (answer && node_is_serving(n)) ? DELIVER : IGNORE;
+}
+
 /* Whether such an envelope may come from such a peer at all; what exactly it may ask is for its room to say. */
 static enum verdict
 judge(const struct node *n, const struct conn *c, const struct session_peer *peer, const struct envelope *envelope)
 {
     if (peer->role != ROLE_NODE) {
-        return envelope->kind != ENVELOPE_REQUEST ? CUT : n->phase == PHASE_MEMBER ? DELIVER : IGNORE;
+        return judge_client(n, peer, envelope);
     }
     bool member = view_has(n->view, (struct node_ref){ peer->id, peer->incarnation });
     if (c->outbound) { /* answers */
@@ -161,7 +174,12 @@ deliver(struct node *n, struct conn *c, struct stint_span batch)
                          .by = peer.name };
     while (n->phase < PHASE_FENCED && envelope_next(&batch, &a.envelope, &a.body) == STINT_OK) {
         enum verdict verdict = judge(n, c, &peer, &a.envelope);
-        if (verdict == DELIVER) {
+        if (verdict == DELIVER && peer.role != ROLE_NODE && a.envelope.kind != ENVELOPE_REQUEST) {
+            if (!guest_answer(n, &a)) {
+                session_close(c->session, STINT_BAD_FRAME, "a malformed result of a channel's operation");
+                return;
+            }
+        } else if (verdict == DELIVER) {
             node_dispatch(n, &a);
         } else if (verdict == CUT) {
             session_close(c->session, STINT_REFUSED, "that may not be sent before the view has this node");

@@ -6,6 +6,8 @@
 #include "base/ids.h"
 #include "core/peers.h"
 
+#define OFFERS_WAITING_MAX ((size_t)256 << 10) /* what a client's replies may need is kept free of offers */
+
 void
 conn_drain(struct node *n, struct conn *c)
 {
@@ -27,6 +29,7 @@ conn_drain(struct node *n, struct conn *c)
         struct envelope again = { .kind = ENVELOPE_CONTROL, .op = CONTROL_RESYNC };
         (void)!session_send(c->session, &again, span_of(NULL, 0));
         remote_resync(n, c->expect.id);
+        guest_tell(n, c->expect.id);
     }
 }
 
@@ -93,6 +96,14 @@ peers_reply(struct node *n, uint64_t conn, const struct envelope *envelope, stru
         session_close(c->session, STINT_LIMIT, "the client does not take its replies");
     }
     return status == STINT_OK;
+}
+
+bool
+peers_offer(struct node *n, uint64_t conn, const struct envelope *envelope, struct stint_span body)
+{
+    struct conn *c = table_find(&n->peers->by_serial, id_of_u64(conn));
+    bool takes = c != NULL && c->session != NULL && !c->closing && c->backlog.size < OFFERS_WAITING_MAX;
+    return takes && send_over(n, c, envelope, body);
 }
 
 bool

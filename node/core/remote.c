@@ -255,6 +255,12 @@ send_refuse(struct node *n, struct stint_id to, struct stint_id tid, struct stin
 }
 
 void
+remote_refuse(struct node *n, const struct arrival *offer, enum stint_status status)
+{
+    send_refuse(n, offer->from.id, offer->envelope.source, offer->envelope.target, 0, 0, status);
+}
+
+void
 remote_moved(struct node *n, struct stint_id tid, struct node_ref place, const struct directory_place *where)
 {
     if (!view_has(n->view, place)) {
@@ -563,6 +569,9 @@ void
 remote_receive(struct node *n, const struct arrival *a)
 {
     enum stint_status status;
+    if (guest_receive(n, a)) {
+        return;
+    }
     switch (a->envelope.kind) {
     case ENVELOPE_OFFER:
     case ENVELOPE_CANCEL:

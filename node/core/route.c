@@ -10,12 +10,15 @@
 #include "base/text.h"
 #include "core/codec.h"
 #include "core/route.h"
+#include "wire/own_channel.h"
 
 #define SEARCHES_MAX 16384
 #define HELD_MAX 65536
 #define HELD_BYTES_MAX ((size_t)32 << 20)
 #define ENDED_NS (UINT64_C(500) * 1000000) /* how long a last result may be on its way after the end of a channel */
 #define AGAIN_NS (UINT64_C(100) * 1000000)
+#define AWAIT_NS ((uint64_t)LIMIT_RELATION_EXPIRY_MS * 1000000) /* a client may look for another relay for so long */
+#define ASK_NS (UINT64_C(1000) * 1000000)                     /* between two rounds meanwhile */
 #define ANSWER_NS (UINT64_C(1500) * 1000000) /* an answer that takes longer is not waited for */
 
 struct held {
@@ -37,6 +40,7 @@ struct search {
     stint_LocateKind kind;
     uint64_t number;
     uint64_t deadline;
+    uint64_t await_until; /* of a channel that a client hosts: before that it is not lost */
     uint32_t unanswered; /* members that were asked and have not answered */
     uint64_t view;       /* under which the round began */
     bool asked_home;
@@ -293,6 +297,10 @@ nobody(struct node *n, struct search *s)
             return;
         }
     }
+    if (n->now_ns < s->await_until) { /* it will be announced; the rounds are for who misses that */
+        s->deadline = n->now_ns + ASK_NS < s->await_until ? n->now_ns + ASK_NS : s->await_until;
+        return;
+    }
     if ((s->conclusive && s->view == n->view->number) || list_is_empty(&s->held)) {
         lost(n, s);
         return;
@@ -321,6 +329,7 @@ get_search(struct node *n, struct stint_id id, stint_LocateKind kind, bool *fres
     }
     s->id = id;
     s->kind = kind;
+    s->await_until = own_channel_is(id) ? n->now_ns + AWAIT_NS : 0;
     list_init(&s->held);
     list_init(&s->finders);
     if (table_insert(&r->searches, id, s) != STINT_OK) {
@@ -468,6 +477,30 @@ take_answer(struct node *n, const struct arrival *a, const stint_Locate *message
     }
 }
 
+/*
+ * For channels that clients host it is more than a hint: their relay tells everybody, and what is outstanding with it may
+ * have got lost with the relay before, which may still be alive.
+ */
+static void
+update_received(struct node *n, const struct arrival *a, const struct directory_place *place, uint64_t view)
+{
+    bool hosted = own_channel_is(place->id);
+    if (hosted && !guest_heard(n, a->from.id, place)) {
+        return;
+    }
+    if (id_equal(view_home(n->view, place->id).id, n->self.id)) {
+        route_report(n, place, view);
+    }
+    (void)directory_learn(n->directory, place, n->now_ns);
+    struct search *s = hosted ? table_find(&n->route->searches, place->id) : NULL;
+    if (s != NULL && !place->ended && view_has(n->view, place->node) && !id_equal(place->node.id, n->self.id)) {
+        found(n, s, place->node);
+    }
+    if (hosted) {
+        guest_reoffer(n, place->id);
+    }
+}
+
 void
 route_receive(struct node *n, const struct arrival *a)
 {
@@ -488,10 +521,7 @@ route_receive(struct node *n, const struct arrival *a)
     case stint_LocateOp_LOCATE_UPDATE:
         for (pb_size_t i = 0; i < message.places_count; i++) {
             struct directory_place place = get_place(&message.places[i]);
-            if (id_equal(view_home(n->view, place.id).id, n->self.id)) {
-                route_report(n, &place, message.view);
-            }
-            (void)directory_learn(n->directory, &place, n->now_ns);
+            update_received(n, a, &place, message.view);
         }
         break;
     case stint_LocateOp_LOCATE_NONE:

@@ -5,7 +5,7 @@
 
 #include "core/node.h"
 
-/* Whether a tasklet or channel is in this kernel (or unborn here), and under which epoch. */
+/* Whether a tasklet or channel is in this kernel (or unborn here, or relayed), and under which epoch. */
 bool route_is_here(const struct node *n, struct stint_id id, uint64_t *epoch);
 
 /* One place in a message of that kind. */

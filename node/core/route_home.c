@@ -16,7 +16,9 @@ route_is_here(const struct node *n, struct stint_id id, uint64_t *epoch)
         return true;
     }
     if (node_look_channel(n, id, &channel) != STINT_OK) {
-        return false;
+        const struct guest_channel *guest = guest_find(n, id);
+        *epoch = guest != NULL ? guest->epoch : 0;
+        return guest != NULL;
     }
     /* An owned channel lives under its owner's epoch, a shared one never moves. */
     *epoch = kernel_look(n->kernel, channel.owner, &tasklet) == STINT_OK ? tasklet.epoch : 1;
@@ -48,6 +50,15 @@ route_send_places(struct node *n, struct stint_id to, stint_LocateOp op, uint64_
     size_t size = codec_write(stint_Locate_fields, &message, body, sizeof body);
     struct envelope envelope = { .kind = ENVELOPE_LOCATE };
     peers_send(n, to, &envelope, span_of(body, size));
+}
+
+void
+route_keep(struct node *n, const struct directory_place *place)
+{
+    if (id_equal(view_home(n->view, place->id).id, n->self.id)) {
+        (void)!directory_report(n->directory, place, n->now_ns);
+    }
+    (void)directory_learn(n->directory, place, n->now_ns);
 }
 
 /* ---- as a resident's node ---- */
@@ -105,6 +116,7 @@ route_ended(struct node *n, struct stint_id id, stint_LocateKind kind)
 struct rehome_walk {
     struct node *n;
     uint32_t cursor;
+    struct table_cursor guests;
     bool channels; /* the tasklets are done */
 };
 
@@ -126,11 +138,17 @@ next_resident(void *arg, struct directory_place *out)
         walk->channels = true;
         walk->cursor = 0;
     }
+    out->kind = stint_LocateKind_LOCATE_CHANNEL;
+    const struct guest_channel *guest;
     if (!node_each_channel(n, &walk->cursor, &channel)) {
-        return false;
+        if (!guest_each(n, &walk->guests, &guest)) {
+            return false;
+        }
+        out->id = guest->id;
+        out->epoch = guest->epoch;
+        return true;
     }
     out->id = channel.id;
-    out->kind = stint_LocateKind_LOCATE_CHANNEL;
     (void)route_is_here(n, channel.id, &out->epoch);
     return true;
 }

@@ -27,6 +27,8 @@ enum {
     LIMIT_HOPS = 3, /* then an envelope is dropped and its sender looks again */
     LIMIT_RELATION_EXPIRY_MS =
         60000, /* of a client not seen for so long (DECISIONS 2) */
+    LIMIT_CLIENT_CHANNELS = 64, /* that one client hosts */
+    LIMIT_RELAYED_CHANNELS = 65536, /* that one node relays */
 
     /* Cluster. */
     LIMIT_MEMBERS = 256,

@@ -49,6 +49,7 @@ static const struct {
     { stint_Verb_VERB_CHANNEL_RECEIVE, "cp" },
     { stint_Verb_VERB_CHANNEL_CLOSE, "cp" },
     { stint_Verb_VERB_CHANNEL_ADOPT, "cp" },
+    { stint_Verb_VERB_CHANNEL_HOST, "cp" },
     { stint_Verb_VERB_KEY_REVOKE, "p" },
     { stint_Verb_VERB_KEY_LIST, "op" },
     { stint_Verb_VERB_VIEW, "cop" },
