@@ -126,7 +126,7 @@ place_for_types(struct client_cache *cache, const char *text)
 
 enum stint_status
 client_cache_put_types(struct client_cache *cache, const char *text, struct stint_span schema,
-                       uint64_t now_ns, char *error, size_t error_size)
+                       uint64_t hash, uint64_t now_ns, char *error, size_t error_size)
 {
     struct cached_types *made = mem_zalloc(cache->mem, sizeof *made);
     if (made == NULL) {
@@ -145,6 +145,7 @@ client_cache_put_types(struct client_cache *cache, const char *text, struct stin
     text_copy(made->text, sizeof made->text, text);
     made->until_ns = now_ns + CACHE_NS;
     made->used = ++cache->clock;
+    made->hash = hash;
     uint32_t place = place_for_types(cache, text);
     if (place == cache->type_count) {
         cache->type_count++;
@@ -153,6 +154,17 @@ client_cache_put_types(struct client_cache *cache, const char *text, struct stin
     }
     cache->types[place] = made;
     return STINT_OK;
+}
+
+uint64_t
+client_cache_hash(const struct client_cache *cache, const char *text)
+{
+    for (uint32_t i = 0; i < cache->type_count; i++) {
+        if (strcmp(cache->types[i]->text, text) == 0) {
+            return cache->types[i]->hash;
+        }
+    }
+    return 0;
 }
 
 /* ---- lanes ---- */

@@ -218,6 +218,7 @@ client_call_finish(struct stint_call *call, enum stint_status status, const char
     call->over = true;
     call->over_ns = client_time().now_ns;
     call->status = status;
+    client_own_leave(call);
     list_remove(&call->place);
     leave_lane(call, status);
     client_call_laned(call);
@@ -251,6 +252,9 @@ client_call_cancel(struct stint_call *call)
         return;
     }
     call->client->touched = true;
+    if (call->owned && call->own.over) {
+        return; /* it is over, and about to be told */
+    }
     if (call->request != NULL) {
         client_machine_cancel(call->client->machine, call->request);
     } else {
@@ -264,8 +268,9 @@ overdue(struct stint_client *client, uint64_t now_ns)
 {
     LIST_EACH (link, &client->calls) {
         struct stint_call *call = STINT_CONTAINER_OF(link, struct stint_call, place);
-        if (call->request == NULL && list_is_linked(&call->waiting) &&
-            call->deadline_ns <= now_ns) {
+        bool waits = list_is_linked(&call->waiting) || call->step == STEP_OWN;
+        if (call->request == NULL && waits && call->deadline_ns <= now_ns &&
+            !(call->owned && call->own.over)) {
             return call;
         }
     }
@@ -279,6 +284,8 @@ client_calls_expire(struct stint_client *client, uint64_t now_ns)
     while ((call = overdue(client, now_ns)) != NULL) {
         if (call->kind == CALL_CONNECT) {
             client_call_not_connected(call);
+        } else if (call->step == STEP_OWN) {
+            client_own_expired(call);
         } else {
             client_call_finish(call, STINT_NOT_SENT,
                                "an earlier operation on the same channel is not over");

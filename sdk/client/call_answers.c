@@ -79,7 +79,7 @@ got_types(struct stint_call *call, const struct client_request *r)
     }
     if (status == STINT_OK) {
         struct stint_span schema = record.item.size != 0 ? record.item : record.payload;
-        status = client_cache_put_types(&call->client->cache, call->type, schema,
+        status = client_cache_put_types(&call->client->cache, call->type, schema, r->word,
                                         client_time().now_ns, error, sizeof error);
     }
     if (status == STINT_OK) {

@@ -323,7 +323,16 @@ submit_main(struct stint_call *call)
 static void
 advance_send(struct stint_call *call)
 {
-    if (need_channel(call) && need_type_name(call) && need_encoded(call) && need_lane(call)) {
+    if (!need_channel(call)) {
+        return;
+    }
+    if (client_own_has(call)) {
+        if (client_own_typed(call) && need_encoded(call)) {
+            client_own_begin(call);
+        }
+        return;
+    }
+    if (need_type_name(call) && need_encoded(call) && need_lane(call)) {
         text_copy(call->ask.type, sizeof call->ask.type, call->type);
         stint_id_text(call->channel, call->ask.target);
         call->ask.participant.size = sizeof call->lane->participant.bytes;
@@ -337,12 +346,30 @@ advance_send(struct stint_call *call)
 static void
 advance_receive(struct stint_call *call)
 {
-    if (need_channel(call) && need_lane(call)) {
+    if (!need_channel(call)) {
+        return;
+    }
+    if (client_own_has(call)) {
+        client_own_begin(call);
+        return;
+    }
+    if (need_lane(call)) {
         stint_id_text(call->channel, call->ask.target);
         call->ask.participant.size = sizeof call->lane->participant.bytes;
         memcpy(call->ask.participant.bytes, call->lane->participant.bytes,
                call->ask.participant.size);
         call->ask.number = call->lane->next;
+        submit_main(call);
+    }
+}
+
+static void
+advance_close(struct stint_call *call)
+{
+    bool whole = stint_id_parse(call->channel_text, &call->channel) == STINT_OK;
+    if (whole && client_own_has(call)) {
+        client_own_close(call);
+    } else {
         submit_main(call);
     }
 }
@@ -426,6 +453,14 @@ client_call_advance(struct stint_call *call)
     case CALL_ENCODE:
     case CALL_DECODE:
         advance_values(call);
+        break;
+    case CALL_OPEN:
+        if (call->channel_known || need_types(call) != NULL) {
+            client_own_open(call);
+        }
+        break;
+    case CALL_CLOSE:
+        advance_close(call);
         break;
     case CALL_RESOLVE:
         ask_resolve(call, STEP_CHANNEL, call->channel_text);

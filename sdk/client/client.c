@@ -174,6 +174,30 @@ make_create(struct stint_client *client, const struct stint_channel *given, uint
 }
 
 static struct stint_call *
+make_open(struct stint_client *client, const struct stint_channel *ch, uint32_t timeout_ms)
+{
+    struct stint_call *call = client_call_new(client, CALL_OPEN, timeout_ms);
+    if (call == NULL) {
+        return NULL;
+    }
+    bool fits = ch->size >= sizeof *ch;
+    if (!fits) {
+        client_call_finish(call, STINT_INVALID, "begin with STINT_CHANNEL_INIT");
+    } else if (ch->name != NULL || ch->on != NULL) {
+        client_call_finish(call, STINT_INVALID,
+                           "a client's own channel has no name in the cluster and is on no node");
+    } else if (ch->capacity > LIMIT_CAPACITY) {
+        client_call_finish(call, STINT_INVALID, "a channel's capacity is at most 65536");
+    } else if (ch->type == NULL || ch->type[0] == '\0') {
+        client_call_finish(call, STINT_INVALID,
+                           "a client's own channel takes one message type: name it");
+    } else if (client_call_text(call, call->type, OWN_TYPE_SIZE, ch->type, "type")) {
+        call->capacity = ch->capacity;
+    }
+    return call;
+}
+
+static struct stint_call *
 make_close(struct stint_client *client, const char *channel, bool wake, uint32_t timeout_ms)
 {
     struct stint_call *call = client_call_new(client, CALL_CLOSE, timeout_ms);
@@ -325,6 +349,25 @@ stint_client_channel_create_begin(struct stint_client *client, const struct stin
                                   uint32_t timeout_ms, stint_call_done_fn *done, void *arg)
 {
     return client_begin(client, make_create(client, ch, timeout_ms), done, arg);
+}
+
+enum stint_status
+stint_client_channel_open(struct stint_client *client, const struct stint_channel *ch,
+                          struct stint_id *id, uint32_t timeout_ms)
+{
+    struct stint_call *call = make_open(client, ch, timeout_ms);
+    enum stint_status status = client_run(client, call);
+    if (status == STINT_OK) {
+        status = client_call_id(call, id);
+    }
+    return client_leave(client, status);
+}
+
+struct stint_call *
+stint_client_channel_open_begin(struct stint_client *client, const struct stint_channel *ch,
+                                uint32_t timeout_ms, stint_call_done_fn *done, void *arg)
+{
+    return client_begin(client, make_open(client, ch, timeout_ms), done, arg);
 }
 
 enum stint_status

@@ -94,6 +94,7 @@ struct cached_types {
     struct client_types types;
     uint64_t until_ns;
     uint64_t used;
+    uint64_t hash; /* of the message type; 0: it is none */
 };
 
 /*
@@ -135,8 +136,11 @@ const struct client_types *client_cache_types(struct client_cache *cache, const 
                                               uint64_t now_ns);
 STINT_MUST_USE enum stint_status client_cache_put_types(struct client_cache *cache,
                                                         const char *text, struct stint_span schema,
-                                                        uint64_t now_ns, char *error,
+                                                        uint64_t hash, uint64_t now_ns, char *error,
                                                         size_t error_size);
+
+/* The hash of a message type whose description is remembered; 0: none. */
+uint64_t client_cache_hash(const struct client_cache *cache, const char *text);
 
 /* The lane of a channel, made when new; NULL when memory is short or all lanes are in use. */
 struct lane *client_cache_lane(struct client_cache *cache, struct stint_id channel);
@@ -150,6 +154,7 @@ void client_cache_renew_lane(struct client_cache *cache, struct lane *lane);
 enum call_kind {
     CALL_PLAIN, /* one request and its items */
     CALL_CONNECT,
+    CALL_OPEN,
     CALL_SPAWN,
     CALL_WAIT,
     CALL_SEND,
@@ -171,6 +176,7 @@ enum call_step {
     STEP_TYPES,
     STEP_NAME,
     STEP_LANE,
+    STEP_OWN, /* no request: it waits in a channel of the client itself, or for its registration */
     STEP_PIECE,
     STEP_MAIN,
     STEP_DECODE
@@ -217,6 +223,9 @@ struct stint_call {
     char types_on[sizeof((stint_Request *)0)->on]; /* a node that has it */
     struct call_name *names;                       /* CLIENT_CALL_NAMES, made when first used */
     uint32_t name_count;
+    struct own_wait own; /* in a channel of the client itself, */
+    bool owned;          /* while this is set */
+    uint32_t capacity;   /* OPEN */
     struct lane *lane;
     bool laned;      /* SEND, RECEIVE: it has, or had, its place in a lane */
     size_t piece_at; /* IMPORT */
@@ -305,6 +314,35 @@ bool client_item_decode(struct stint_span bytes, const pb_msgdesc_t *desc, void 
  * does not fit. */
 bool client_call_text(struct stint_call *call, char *field, size_t size, const char *text,
                       const char *what);
+
+/* ---- own_calls.c: operations on channels of the client itself ---- */
+
+/* Whether the call's channel, of which the id is known, is or was one of these. */
+bool client_own_has(const struct stint_call *call);
+
+/* Begins the operation there, a send with its value encoded. The call may be over then. */
+void client_own_begin(struct stint_call *call);
+
+/* Closes it; the call is over. */
+void client_own_close(struct stint_call *call);
+
+/* CALL_OPEN: makes the channel; the call is over when a node has registered it. */
+void client_own_open(struct stint_call *call);
+
+/* The type of what is to be sent there, if the call does not name one; false: the call is over. */
+bool client_own_typed(struct stint_call *call);
+
+/* Ends calls whose operations are over, or whose channels are registered. */
+void client_own_deliver(struct stint_client *client);
+
+/* Takes back what a call that is over left behind. */
+void client_own_leave(struct stint_call *call);
+
+/* A call that waited for too long. */
+void client_own_expired(struct stint_call *call);
+
+/* The client is closed: its channels end, and the node hears of it. */
+void client_own_end(struct stint_client *client);
 
 /* ---- pump.c, life.c ---- */
 

@@ -110,7 +110,7 @@ client_call_value(const struct stint_call *call, struct stint_value *value)
 enum stint_status
 client_call_id(const struct stint_call *call, struct stint_id *id)
 {
-    bool has = call->kind == CALL_CREATE || call->kind == CALL_RESOLVE;
+    bool has = call->kind == CALL_CREATE || call->kind == CALL_RESOLVE || call->kind == CALL_OPEN;
     if (!has || !call->over || call->status != STINT_OK) {
         return STINT_INVALID;
     }

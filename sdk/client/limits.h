@@ -29,6 +29,9 @@ enum {
     CLIENT_SCHEMAS = 64,
     CLIENT_CACHE_MS = 300000,
     CLIENT_LANES = 1024,
+    CLIENT_OWN_RELATIONS = 65536, /* tasklets that one channel of the client has dealings with */
+    CLIENT_OWN_BYTES = 64 << 20,  /* of values in its channels */
+    CLIENT_REGISTER_MS = 5000,    /* for a node to answer to a registration */
     CLIENT_CALL_NAMES = 64, /* channels that one value may name instead of giving their ids */
 
     /* Described types. The first three are what a node's registration allows. */

@@ -228,6 +228,7 @@ opened(struct client_machine *m, struct session_time time)
     m->why_text[0] = '\0';
     set_phase(m, MACHINE_OPEN, UINT64_MAX);
     if (!resumed) {
+        own_session(m->own);
         machine_ask_view(m, time);
     }
     machine_push(m, time);
@@ -368,6 +369,7 @@ client_machine_tick(struct client_machine *m, struct session_time time)
     if (m->phase == MACHINE_STOPPED) {
         return;
     }
+    own_tick(m->own, time.now_ns);
     if (m->session != NULL) {
         session_tick(m->session, time);
         look_at_session(m, time);
@@ -395,7 +397,8 @@ client_machine_deadline(const struct client_machine *m)
     uint64_t others[] = { timer != NULL ? timer->key : UINT64_MAX,
                           m->session != NULL ? session_deadline(m->session) : UINT64_MAX,
                           silence_deadline(m),
-                          m->phase == MACHINE_OPEN ? m->view_due : UINT64_MAX };
+                          m->phase == MACHINE_OPEN ? m->view_due : UINT64_MAX,
+                          own_deadline(m->own) };
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         deadline = others[i] < deadline ? others[i] : deadline;
     }
@@ -432,6 +435,18 @@ client_machine_new(const struct client_machine_config *config)
     table_init(&m->by_number, m->mem, prng_next(&m->random));
     heap_init(&m->timers, m->mem);
     buf_init(&m->body, m->mem, LIMIT_BODY);
+    struct prng random = m->random; /* a copy: what is drawn from it stays what it was */
+    struct own_config own = { .mem = m->mem,
+                              .seed = ~prng_next(&random),
+                              .bytes_max = CLIENT_OWN_BYTES,
+                              .relations_max = CLIENT_OWN_RELATIONS,
+                              .role = (uint8_t)m->identity->certificate.role,
+                              .subject = m->identity->certificate.subject };
+    m->own = own_new(&own);
+    if (m->own == NULL) {
+        mem_free(m->mem, m, sizeof *m);
+        return NULL;
+    }
     return m;
 }
 
@@ -447,6 +462,7 @@ client_machine_free(struct client_machine *m)
         client_request_free(m, STINT_CONTAINER_OF(first, struct client_request, place));
     }
     session_free(m->session);
+    own_free(m->own);
     table_fini(&m->by_number);
     heap_fini(&m->timers);
     buf_fini(&m->body);

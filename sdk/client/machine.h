@@ -24,6 +24,7 @@
 #include "base/heap.h"
 #include "base/list.h"
 #include "client/limits.h"
+#include "client/own.h"
 #include "client/records.h"
 #include "schema/admin.pb.h"
 #include "stint/client.h"
@@ -72,8 +73,11 @@ struct client_request {
     stint_Request ask;
     struct buf payload;
     void *owner; /* the caller's */
+    struct stint_id hosts;  /* internal: the channel that it registers, */
+    uint64_t hosts_epoch;   /* under this epoch */
 
     /* When it is done. */
+    uint64_t word; /* of the answers' envelopes: a description's type by its hash */
     enum stint_status status;
     char detail[CLIENT_DETAIL_SIZE];
     bool truncated;
@@ -100,6 +104,11 @@ STINT_MUST_USE enum stint_status client_machine_ask(struct client_machine *m,
                                                     const struct client_ask *ask,
                                                     struct session_time time,
                                                     struct client_request **request);
+
+/* The channels that the client hosts. After a change the machine is to be ticked, or this called:
+ * it connects if need be, and tells the node. */
+struct own *client_machine_own(struct client_machine *m);
+void client_machine_own_changed(struct client_machine *m, struct session_time time);
 
 /* Gives a request up: it comes back with CANCELLED, or OUTCOME_UNKNOWN if it has left and changes
  * something. */

@@ -55,6 +55,7 @@ struct client_machine {
     uint32_t pending;
     size_t pending_bytes;
     bool view_asked;
+    struct own *own;
     struct buf body; /* scratch for one request */
 
     struct client_effect effects[MACHINE_EFFECTS];

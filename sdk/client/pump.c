@@ -80,6 +80,7 @@ effects(struct stint_client *client)
     while (client_machine_effect(client->machine, client_time(), &effect)) {
         carry_out(client, &effect);
     }
+    client_own_deliver(client);
 }
 
 static void
@@ -149,6 +150,8 @@ client_stop(struct stint_client *client)
     }
     client->closing = true;
     client->stopped = true;
+    client_own_end(client);
+    effects(client);
     client_machine_stop(client->machine, client_time());
     effects(client);
     struct list *first;

@@ -133,7 +133,11 @@ machine_finish(struct client_machine *m, struct client_request *r, enum stint_st
     text_copy(r->detail, sizeof r->detail,
               detail[0] != '\0' || status == STINT_OK ? detail : stint_strerror(status));
     if (r->internal) {
-        take_view(m, r);
+        if (id_is_zero(r->hosts)) {
+            take_view(m, r);
+        } else {
+            own_registered(m->own, r->hosts, r->hosts_epoch, status, r->detail);
+        }
         request_release(m, r);
         return;
     }
@@ -194,6 +198,70 @@ machine_ask_view(struct client_machine *m, struct session_time time)
     }
 }
 
+/* ---- channels that the client hosts ---- */
+
+struct own *
+client_machine_own(struct client_machine *m)
+{
+    return m->own;
+}
+
+void
+client_machine_own_changed(struct client_machine *m, struct session_time time)
+{
+    if (m->phase != MACHINE_STOPPED) {
+        client_machine_start(m, time);
+        machine_push(m, time);
+    }
+}
+
+/* Registrations go before everything else: who is asked may answer through such a channel. */
+static void
+register_channels(struct client_machine *m, struct session_time time)
+{
+    struct own_registration channel;
+    own_tick(m->own, time.now_ns);
+    while (own_next_registration(m->own, &channel)) {
+        stint_Request request = stint_Request_init_zero;
+        struct client_request *r;
+        request.verb = stint_Verb_VERB_CHANNEL_HOST;
+        request.participant.size = sizeof channel.nonce;
+        memcpy(request.participant.bytes, channel.nonce, sizeof channel.nonce);
+        request.number = channel.epoch;
+        request.serial = channel.type_hash;
+        request.capacity = channel.capacity;
+        request.leave = channel.leave;
+        text_copy(request.type, sizeof request.type, channel.type);
+        struct client_ask ask = { .request = &request,
+                                  .deadline_ns =
+                                      time.now_ns + CLIENT_REGISTER_MS * MACHINE_NS_PER_MS };
+        if (request_make(m, &ask, &r) != STINT_OK) {
+            own_registered(m->own, channel.id, channel.epoch, STINT_NO_MEMORY, "");
+            return;
+        }
+        r->internal = true;
+        r->hosts = channel.id;
+        r->hosts_epoch = channel.epoch;
+        if (channel.leave) {
+            list_push_back(&m->queue, &r->place);
+        } else {
+            list_push_front(&m->queue, &r->place);
+        }
+    }
+}
+
+/* What happened in the client's own channels, as far as the session has room. */
+static void
+push_answers(struct client_machine *m)
+{
+    struct envelope envelope;
+    struct stint_span body;
+    while (own_answer(m->own, &envelope, &body) &&
+           session_send(m->session, &envelope, body) == STINT_OK) {
+        own_answered(m->own);
+    }
+}
+
 /* ---- sending ---- */
 
 /* u16 length, the request of that length, its payload; into the machine's scratch. */
@@ -220,12 +288,9 @@ encode_request(struct client_machine *m, struct client_request *r, struct sessio
            buf_append_span(&m->body, buf_span(&r->payload));
 }
 
-void
-machine_push(struct client_machine *m, struct session_time time)
+static void
+push_requests(struct client_machine *m, struct session_time time)
 {
-    if (m->phase != MACHINE_OPEN) {
-        return;
-    }
     struct list *first;
     while ((first = list_first(&m->queue)) != NULL) {
         struct client_request *r = STINT_CONTAINER_OF(first, struct client_request, place);
@@ -248,6 +313,19 @@ machine_push(struct client_machine *m, struct session_time time)
         list_remove(&r->place);
         list_push_back(&m->sent, &r->place);
     }
+}
+
+void
+machine_push(struct client_machine *m, struct session_time time)
+{
+    if (m->phase != MACHINE_OPEN) {
+        return;
+    }
+    register_channels(m, time);
+    push_requests(m, time);
+    push_answers(m);
+    register_channels(m, time); /* those that end are told of behind their last answers */
+    push_requests(m, time);
     session_flush(m->session);
 }
 
@@ -334,15 +412,19 @@ last_reply(struct client_machine *m, struct client_request *r, const stint_Reply
 bool
 machine_replies(struct client_machine *m, struct stint_span batch, struct session_time time)
 {
-    (void)time;
     struct envelope envelope;
     struct stint_span body;
+    own_tick(m->own, time.now_ns);
     while (envelope_next(&batch, &envelope, &body) == STINT_OK) {
-        struct client_request *r = table_find(&m->by_number, id_of_u64(envelope.number));
-        /* What was given up may still be answered; other kinds are for nodes. */
-        if (envelope.kind != ENVELOPE_REPLY || r == NULL || r->state != CLIENT_SENT) {
+        if (envelope.kind != ENVELOPE_REPLY) {
+            own_receive(m->own, &envelope, body);
             continue;
         }
+        struct client_request *r = table_find(&m->by_number, id_of_u64(envelope.number));
+        if (r == NULL || r->state != CLIENT_SENT) {
+            continue; /* what was given up may still be answered */
+        }
+        r->word = envelope.word != 0 ? envelope.word : r->word;
         stint_Reply reply;
         struct record record;
         if (!decode_reply(body, &reply, &record)) {

@@ -393,6 +393,45 @@ STINT_API STINT_MUST_USE enum stint_status stint_client_decode(struct stint_clie
                                                                uint32_t timeout_ms,
                                                                const char **json);
 
+/* ---- channels of the client itself ---- */
+
+/*
+ * Opens a channel that this client hosts, for answers: its id stands for it in every value that you
+ * send, and tasklets send to it (or receive from it) as to any other. You receive from it and send
+ * to it with the functions above and its id as a text. The node that you are connected to only
+ * passes on. When that node dies, the client goes to another one and the channel goes on there:
+ * nothing in it is lost or doubled, and what each tasklet sends arrives in order.
+ *
+ * `ch` needs a type and perhaps a capacity: values that are accepted before you receive them. A
+ * `name` or a node in `on` is refused. Up to 64 channels at a time. The channel ends by
+ * stint_client_channel_close, or with the client: whoever waits in it gets STINT_CLOSED. If the
+ * client vanishes without a word they get STINT_CHANNEL_LOST after a minute, and if it has been
+ * without any node for so long.
+ *
+ * Returns when a node has registered it. The id is written to `id` and is yours.
+ *
+ * STINT_OK; STINT_INVALID something in `ch`; STINT_NOT_FOUND no node knows the type; STINT_LIMIT
+ * there are 64; STINT_NOT_AUTHORISED; STINT_UNREACHABLE no node in time (nothing has happened);
+ * STINT_BUSY, STINT_CANCELLED, STINT_NO_MEMORY; and those of stint_client_connect. Any thread, not
+ * in a callback.
+ *
+ *     struct stint_channel ch = STINT_CHANNEL_INIT;
+ *     ch.type = "tally.Total";
+ *     ch.capacity = 16;
+ *     struct stint_id replies;
+ *     char to[STINT_ID_TEXT_SIZE], json[128];
+ *     if (stint_client_channel_open(client, &ch, &replies, 5000) == STINT_OK) {
+ *         snprintf(json, sizeof json, "{\"amount\":5,\"reply\":\"%s\"}",
+ *                  stint_id_text(replies, to));
+ *         status = stint_client_send_json(client, "a", json, NULL, 5000);
+ *         status = stint_client_receive(client, to, true, 5000, &value);
+ *         status = stint_client_channel_close(client, to, true, 5000);
+ *     }
+ */
+STINT_API STINT_MUST_USE enum stint_status stint_client_channel_open(
+    struct stint_client *client, const struct stint_channel *ch, struct stint_id *id,
+    uint32_t timeout_ms);
+
 /* ---- the same without blocking ---- */
 
 /*
@@ -446,6 +485,11 @@ STINT_API struct stint_call *stint_client_decode_begin(struct stint_client *clie
                                                        const char *type, struct stint_span bytes,
                                                        uint32_t timeout_ms,
                                                        stint_call_done_fn *done, void *arg);
+
+STINT_API struct stint_call *stint_client_channel_open_begin(struct stint_client *client,
+                                                             const struct stint_channel *ch,
+                                                             uint32_t timeout_ms,
+                                                             stint_call_done_fn *done, void *arg);
 
 /* Whether it is over; its status (STINT_BUSY while it is not) and the line about it. */
 STINT_API bool stint_call_done(const struct stint_call *call);
