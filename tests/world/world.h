@@ -128,6 +128,13 @@ struct world_reply {
 struct _stint_Request;
 void world_request(struct world *w, int node, const struct _stint_Request *request, struct stint_span body,
                    struct world_reply *reply);
+/* Anything, as a client that cheats says it. */
+struct envelope;
+void world_client_says(struct world *w, int node, const struct envelope *envelope, struct stint_span body);
+/* The node has ended its session. */
+bool world_client_is_over(const struct world *w, int node);
+/* It is gone without a word; the next request begins another. */
+void world_client_forget(struct world *w, int node);
 /* The same, and runs until it is answered; false when it is not within `limit_ns`. */
 bool world_ask(struct world *w, int node, const struct _stint_Request *request, struct stint_span body,
                struct world_reply *reply, uint64_t limit_ns);

@@ -201,6 +201,27 @@ world_request(struct world *w, int node, const stint_Request *request, struct st
     flush(w, node);
 }
 
+void
+world_client_says(struct world *w, int node, const struct envelope *envelope, struct stint_span body)
+{
+    struct world_client *c = client_of(w, node);
+    (void)!session_send(c->session, envelope, body);
+    flush(w, node);
+}
+
+bool
+world_client_is_over(const struct world *w, int node)
+{
+    return w->clients[node] != NULL && session_state(w->clients[node]->session) == SESSION_CLOSED;
+}
+
+void
+world_client_forget(struct world *w, int node)
+{
+    world_disconnect(w, ACTOR_CLIENT + node, CLIENT_LINK);
+    world_client_free(w, node);
+}
+
 static bool
 is_done(struct world *w, void *arg)
 {

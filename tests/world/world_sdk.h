@@ -58,6 +58,9 @@ bool world_sdk_wait(struct world *w, int client, struct stint_id tasklet, enum s
                     world_sdk_done *done, void *arg);
 bool world_sdk_create_channel(struct world *w, int client, const struct stint_channel *channel, uint32_t timeout_ms,
                               world_sdk_done *done, void *arg);
+/* A channel of the client itself; `id` in the result. */
+bool world_sdk_open_channel(struct world *w, int client, const struct stint_channel *channel, uint32_t timeout_ms,
+                            world_sdk_done *done, void *arg);
 bool world_sdk_close_channel(struct world *w, int client, const char *channel, bool wake, uint32_t timeout_ms,
                              world_sdk_done *done, void *arg);
 const char *world_sdk_error(struct world *w, int client);

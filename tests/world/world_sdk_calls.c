@@ -154,6 +154,13 @@ world_sdk_wait(struct world *w, int client, struct stint_id tasklet, enum stint_
 }
 
 bool
+world_sdk_open_channel(struct world *w, int client, const struct stint_channel *channel, uint32_t timeout_ms,
+                       world_sdk_done *done, void *arg)
+{
+    BEGIN(stint_client_channel_open_begin(c->client, channel, timeout_ms, told, s));
+}
+
+bool
 world_sdk_create_channel(struct world *w, int client, const struct stint_channel *channel, uint32_t timeout_ms,
                          world_sdk_done *done, void *arg)
 {

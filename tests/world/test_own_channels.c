@@ -1,0 +1,636 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Channels that clients host: they outlive the node that relays for them, nothing in them is lost or doubled, and
+ * what each sender sends comes in order.
+ *
+ *     world_own_channels [--seed N] [--verbose] [CASE]
+ */
+#include "clients.h"
+#include "requests.h"
+
+#define SUMS_MAX 4
+#define BASE 1000000 /* the answers of sum i are i * BASE + 1, 2 ... */
+
+/* A client that asks several sums, and takes all answers through one channel of its own. */
+static struct asker {
+    struct world *w;
+    int client;
+    struct stint_id channel;
+    char text[STINT_ID_TEXT_SIZE];
+    uint32_t sums;
+    uint64_t count;            /* questions to each */
+    uint64_t asked[SUMS_MAX];  /* the last one that was sent */
+    uint64_t answered[SUMS_MAX];
+    uint32_t receiving;
+    const char *trouble;
+    enum stint_status status;
+} asker;
+
+static struct stint_span
+question(uint32_t sum, uint64_t sequence, uint8_t *bytes, size_t size)
+{
+    mill_Number value = mill_Number_init_zero;
+    value.sender = sum;
+    value.sequence = sum * BASE + sequence;
+    memcpy(value.reply.id, asker.channel.bytes, sizeof asker.channel.bytes);
+    pb_ostream_t stream = pb_ostream_from_buffer(bytes, size);
+    STINT_ASSERT(pb_encode(&stream, mill_Number_fields, &value));
+    return span_of(bytes, stream.bytes_written);
+}
+
+static void
+trouble(const char *what, enum stint_status status)
+{
+    if (asker.trouble == NULL) {
+        asker.trouble = what;
+        asker.status = status;
+    }
+}
+
+static void ask_next(uint32_t sum);
+
+static void
+asked(void *arg, const struct world_sdk_result *result)
+{
+    uint64_t *last = arg;
+    if (result->status != STINT_OK) {
+        trouble("a question was not sent", result->status);
+    } else if (*last < asker.count) {
+        ask_next((uint32_t)(last - asker.asked));
+    }
+}
+
+static void
+ask_next(uint32_t sum)
+{
+    uint8_t bytes[mill_Number_size];
+    char name[] = { 's', (char)('0' + sum), 0 };
+    struct stint_span value = question(sum, ++asker.asked[sum], bytes, sizeof bytes);
+    if (!world_sdk_send(asker.w, asker.client, name, "mill.Number", value, 30000, asked, &asker.asked[sum])) {
+        trouble("a question was not begun", STINT_BUSY);
+    }
+}
+
+static void receive_next(void);
+
+static void
+answered(void *arg, const struct world_sdk_result *result)
+{
+    mill_Answer answer = mill_Answer_init_zero;
+    pb_istream_t stream = pb_istream_from_buffer(result->bytes.data, result->bytes.size);
+    (void)arg;
+    asker.receiving--;
+    if (result->crashed) {
+        return;
+    }
+    if (result->status != STINT_OK || !pb_decode(&stream, mill_Answer_fields, &answer)) {
+        trouble("an answer did not come", result->status);
+        return;
+    }
+    uint64_t sum = answer.sequence / BASE;
+    if (sum >= asker.sums || answer.sequence % BASE != asker.answered[sum] + 1) {
+        trouble("an answer is lost, doubled or out of order", STINT_OK);
+        return;
+    }
+    asker.answered[sum]++;
+    receive_next();
+}
+
+static void
+receive_next(void)
+{
+    uint64_t missing = 0;
+    for (uint32_t i = 0; i < asker.sums; i++) {
+        missing += asker.count - asker.answered[i];
+    }
+    while (asker.receiving < 3 && asker.receiving < missing) {
+        asker.receiving++;
+        if (!world_sdk_receive(asker.w, asker.client, asker.text, 60000, answered, NULL)) {
+            trouble("a receive was not begun", STINT_BUSY);
+            return;
+        }
+    }
+}
+
+static bool
+all_answered(struct world *w, void *arg)
+{
+    bool all = true;
+    (void)w;
+    (void)arg;
+    for (uint32_t i = 0; i < asker.sums; i++) {
+        all = all && asker.answered[i] == asker.count;
+    }
+    return all || asker.trouble != NULL;
+}
+
+static enum stint_status
+open_own(struct world *w, int client, const char *type, uint32_t capacity, struct stint_id *id)
+{
+    struct stint_channel ch = STINT_CHANNEL_INIT;
+    ch.type = type;
+    ch.capacity = capacity;
+    enum stint_status status = stint_client_channel_open(world_sdk_enter(w, client), &ch, id, 5000);
+    world_sdk_leave(w, client);
+    return status;
+}
+
+/* So many sums, on node `first` and the one after it in turn; and the client with its channel. */
+static bool
+set(struct world *w, uint32_t sums, uint64_t count, uint32_t capacity, int entry, int first)
+{
+    asker = (struct asker){ .w = w, .sums = sums, .count = count };
+    CHECK(start(w, 3) && no_balancer(w));
+    for (uint32_t i = 0; i < sums; i++) {
+        mill_Sum sum = mill_Sum_init_zero;
+        (void)snprintf(sum.name, sizeof sum.name, "s%u", (unsigned)i);
+        sum.expect = count;
+        sum.capacity = i % 2 == 0 ? 4 : 0;
+        (void)world_spawn(w, (first + (int)i % 2) % 3, "Sum", mill_Sum_fields, &sum);
+    }
+    world_run(w, SECOND); /* they have their names */
+    asker.client = world_sdk_open(w, all_nodes + entry, 1);
+    CHECK(open_own(w, asker.client, "mill.Answer", capacity, &asker.channel) == STINT_OK);
+    (void)stint_id_text(asker.channel, asker.text);
+    CHECK(world_sdk_node(w, asker.client) == entry);
+    return true;
+}
+
+static void
+begin(void)
+{
+    for (uint32_t i = 0; i < asker.sums; i++) {
+        ask_next(i);
+    }
+    receive_next();
+}
+
+static bool
+goes_well(uint64_t limit_ns)
+{
+    bool over = world_until(asker.w, all_answered, NULL, limit_ns);
+    if (asker.trouble != NULL) {
+        printf("%s: %s\n", asker.trouble, stint_status_name(asker.status));
+    }
+    for (uint32_t i = 0; !over && i < asker.sums; i++) {
+        printf("sum %u: asked %llu, answered %llu of %llu\n", i, (unsigned long long)asker.asked[i],
+               (unsigned long long)asker.answered[i], (unsigned long long)asker.count);
+    }
+    CHECK(over && asker.trouble == NULL);
+    world_run(asker.w, 2 * SECOND); /* what comes too much comes now */
+    CHECK(asker.trouble == NULL);
+    world_sdk_close(asker.w, asker.client, 1000);
+    return true;
+}
+
+static bool
+nothing_goes_wrong(struct world *w)
+{
+    CHECK(set(w, 3, 200, 4, 2, 0));
+    uint64_t begun = world_now(w);
+    begin();
+    CHECK(world_until(w, all_answered, NULL, 10 * SECOND));
+    CHECK(world_now(w) - begun < 3 * SECOND);
+    return goes_well(SECOND);
+}
+
+static bool
+rendezvous_works_too(struct world *w)
+{
+    CHECK(set(w, 3, 100, 0, 2, 0));
+    begin();
+    return goes_well(10 * SECOND);
+}
+
+/* The relay ends at some moment: also between what a sum has sent and what it has heard of that. */
+static bool
+relay_dies(struct world *w)
+{
+    CHECK(set(w, 3, 150, (uint32_t)prng_below(world_random(w), 3), 2, 0));
+    begin();
+    world_run(w, prng_below(world_random(w), SECOND / 50));
+    world_crash_within(w, 2, (uint32_t)prng_below(world_random(w), 40));
+    world_run(w, SECOND / 50);
+    CHECK(!all_answered(w, NULL) && world_node(w, 2) == NULL);
+    return goes_well(60 * SECOND);
+}
+
+/* It comes back with the same name, and knows nothing of the client. */
+static bool
+relay_restarts(struct world *w)
+{
+    CHECK(set(w, 3, 150, 2, 2, 0));
+    begin();
+    world_run(w, SECOND / 100);
+    world_crash(w, 2);
+    world_run(w, SECOND / 10);
+    world_restart(w, 2);
+    return goes_well(60 * SECOND);
+}
+
+static bool
+connection_breaks(struct world *w)
+{
+    CHECK(set(w, 3, 300, 1, 2, 0));
+    begin();
+    for (int i = 0; i < 5; i++) {
+        world_run(w, SECOND / 100);
+        world_sdk_break(w, asker.client, 2);
+    }
+    CHECK(!all_answered(w, NULL));
+    CHECK(goes_well(60 * SECOND));
+    return true;
+}
+
+/* The relay lives on and the client cannot reach it: it goes to another, and the first one hears of that. */
+static bool
+client_goes_elsewhere(struct world *w)
+{
+    CHECK(set(w, 3, 300, 1, 2, 0));
+    begin();
+    world_run(w, SECOND / 100);
+    CHECK(guest_find(world_node(w, 2), asker.channel) != NULL);
+    world_sdk_cut(w, asker.client, 2, true, true);
+    CHECK(world_until(w, all_answered, NULL, 60 * SECOND));
+    int node = world_sdk_node(w, asker.client);
+    CHECK(node == 0 || node == 1);
+    CHECK(guest_find(world_node(w, node), asker.channel) != NULL);
+    CHECK(guest_find(world_node(w, 2), asker.channel) == NULL);
+    return goes_well(SECOND);
+}
+
+/* The relay hangs for so long that the client goes elsewhere, and then goes on with what it had. */
+static bool
+relay_sleeps(struct world *w)
+{
+    CHECK(set(w, 3, 300, 1, 2, 0));
+    begin();
+    world_run(w, SECOND / 100);
+    world_pause(w, 2, true);
+    CHECK(world_until(w, all_answered, NULL, 60 * SECOND));
+    world_pause(w, 2, false);
+    return goes_well(SECOND);
+}
+
+static bool
+relay_leaves(struct world *w)
+{
+    CHECK(set(w, 3, 300, 1, 2, 0));
+    begin();
+    world_run(w, SECOND / 100);
+    struct node_event stop = { .kind = NODE_STOP, .drain_ms = 5000 };
+    world_event(w, 2, &stop);
+    CHECK(goes_well(60 * SECOND));
+    return true;
+}
+
+static const struct world_faults bad_network = { .drop_permille = 50,
+                                                 .duplicate_permille = 50,
+                                                 .reorder_permille = 50,
+                                                 .delay_min_ns = WORLD_MS / 10,
+                                                 .delay_max_ns = 5 * WORLD_MS,
+                                                 .store_delay_ns = WORLD_MS };
+
+/* Frames are lost, doubled and late, and the relay dies in the middle of it. */
+static bool
+network_is_bad(struct world *w)
+{
+    CHECK(set(w, 3, 150, 1, 2, 0));
+    world_set_faults(w, &bad_network);
+    begin();
+    world_run(w, SECOND / 10);
+    world_crash(w, 2);
+    return goes_well(300 * SECOND);
+}
+
+/* ---- one tasklet at a time ---- */
+
+static bool
+one_client(struct world *w, int entry, const char *type, uint32_t capacity)
+{
+    asker = (struct asker){ .w = w };
+    CHECK(start(w, 3) && no_balancer(w));
+    asker.client = world_sdk_open(w, all_nodes + entry, 1);
+    CHECK(open_own(w, asker.client, type, capacity, &asker.channel) == STINT_OK);
+    (void)stint_id_text(asker.channel, asker.text);
+    return true;
+}
+
+/* A tasklet that sends numbers to the client's channel. */
+static struct stint_id
+feed(struct world *w, int node, uint64_t count)
+{
+    mill_Feed feed = mill_Feed_init_zero;
+    feed.count = count;
+    memcpy(feed.to.id, asker.channel.bytes, sizeof asker.channel.bytes);
+    return world_spawn(w, node, "Feed", mill_Feed_fields, &feed);
+}
+
+static bool
+numbers_come(struct world *w, uint64_t from, uint64_t to)
+{
+    uint64_t sequence;
+    for (uint64_t i = from; i <= to; i++) {
+        CHECK(blocking_receive(w, asker.client, asker.text, 60000, &sequence) == STINT_OK);
+        CHECK(sequence == i);
+    }
+    return true;
+}
+
+/* Its send waits, it moves, the relay dies, it moves again: the value is taken once. */
+static bool
+sender_moves_while_it_waits(struct world *w)
+{
+    char text[STINT_ID_TEXT_SIZE];
+    uint64_t sequence;
+    CHECK(one_client(w, 2, "mill.Number", 0));
+    (void)stint_id_text(feed(w, 0, 3), text);
+    world_run(w, SECOND / 10);
+    CHECK(migrate(w, 0, text, "n2") == STINT_OK);
+    CHECK(numbers_come(w, 1, 1));
+    CHECK(migrate(w, 0, text, "n1") == STINT_OK);
+    world_crash(w, 2);
+    CHECK(numbers_come(w, 2, 2));
+    int node = world_sdk_node(w, asker.client);
+    CHECK(migrate(w, 0, text, node == 0 ? "n2" : "n1") == STINT_OK);
+    CHECK(numbers_come(w, 3, 3));
+    CHECK(blocking_receive(w, asker.client, asker.text, 3000, &sequence) == STINT_TIMED_OUT);
+    return true;
+}
+
+/* Many values are on their way at a time, to a channel that holds fewer; and the relay dies in the middle of that. */
+static bool
+stream_goes_on(struct world *w)
+{
+    CHECK(one_client(w, 2, "mill.Number", 1 + (uint32_t)prng_below(world_random(w), 100)));
+    (void)feed(w, 1, 900);
+    CHECK(numbers_come(w, 1, 300));
+    world_crash_within(w, 2, (uint32_t)prng_below(world_random(w), 20));
+    CHECK(numbers_come(w, 301, 600));
+    world_run(w, 5 * SECOND);
+    CHECK(world_node(w, 2) == NULL && world_sdk_node(w, asker.client) >= 0);
+    world_sdk_break(w, asker.client, world_sdk_node(w, asker.client));
+    CHECK(numbers_come(w, 601, 900));
+    return true;
+}
+
+static bool
+has_ended(struct world *w, int node, struct stint_id tasklet)
+{
+    return world_node(w, node) != NULL && !kernel_has_tasklet(world_node(w, node)->kernel, tasklet);
+}
+
+/* Who waits hears of it at once. */
+static bool
+client_closes(struct world *w)
+{
+    uint64_t sequence;
+    CHECK(one_client(w, 2, "mill.Number", 0));
+    struct stint_id a = feed(w, 0, 5), b = feed(w, 2, 5);
+    world_run(w, SECOND);
+    CHECK(!has_ended(w, 0, a) && !has_ended(w, 2, b));
+    enum stint_status status =
+        stint_client_channel_close(world_sdk_enter(w, asker.client), asker.text, true, 5000);
+    world_sdk_leave(w, asker.client);
+    CHECK(status == STINT_OK);
+    world_run(w, SECOND / 10);
+    CHECK(has_ended(w, 0, a) && has_ended(w, 2, b));
+    CHECK(blocking_receive(w, asker.client, asker.text, 1000, &sequence) == STINT_END_OF_SEQUENCE);
+    CHECK(blocking_send(w, asker.client, asker.text, 1, 1000) == STINT_CLOSED);
+    a = feed(w, 0, 5); /* it does not wait for what has ended */
+    world_run(w, SECOND);
+    CHECK(has_ended(w, 0, a));
+    CHECK(guest_find(world_node(w, 2), asker.channel) == NULL);
+    CHECK(open_own(w, asker.client, "mill.Number", 0, &asker.channel) == STINT_OK);
+    a = feed(w, 0, 5);
+    world_run(w, SECOND);
+    world_sdk_close(w, asker.client, 0); /* and so says good-bye */
+    world_run(w, SECOND / 10);
+    CHECK(has_ended(w, 0, a));
+    return true;
+}
+
+/* Without a word: who waits is not told before a minute is over, and is told then. */
+static bool
+client_vanishes(struct world *w)
+{
+    CHECK(one_client(w, 2, "mill.Number", 0));
+    struct stint_id a = feed(w, 0, 5), b = feed(w, 2, 5);
+    world_run(w, SECOND);
+    world_sdk_crash(w, asker.client);
+    world_run(w, 50 * SECOND);
+    CHECK(!has_ended(w, 0, a) && !has_ended(w, 2, b));
+    world_run(w, 20 * SECOND);
+    CHECK(has_ended(w, 0, a) && has_ended(w, 2, b));
+    CHECK(guest_find(world_node(w, 2), asker.channel) == NULL);
+    return true;
+}
+
+/* The relay goes with it: then it is the others that wait for it. */
+static bool
+client_and_relay_vanish(struct world *w)
+{
+    CHECK(one_client(w, 2, "mill.Number", 0));
+    struct stint_id a = feed(w, 0, 5), b = feed(w, 1, 5);
+    world_run(w, SECOND);
+    world_sdk_crash(w, asker.client);
+    world_crash(w, 2);
+    world_run(w, 50 * SECOND);
+    CHECK(!has_ended(w, 0, a) && !has_ended(w, 1, b));
+    world_run(w, 25 * SECOND);
+    CHECK(has_ended(w, 0, a) && has_ended(w, 1, b));
+    return true;
+}
+
+/* It finds no node for a while, and what waited for it has waited. */
+static bool
+client_is_away_for_a_while(struct world *w)
+{
+    CHECK(one_client(w, 2, "mill.Number", 0));
+    struct stint_id a = feed(w, 0, 5);
+    CHECK(numbers_come(w, 1, 2));
+    for (int i = 0; i < 3; i++) {
+        world_sdk_cut(w, asker.client, i, true, true);
+    }
+    world_run(w, 40 * SECOND);
+    for (int i = 0; i < 3; i++) {
+        world_sdk_cut(w, asker.client, i, false, false);
+    }
+    CHECK(numbers_come(w, 3, 5));
+    world_run(w, SECOND);
+    CHECK(has_ended(w, 0, a));
+    return true;
+}
+
+/* For longer than a minute: who waited was told that it is lost; then the channel is there again for others. */
+static bool
+client_is_away_for_long(struct world *w)
+{
+    CHECK(one_client(w, 2, "mill.Number", 4));
+    (void)feed(w, 0, 5);
+    CHECK(numbers_come(w, 1, 1));
+    world_run(w, SECOND);
+    for (int i = 0; i < 3; i++) {
+        world_sdk_cut(w, asker.client, i, true, true);
+    }
+    world_run(w, 120 * SECOND);
+    struct stint_id late = feed(w, 1, 5);
+    world_run(w, SECOND);
+    CHECK(has_ended(w, 1, late)); /* it does not wait for what is known to be over */
+    for (int i = 0; i < 3; i++) {
+        world_sdk_cut(w, asker.client, i, false, false);
+    }
+    world_run(w, 20 * SECOND);
+    CHECK(world_sdk_node(w, asker.client) >= 0);
+    CHECK(numbers_come(w, 2, 5)); /* they were in it all the time */
+    (void)feed(w, 1, 3);
+    return numbers_come(w, 1, 3);
+}
+
+/* ---- tasklets that receive, other clients ---- */
+
+static struct stint_id
+receiver(struct world *w, int node)
+{
+    mill_Wait wait = mill_Wait_init_zero;
+    memcpy(wait.on.id, asker.channel.bytes, sizeof asker.channel.bytes);
+    return world_spawn(w, node, "Wait", mill_Wait_fields, &wait);
+}
+
+/* A tasklet gets what the client sends into its own channel, after it gave up a few times. */
+static bool
+tasklets_receive(struct world *w)
+{
+    for (uint32_t capacity = 0; capacity < 2; capacity++) {
+        CHECK(capacity != 0 || one_client(w, 2, "mill.Answer", 0));
+        CHECK(capacity == 0 || open_own(w, asker.client, "mill.Answer", capacity, &asker.channel) == STINT_OK);
+        (void)stint_id_text(asker.channel, asker.text);
+        struct stint_id a = receiver(w, 0), b = receiver(w, 2);
+        world_run(w, 3 * SECOND);
+        CHECK(!has_ended(w, 0, a) && !has_ended(w, 2, b));
+        CHECK(blocking_send(w, asker.client, asker.text, 1, 5000) == STINT_OK);
+        CHECK(blocking_send(w, asker.client, asker.text, 2, 5000) == STINT_OK);
+        world_run(w, SECOND);
+        CHECK(has_ended(w, 0, a) && has_ended(w, 2, b));
+        if (capacity == 0) {
+            CHECK(blocking_send(w, asker.client, asker.text, 3, 500) == STINT_TIMED_OUT);
+        }
+    }
+    return true;
+}
+
+/* Who waited on a node that is gone is given nothing. */
+static bool
+receiver_dies(struct world *w)
+{
+    CHECK(one_client(w, 2, "mill.Answer", 0));
+    (void)receiver(w, 1);
+    world_run(w, SECOND / 50); /* it waits, and has not given up yet */
+    world_crash(w, 1);
+    world_run(w, 20 * SECOND);
+    CHECK(blocking_send(w, asker.client, asker.text, 1, 1000) == STINT_TIMED_OUT);
+    struct stint_id b = receiver(w, 0);
+    CHECK(blocking_send(w, asker.client, asker.text, 2, 5000) == STINT_OK);
+    world_run(w, SECOND);
+    CHECK(has_ended(w, 0, b));
+    return true;
+}
+
+static bool
+other_clients_use_it(struct world *w)
+{
+    uint64_t sequence;
+    CHECK(one_client(w, 2, "mill.Number", 2));
+    int other = world_sdk_open(w, all_nodes, 1);
+    CHECK(blocking_send(w, other, asker.text, 1, 5000) == STINT_OK);
+    CHECK(numbers_come(w, 1, 1));
+    CHECK(blocking_send(w, asker.client, asker.text, 2, 5000) == STINT_OK);
+    CHECK(blocking_receive(w, other, asker.text, 5000, &sequence) == STINT_OK && sequence == 2);
+    CHECK(blocking_receive(w, other, asker.text, 500, &sequence) == STINT_TIMED_OUT);
+    CHECK(blocking_receive(w, asker.client, asker.text, 500, &sequence) == STINT_TIMED_OUT);
+    world_crash(w, 2);
+    world_run(w, 5 * SECOND); /* else the question for its type may be lost with the relay: nothing is sent then */
+    CHECK(blocking_send(w, other, asker.text, 3, 20000) == STINT_OK);
+    CHECK(numbers_come(w, 3, 3));
+    enum stint_status status = stint_client_channel_close(world_sdk_enter(w, other), asker.text, true, 5000);
+    world_sdk_leave(w, other);
+    CHECK(status == STINT_OK);
+    CHECK(blocking_receive(w, asker.client, asker.text, 1000, &sequence) == STINT_END_OF_SEQUENCE);
+    return true;
+}
+
+/* What the client gave up is not taken by it, and what came at the last moment is not lost. */
+static bool
+receives_are_given_up(struct world *w)
+{
+    uint64_t sequence;
+    CHECK(one_client(w, 2, "mill.Number", 0));
+    CHECK(blocking_receive(w, asker.client, asker.text, 200, &sequence) == STINT_TIMED_OUT);
+    (void)feed(w, 0, 3);
+    CHECK(numbers_come(w, 1, 1));
+    world_run(w, SECOND);
+    CHECK(numbers_come(w, 2, 3));
+    return true;
+}
+
+static bool
+channels_are_bounded(struct world *w)
+{
+    struct stint_channel ch = STINT_CHANNEL_INIT;
+    struct stint_id id;
+    CHECK(one_client(w, 2, "mill.Number", 0));
+    for (int i = 1; i < LIMIT_CLIENT_CHANNELS; i++) {
+        CHECK(open_own(w, asker.client, "mill.Number", 0, &id) == STINT_OK);
+    }
+    CHECK(open_own(w, asker.client, "mill.Number", 0, &id) == STINT_LIMIT);
+    CHECK(open_own(w, asker.client, "mill.None", 0, &id) == STINT_NOT_FOUND);
+    CHECK(open_own(w, asker.client, "mill/Sum", 0, &id) == STINT_INVALID);
+    CHECK(open_own(w, asker.client, NULL, 0, &id) == STINT_INVALID);
+    CHECK(open_own(w, asker.client, "mill.Number", LIMIT_CAPACITY + 1, &id) == STINT_INVALID);
+    ch.type = "mill.Number";
+    ch.name = "x";
+    enum stint_status status =
+        stint_client_channel_open(world_sdk_enter(w, asker.client), &ch, &id, 5000);
+    world_sdk_leave(w, asker.client);
+    CHECK(status == STINT_INVALID);
+    status = stint_client_channel_close(world_sdk_enter(w, asker.client), asker.text, true, 5000);
+    world_sdk_leave(w, asker.client);
+    world_run(w, SECOND);
+    CHECK(status == STINT_OK && open_own(w, asker.client, "mill.Number", 0, &id) == STINT_OK);
+    world_crash(w, 2); /* all of them go along */
+    world_run(w, 20 * SECOND);
+    int node = world_sdk_node(w, asker.client);
+    CHECK(node == 0 || node == 1);
+    CHECK(guest_find(world_node(w, node), id) != NULL);
+    return true;
+}
+
+static const struct world_case cases[] = {
+    { "nothing_goes_wrong", nothing_goes_wrong },
+    { "rendezvous_works_too", rendezvous_works_too },
+    { "relay_dies", relay_dies },
+    { "relay_restarts", relay_restarts },
+    { "connection_breaks", connection_breaks },
+    { "client_goes_elsewhere", client_goes_elsewhere },
+    { "relay_sleeps", relay_sleeps },
+    { "relay_leaves", relay_leaves },
+    { "network_is_bad", network_is_bad },
+    { "sender_moves_while_it_waits", sender_moves_while_it_waits },
+    { "stream_goes_on", stream_goes_on },
+    { "client_closes", client_closes },
+    { "client_vanishes", client_vanishes },
+    { "client_and_relay_vanish", client_and_relay_vanish },
+    { "client_is_away_for_a_while", client_is_away_for_a_while },
+    { "client_is_away_for_long", client_is_away_for_long },
+    { "tasklets_receive", tasklets_receive },
+    { "receiver_dies", receiver_dies },
+    { "other_clients_use_it", other_clients_use_it },
+    { "receives_are_given_up", receives_are_given_up },
+    { "channels_are_bounded", channels_are_bounded },
+};
+
+int
+main(int argc, char **argv)
+{
+    return world_cases(argc, argv, cases, sizeof cases / sizeof cases[0], NULL);
+}
