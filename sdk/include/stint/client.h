@@ -458,6 +458,10 @@ STINT_API struct stint_call *stint_client_channel_create_begin(struct stint_clie
                                                                const struct stint_channel *ch,
                                                                uint32_t timeout_ms,
                                                                stint_call_done_fn *done, void *arg);
+STINT_API struct stint_call *stint_client_channel_open_begin(struct stint_client *client,
+                                                             const struct stint_channel *ch,
+                                                             uint32_t timeout_ms,
+                                                             stint_call_done_fn *done, void *arg);
 STINT_API struct stint_call *stint_client_channel_close_begin(struct stint_client *client,
                                                               const char *channel, bool wake,
                                                               uint32_t timeout_ms,
@@ -485,11 +489,6 @@ STINT_API struct stint_call *stint_client_decode_begin(struct stint_client *clie
                                                        const char *type, struct stint_span bytes,
                                                        uint32_t timeout_ms,
                                                        stint_call_done_fn *done, void *arg);
-
-STINT_API struct stint_call *stint_client_channel_open_begin(struct stint_client *client,
-                                                             const struct stint_channel *ch,
-                                                             uint32_t timeout_ms,
-                                                             stint_call_done_fn *done, void *arg);
 
 /* Whether it is over; its status (STINT_BUSY while it is not) and the line about it. */
 STINT_API bool stint_call_done(const struct stint_call *call);
