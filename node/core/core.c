@@ -89,13 +89,21 @@ init_rooms(struct node *n)
     return STINT_OK;
 }
 
-struct node *
-node_new(const struct node_config *config, char *error, size_t error_size)
+static enum stint_status
+out_of_memory(struct node *n, char *error, size_t error_size)
 {
+    text_copy(error, error_size, "out of memory");
+    node_free(n);
+    return STINT_NO_MEMORY;
+}
+
+enum stint_status
+node_new(const struct node_config *config, struct node **node, char *error, size_t error_size)
+{
+    *node = NULL;
     struct node *n = mem_zalloc(config->mem, sizeof *n);
     if (n == NULL) {
-        text_copy(error, error_size, "out of memory");
-        return NULL;
+        return out_of_memory(n, error, error_size);
     }
     n->mem = config->mem;
     prng_init(&n->random, config->seed);
@@ -104,16 +112,15 @@ node_new(const struct node_config *config, char *error, size_t error_size)
     n->next = view_new(n->mem);
     if (!copy_config(n, config, error, error_size)) {
         node_free(n);
-        return NULL;
+        return STINT_INVALID;
     }
     struct kernel_config kernel = { .mem = n->mem, .seed = prng_next(&n->random), .here = { n->self.id, 0 } };
     n->kernel = kernel_new(&kernel);
     if (n->view == NULL || n->next == NULL || n->kernel == NULL || init_rooms(n) != STINT_OK) {
-        text_copy(error, error_size, "out of memory");
-        node_free(n);
-        return NULL;
+        return out_of_memory(n, error, error_size);
     }
-    return n;
+    *node = n;
+    return STINT_OK;
 }
 
 void

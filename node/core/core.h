@@ -110,8 +110,9 @@ struct node_config {
     bool failpoints;             /* builds with STINT_FAILPOINTS: the phases of moves are logged (core/failpoint.h) */
 };
 
-/* NULL when memory is short or the configuration contradicts itself; then `error` says why in one line. */
-struct node *node_new(const struct node_config *config, char *error, size_t error_size);
+/* STINT_NO_MEMORY; STINT_INVALID the configuration contradicts itself: *node is NULL, `error` says why in one line. */
+STINT_MUST_USE enum stint_status node_new(const struct node_config *config, struct node **node, char *error,
+                                          size_t error_size);
 
 /* Frees all; effects not yet carried out are dropped. */
 void node_free(struct node *n);

@@ -74,29 +74,36 @@ push(struct outbox *e, enum node_effect_kind kind)
     return slot;
 }
 
-static void
+/* For what must not be lost: without memory the node ends, and what is put into the last slot is forgotten. */
+static struct outbox_slot *
+push_surely(struct outbox *e, enum node_effect_kind kind)
+{
+    struct outbox_slot *slot = push(e, kind);
+    e->failed = e->failed || slot == NULL;
+    return slot != NULL ? slot : &e->last;
+}
+
+static bool
 put_text(struct outbox *e, struct outbox_slot *slot, const char *text)
 {
     slot->text_at = e->arena.size;
     slot->has_text = buf_append(&e->arena, text, strlen(text) + 1);
+    e->arena.failed = false; /* what comes may be shorter */
+    return slot->has_text;
 }
 
 void
 outbox_connect(struct outbox *e, uint64_t link, const char *endpoint)
 {
-    struct outbox_slot *slot = push(e, NODE_CONNECT);
-    STINT_ASSERT(slot != NULL);
+    struct outbox_slot *slot = push_surely(e, NODE_CONNECT);
     slot->effect.link = link;
-    put_text(e, slot, endpoint);
-    STINT_ASSERT(slot->has_text);
+    e->failed = !put_text(e, slot, endpoint) || e->failed;
 }
 
 void
 outbox_disconnect(struct outbox *e, uint64_t link)
 {
-    struct outbox_slot *slot = push(e, NODE_DISCONNECT);
-    STINT_ASSERT(slot != NULL);
-    slot->effect.link = link;
+    push_surely(e, NODE_DISCONNECT)->effect.link = link;
 }
 
 void
@@ -118,11 +125,11 @@ outbox_send(struct outbox *e, uint64_t link, struct stint_span frame)
 static struct stint_span
 copy_span(struct outbox *e, struct stint_span span)
 {
-    if (span.size == 0) {
+    uint8_t *copy = mem_alloc(e->mem, span.size);
+    if (copy == NULL) {
+        e->failed = e->failed || span.size != 0;
         return (struct stint_span){ NULL, 0 };
     }
-    uint8_t *copy = mem_alloc(e->mem, span.size);
-    STINT_ASSERT(copy != NULL);
     memcpy(copy, span.data, span.size);
     return (struct stint_span){ copy, span.size };
 }
@@ -130,13 +137,13 @@ copy_span(struct outbox *e, struct stint_span span)
 void
 outbox_commit(struct outbox *e, const struct store_commit *commit)
 {
-    struct outbox_slot *slot = push(e, NODE_STORE_COMMIT);
-    STINT_ASSERT(slot != NULL && e->writes == NULL);
+    struct outbox_slot *slot = push_surely(e, NODE_STORE_COMMIT);
+    STINT_ASSERT(e->writes == NULL);
     slot->effect.commit = *commit;
     e->writes = mem_zalloc(e->mem, commit->count * sizeof *e->writes);
-    STINT_ASSERT(e->writes != NULL || commit->count == 0);
-    e->write_count = commit->count;
-    for (size_t i = 0; i < commit->count; i++) {
+    e->write_count = e->writes != NULL ? commit->count : 0;
+    e->failed = e->failed || e->write_count != commit->count;
+    for (size_t i = 0; i < e->write_count; i++) {
         e->writes[i].remove = commit->writes[i].remove;
         e->writes[i].row.kind = commit->writes[i].row.kind;
         e->writes[i].row.key = copy_span(e, commit->writes[i].row.key);
@@ -148,14 +155,13 @@ outbox_commit(struct outbox *e, const struct store_commit *commit)
 void
 outbox_simple(struct outbox *e, enum node_effect_kind kind)
 {
-    STINT_ASSERT(push(e, kind) != NULL);
+    (void)push_surely(e, kind);
 }
 
 void
 outbox_persist(struct outbox *e, uint64_t incarnation, uint64_t generation, uint64_t view)
 {
-    struct outbox_slot *slot = push(e, NODE_PERSIST);
-    STINT_ASSERT(slot != NULL);
+    struct outbox_slot *slot = push_surely(e, NODE_PERSIST);
     slot->effect.incarnation = incarnation;
     slot->effect.generation = generation;
     slot->effect.view = view;
@@ -164,10 +170,11 @@ outbox_persist(struct outbox *e, uint64_t incarnation, uint64_t generation, uint
 void
 outbox_exit(struct outbox *e, enum stint_status status, const char *text)
 {
-    struct outbox_slot *slot = push(e, NODE_EXIT);
-    STINT_ASSERT(slot != NULL);
+    struct outbox_slot *slot = push_surely(e, NODE_EXIT);
     slot->effect.status = status;
-    put_text(e, slot, text);
+    if (!put_text(e, slot, text)) {
+        slot->effect.text = "out of memory";
+    }
 }
 
 void
@@ -181,13 +188,32 @@ outbox_log(struct outbox *e, enum node_log_level level, const char *format, ...)
     struct outbox_slot *slot = push(e, NODE_LOG);
     if (slot != NULL) {
         slot->effect.level = level;
-        put_text(e, slot, text);
+        if (!put_text(e, slot, text)) {
+            e->count--;
+        }
     }
+}
+
+/* As if the node had died just before the step: none of its effects is seen, but that it ends. */
+static const struct node_effect *
+end_for_want_of_memory(struct outbox *e)
+{
+    if (e->ended) {
+        return NULL;
+    }
+    e->ended = true;
+    e->last.effect = (struct node_effect){ .kind = NODE_EXIT,
+                                           .status = STINT_NO_MEMORY,
+                                           .text = "out of memory for what must not be lost" };
+    return &e->last.effect;
 }
 
 const struct node_effect *
 outbox_next(struct outbox *e)
 {
+    if (e->failed) {
+        return end_for_want_of_memory(e);
+    }
     if (e->next == e->count) {
         return NULL;
     }

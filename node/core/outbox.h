@@ -28,6 +28,8 @@ struct outbox {
     struct buf arena;
     struct store_write *writes; /* of the one commit that can be under way */
     size_t write_count;
+    struct outbox_slot last; /* of a node that ends because memory failed */
+    bool failed, ended;      /* something that must not be lost could not be kept; and it was told */
 };
 
 void outbox_init(struct outbox *e, struct stint_allocator allocator);
@@ -37,8 +39,9 @@ void outbox_fini(struct outbox *e);
 void outbox_clear(struct outbox *e);
 
 /*
- * Appends. Memory is bounded by what the windows of the sessions allow; if the allocator itself fails a SEND is lost
- * (sessions repeat) and everything else stops the process, because an effect that must not be lost would be.
+ * Appends. Memory is bounded by what the windows of the sessions allow. If the allocator itself fails a SEND is lost
+ * (sessions repeat), and a LOG; everything else ends the node as if it had died before the step: outbox_next gives
+ * nothing more but an EXIT with STINT_NO_MEMORY.
  */
 void outbox_connect(struct outbox *e, uint64_t link, const char *endpoint);
 void outbox_disconnect(struct outbox *e, uint64_t link);

@@ -375,12 +375,8 @@ host_make_core(struct stint_node *n, const struct stint_node_options *known, cha
     for (uint32_t i = 0; i < n->options.join_count; i++) {
         config.join[i] = n->options.join[i];
     }
-    n->core = node_new(&config, error, error_size);
+    enum stint_status status = node_new(&config, &n->core, error, error_size);
     explicit_bzero(config.join_secret, sizeof config.join_secret);
-    if (n->core == NULL) {
-        return STINT_INVALID;
-    }
-    enum stint_status status = STINT_OK;
     for (size_t i = 0; status == STINT_OK && i < known->module_count; i++) {
         status = host_add_module(n, known->modules[i], NULL, error, error_size);
     }

@@ -399,8 +399,7 @@ lone_new(void)
                                   .identity = identity_of(STRANGERS), .name = "n1", .endpoint = "lone://n1",
                                   .authority = true, .detect_fast = true, .version = "0.1.0",
                                   .join_secret = "whoever knows it is the same n1" };
-    l->node = node_new(&config, error, sizeof error);
-    FUZZ_CHECK(l->node != NULL);
+    FUZZ_CHECK(node_new(&config, &l->node, error, sizeof error) == STINT_OK);
     FUZZ_CHECK(node_add_module(l->node, &specimen_module, error, sizeof error) == STINT_OK);
     lone_pass(l, 50);
     FUZZ_CHECK(lone_serves(l));

@@ -6,9 +6,12 @@
 #include <string.h>
 #include <time.h>
 
-/* Before each block stands its size, so that a wrong one is found where it is given back. */
+/* Before each block stand its size and whose it is, so that a wrong one is found where it is given back. */
 union block_head {
-    size_t size;
+    struct {
+        size_t size;
+        struct tracked_memory *owner;
+    };
     max_align_t align;
 };
 
@@ -20,6 +23,10 @@ tracked_resize(void *arg, void *ptr, size_t old_size, size_t size)
     if (head != NULL && head->size != old_size) {
         fprintf(stderr, "a block of %zu bytes was given back as one of %zu\n",
                 head->size, old_size);
+        abort();
+    }
+    if (head != NULL && head->owner != memory) {
+        fprintf(stderr, "a block of %zu bytes was given back to another allocator\n", old_size);
         abort();
     }
     if (size == 0) {
@@ -34,6 +41,7 @@ tracked_resize(void *arg, void *ptr, size_t old_size, size_t size)
         memory->calls++;
         if (memory->calls == memory->fail_at ||
             (memory->fail_from != 0 && memory->calls >= memory->fail_from)) {
+            memory->failures++;
             return NULL;
         }
     }
@@ -42,6 +50,7 @@ tracked_resize(void *arg, void *ptr, size_t old_size, size_t size)
         return NULL;
     }
     moved->size = size;
+    moved->owner = memory;
     memset(moved + 1, 0xcd, size);
     if (head != NULL) {
         memcpy(moved + 1, ptr, old_size < size ? old_size : size);

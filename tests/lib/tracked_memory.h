@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory for tests: malloc behind an allocator handle that checks every size it is given
- * back, counts what is alive, and fails at a chosen call. And the seed of a random test:
+ * Memory for tests: malloc behind an allocator handle that checks size and owner of every block it is
+ * given back, counts what is alive, and fails at a chosen call. And the seed of a random test:
  * printed first, repeated with STINT_TEST_SEED=N.
  */
 #ifndef STINT_TESTS_TRACKED_MEMORY_H
@@ -14,6 +14,7 @@ struct tracked_memory {
     uint64_t calls;     /* that allocate or grow, so far */
     uint64_t fail_at;   /* the call (from 1) that fails; 0: none */
     uint64_t fail_from; /* every call from this one on fails; 0: none */
+    uint64_t failures;  /* how many did */
 };
 
 /* The handle; `memory` must outlive it. */

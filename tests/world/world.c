@@ -148,8 +148,7 @@ start(struct world *w, int i)
         config.join[0] = w->nodes[0].endpoint;
     }
     char error[256];
-    s->node = node_new(&config, error, sizeof error);
-    if (s->node == NULL) {
+    if (node_new(&config, &s->node, error, sizeof error) != STINT_OK) {
         fail(error);
     }
     for (int m = 0; s->modules[m] != NULL; m++) {
