@@ -4,7 +4,8 @@
 
 exports    what the public headers declare with STINT_API is exported under STINT_0, and nothing else is
 soname     the name it asks for at run time, what it needs, and that it brings no search path of its own
-manners    it takes nothing from elsewhere that ends the process, touches signals or writes to the program's streams
+manners    it takes nothing from elsewhere that ends the process, touches signals or writes to the program's streams; and memory only
+           in the two places that stand behind an allocator
 state      it has no variable that can be written to
 size       how large its text is, less than 1 MB; printed with all that comes with it
 """
@@ -25,6 +26,8 @@ BANNED = re.compile(r"""^(_?exit|_Exit|quick_exit|at_quick_exit|atexit|on_exit|a
     |setlocale|uselocale|setenv|putenv|unsetenv|chdir|fchdir|umask|s?rand|s?random|setrlimit|strtok)$""", re.VERBOSE)
 # The one place of each: what a broken assertion ends in; the thread of a client whose program asked for one (`own_thread`).
 PLACES = {"abort": "panic.c.o", "pthread_create": "threads.c.o"}
+ALLOCATES = re.compile(r"^(malloc|calloc|realloc|reallocarray|free|str(n)?dup|v?asprintf|posix_memalign|aligned_alloc|memalign|mmap|brk|sbrk)$")
+ALLOCATORS = {"heap.c.o", "sysmem.c.o"}  # what a client and a node use when the program gives them no allocator
 # What the compiler's own start and end of a shared object remember.
 RUNTIME = {"completed.0", "__TMC_END__", "__dso_handle", "_DYNAMIC", "_GLOBAL_OFFSET_TABLE_", "__bss_start", "_edata", "_end"}
 
@@ -101,6 +104,8 @@ def check_manners(_source, library):
                 symbol = line.split()[-1].split("@")[0]
                 if BANNED.match(symbol) and PLACES.get(symbol) != current:
                     faults.append(f"{os.path.basename(archive)}/{current} uses {symbol}")
+                if ALLOCATES.match(symbol) and current not in ALLOCATORS:
+                    faults.append(f"{os.path.basename(archive)}/{current} uses {symbol} past the allocator")
     for line in tool("nm", "-D", "-u", library).splitlines():
         symbol = line.split()[-1].split("@")[0]
         seen += 1
@@ -108,7 +113,7 @@ def check_manners(_source, library):
             faults.append(f"the library uses {symbol}")
     if seen < 1000:
         faults.append(f"only {seen} symbols seen: is this the release build?")
-    return faults, "no exit, no signals, no streams, no threads that were not asked for"
+    return faults, "no exit, no signals, no streams, no threads that were not asked for, no memory past the allocators"
 
 
 def check_state(_source, library):
