@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "help_topics.h"
 
 int
 cmd_version(struct cli *cli)
@@ -95,10 +96,16 @@ put_all(FILE *out, const char *noun)
         }
     }
     put_globals(out);
+    if (noun != NULL) {
+        fprintf(out, "\n`stint help %s VERB` has more on one of them.\n", noun);
+        return;
+    }
+    fputs("\nMore: `stint help COMMAND`, with an example of each, and\n", out);
+    for (size_t i = 0; help_topic_at(i) != NULL; i++) {
+        fprintf(out, "  help %-29s %s\n", help_topic_at(i)->name, help_topic_at(i)->title);
+    }
     fputs("\nTasklets, channels and moves are named by any unique prefix of their id, nodes and "
-          "channels also by name.\n"
-          "Exit: 0 done, 1 failed, 2 usage, 3 cannot reach, 4 not found, 5 refused, 6 partly done, "
-          "7 outcome unknown, 8 not authorised.\n",
+          "channels also by name.\n",
           out);
 }
 
@@ -109,7 +116,7 @@ no_such_command(const char *noun, const char *verb)
     snprintf(object, sizeof object, "%.40s%s%.40s", noun, verb != NULL ? " " : "",
              verb != NULL ? verb : "");
     return cli_fail_exit(EXIT_USAGE, "help on", object,
-                         "there is no such command; `stint help` lists all");
+                         "there is no such command or topic; `stint help` lists all");
 }
 
 /* ---- for programs: man pages, completions and tests are made from it ---- */
@@ -226,6 +233,11 @@ cmd_help(struct cli *cli)
             put_command(out, &commands[i]);
             return EXIT_DONE;
         }
+    }
+    const struct help_topic *topic = !known && verb == NULL ? help_topic_find(noun) : NULL;
+    if (topic != NULL) {
+        fputs(topic->text, out);
+        return EXIT_DONE;
     }
     if (!known || verb != NULL) {
         return no_such_command(noun, verb);

@@ -63,8 +63,8 @@ const struct list_kind move_list = {
     .what = "list moves",
     .ask = stint_admin_moves,
     .put = put_next_move,
-    .columns = "id tasklet from to phase outcome bytes frozen_us started reason",
-    .wide = "by status detail phases",
+    .columns = "id tasklet from to phase outcome bytes frozen_us started reason detail",
+    .wide = "by status phases",
     .name = "id",
 };
 
@@ -119,12 +119,24 @@ static int
 follow(struct cli *cli, struct stint_query *query, uint32_t timeout)
 {
     static struct seen seen; /* large, and there is one */
+    bool silent = false;     /* nobody answers, and that has been said */
     while (!cli_interrupted()) {
         struct stint_list *list;
+        cli->deadline_ms = UINT64_MAX;
         enum stint_status status = stint_admin_moves(cli->client, query, timeout, &list);
-        if (list == NULL) {
+        bool lost = status == STINT_UNREACHABLE || status == STINT_NOT_SENT;
+        if (list == NULL && (!lost || cli_interrupted())) {
             return cli_fail(cli, status, "follow moves", NULL);
         }
+        if (list == NULL) {
+            if (!silent) {
+                cli_note(cli, "no answer, trying again: %s", stint_client_error(cli->client));
+            }
+            silent = true;
+            (void)cli_pause(cli, FOLLOW_MS);
+            continue;
+        }
+        silent = false;
         const struct stint_move_item *m;
         while ((m = stint_list_move(list)) != NULL) {
             if (is_new(&seen, m)) {
@@ -132,7 +144,6 @@ follow(struct cli *cli, struct stint_query *query, uint32_t timeout)
             }
         }
         stint_list_free(list);
-        cli->deadline_ms = UINT64_MAX;
         (void)cli_pause(cli, FOLLOW_MS);
     }
     return EXIT_INTERRUPTED;

@@ -13,7 +13,7 @@
 static int
 put_spawned(struct cli *cli, const struct stint_spawned *spawned, size_t count)
 {
-    if (count == 1) {
+    if (count == 1 && !args_on(cli->args, "count")) {
         out_object(&cli->out, "id");
         out_id(&cli->out, "id", spawned[0].id);
         out_text(&cli->out, "node", spawned[0].node);

@@ -102,7 +102,10 @@ ask_first(const struct cli *cli)
         return EXIT_DONE;
     }
     char object[64];
-    (void)text_shown(args->word_count != 0 ? args->words[0] : "", object, sizeof object);
+    const char *named = args->word_count != 0        ? args->words[0]
+                        : args_has(args, "selector") ? args_text(args, "selector")
+                                                     : NULL;
+    (void)text_shown(named != NULL ? named : "", object, sizeof object);
     if (isatty(STDIN_FILENO) == 0 || !cli->talks) {
         fprintf(stderr,
                 "stint: %s %s %s destroys or changes running work; say --yes where nobody can be "

@@ -129,6 +129,11 @@ def looks(d):
     check(len(d.run("help", formats=("json", "jsonl", "name"))) > 30, "commands")
     for words in (["-o", "table"], ["tasklet"], ["node", "drain"]):
         check("stint" in d.world.tool("help", *words).out, f"help {words}")
+    for topic, word in (("selectors", "tag.tenant"), ("exit", "130"), ("contexts", "endpoint ="), ("format", "jsonl")):
+        check(word in d.world.tool("help", topic).out, f"help {topic}")
+    for command in d.world.items("help")[1:]:
+        shown = d.world.tool(*command["command"].split(), "--help", keys=False, endpoint="", identity="").out
+        check(command["example"] in shown and all("--" + f["name"] in shown for f in command["flags"]), f"help of {command['command']}: {shown}")
 
 
 def tasklets(d):
@@ -137,6 +142,7 @@ def tasklets(d):
     one = d.run("tasklet spawn", "tally/Tally", "--args", named, "--on", "n1")[0]
     check_equal(one["node"], "n1", "where it was spawned")
     many = d.run("tasklet spawn", "roam/Roam", "--count", "2", formats=("json", "jsonl"), kind="spawned_many")[0]
+    check_equal(len(world.json("tasklet", "spawn", "roam/Roam", "--count", "1")["ids"]), 1, "--count 1 is one of many")
     for id in many["ids"]:
         ended = d.run("tasklet wait", id, "--timeout", "30s")[0]
         check_equal((ended["ended"], ended["status"]), (True, "OK"), "how it ended")
