@@ -51,14 +51,6 @@ struct search {
     struct list finders;
 };
 
-struct route {
-    struct table searches;
-    struct list order;
-    uint64_t next_number;
-    uint32_t held_count;
-    size_t held_bytes;
-};
-
 enum stint_status
 route_init(struct node *n)
 {

@@ -5,6 +5,14 @@
 
 #include "core/node.h"
 
+struct route {
+    struct table searches;
+    struct list order;
+    uint64_t next_number;
+    uint32_t held_count;
+    size_t held_bytes;
+};
+
 /* Whether a tasklet or channel is in this kernel (or unborn here, or relayed), and under which epoch. */
 bool route_is_here(const struct node *n, struct stint_id id, uint64_t *epoch);
 

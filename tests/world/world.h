@@ -125,6 +125,8 @@ struct world_reply {
     uint8_t payload[8192];    /* of the last item: message and what follows it */
     size_t payload_size, item_size;
 };
+/* Before its first request: whoever is connected to that node is no operator called `world`, but this. Returns its certificate's serial. */
+uint64_t world_be(struct world *w, int node, uint8_t role, const char *name);
 struct _stint_Request;
 void world_request(struct world *w, int node, const struct _stint_Request *request, struct stint_span body,
                    struct world_reply *reply);

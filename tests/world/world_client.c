@@ -48,11 +48,8 @@ flush(struct world *w, int client)
 }
 
 static struct world_client *
-client_of(struct world *w, int node)
+new_client(struct world *w, int node, enum cert_role role, const char *name)
 {
-    if (w->clients[node] != NULL) {
-        return w->clients[node];
-    }
     struct world_client *c = calloc(1, sizeof *c);
     STINT_ASSERT(c != NULL);
     mem_init(&c->mem, world_allocator(), 0);
@@ -60,7 +57,7 @@ client_of(struct world *w, int node)
     c->mem.mutant = w->mutant;
 #endif
     prng_init(&c->random, prng_next(&w->random));
-    STINT_ASSERT(cert_dev_identity(ROLE_OPERATOR, "world", &c->identity) == STINT_OK);
+    STINT_ASSERT(cert_dev_identity(role, name, &c->identity) == STINT_OK);
     struct session_config config = { .mem = &c->mem, .random = &c->random, .identity = &c->identity };
     c->session = session_open(&config);
     STINT_ASSERT(c->session != NULL);
@@ -68,6 +65,19 @@ client_of(struct world *w, int node)
     w->clients[node] = c;
     world_connect(w, ACTOR_CLIENT + node, CLIENT_LINK, w->nodes[node].endpoint);
     return c;
+}
+
+static struct world_client *
+client_of(struct world *w, int node)
+{
+    return w->clients[node] != NULL ? w->clients[node] : new_client(w, node, ROLE_OPERATOR, "world");
+}
+
+uint64_t
+world_be(struct world *w, int node, uint8_t role, const char *name)
+{
+    STINT_ASSERT(w->clients[node] == NULL);
+    return new_client(w, node, (enum cert_role)role, name)->identity.certificate.serial;
 }
 
 const uint8_t *
