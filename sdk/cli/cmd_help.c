@@ -214,7 +214,7 @@ cmd_help(struct cli *cli)
 {
     FILE *out = cli->out.stream;
     const struct args *args = cli->args;
-    bool command_help = args->command != NULL && args->command->run == cmd_help;
+    bool command_help = args->command != NULL && args->command->run == cmd_help && !args->help;
     const char *noun = command_help ? (args->word_count != 0 ? args->words[0] : NULL) : args->noun;
     const char *verb = command_help && args->word_count == 2 ? args->words[1] : NULL;
     if (!command_help && args->command != NULL) {
