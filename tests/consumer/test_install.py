@@ -21,6 +21,7 @@ import test_embed
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROJECT = os.path.join(HERE, "project")
 WITHIN = 120  # seconds for each command
+COLUMNS = 100  # of a public header, at most
 EXPECTED = """
 bin/stint bin/stintd lib/libstint.so lib/libstint.so.0 lib/pkgconfig/stint.pc lib/cmake/stint/stintConfig.cmake
 lib/cmake/stint/stintConfigVersion.cmake lib/cmake/stint/StintModule.cmake lib/cmake/stint/stint_types.cmake
@@ -89,6 +90,11 @@ def check_headers(prefix, messages):
     """`messages` is where the build of a module has put stint/stint.pb.h."""
     headers = sorted(os.path.basename(path) for path in glob.glob(os.path.join(prefix, "include/stint/*.h")))
     alone = [header for header in headers if header not in PART_OF_ANOTHER]
+    for header in headers:
+        with open(os.path.join(prefix, "include/stint", header), encoding="utf-8") as file:
+            long = [number for number, line in enumerate(file, 1) if len(line.rstrip("\n")) > COLUMNS]
+        if long:
+            raise Failed(f"stint/{header} has lines of more than {COLUMNS} columns: {long}")
     for language in LANGUAGES:
         for header in alone:
             done = subprocess.run(language + STRICT + ["-I", os.path.join(prefix, "include"), "-I", messages, "-"], text=True,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One status for everything that can fail, from one list, so that code, name and
- * sentence cannot drift. STINT_OK is 0. The numbers are part of the ABI and of the
- * wire: append only.
+ * One status for everything that can fail, from one list, so that code, name and sentence cannot
+ * drift. STINT_OK is 0. The numbers are part of the ABI and of the wire: statuses are only ever
+ * added, at the end, so a switch over them needs a default.
  */
 #ifndef STINT_STATUS_H
 #define STINT_STATUS_H
@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-/* X(NAME, number, sentence) */
+/* X(NAME, number, sentence) for each; the constants are STINT_NAME. */
 #define STINT_STATUS_LIST(X)                                                            \
     X(OK, 0, "success")                                                                 \
     X(ERROR, 1, "failed")                                                               \
@@ -59,13 +59,12 @@ extern "C" {
     X(NOT_HERE, 43, "not on this node")                                                 \
     X(PARTIAL, 44, "partly done")
 
-enum stint_status {
 #define STINT_STATUS_ENUM_(name, number, text) STINT_##name = number,
-    STINT_STATUS_LIST(STINT_STATUS_ENUM_)
+enum stint_status { STINT_STATUS_LIST(STINT_STATUS_ENUM_) STINT_STATUS_COUNT_ };
 #undef STINT_STATUS_ENUM_
-        STINT_STATUS_COUNT_
-};
 
+/* For the headers themselves: a result that may not be ignored, a format as of printf, a function
+ * that the library exports. */
 #if defined(__GNUC__)
 #define STINT_MUST_USE __attribute__((warn_unused_result))
 #define STINT_PRINTF(format_at, args_at) __attribute__((format(printf, format_at, args_at)))
@@ -79,10 +78,20 @@ enum stint_status {
 #define STINT_API
 #endif
 
-/* The sentence of a status; static storage, never NULL, any thread. */
+/*
+ * The sentence of a status, as "deadline passed"; "unknown status" for a number that is none.
+ * Static storage, never NULL. Any thread.
+ *
+ *     fprintf(stderr, "%s\n", stint_strerror(status));
+ */
 STINT_API const char *stint_strerror(enum stint_status status);
 
-/* Its symbolic name, as "TIMED_OUT"; static storage, never NULL, any thread. */
+/*
+ * Its name without the prefix, as "TIMED_OUT"; "UNKNOWN" for a number that is none. Static storage,
+ * never NULL. Any thread.
+ *
+ *     fprintf(stderr, "STINT_%s\n", stint_status_name(status));
+ */
 STINT_API const char *stint_status_name(enum stint_status status);
 
 #ifdef __cplusplus

@@ -446,8 +446,8 @@ stint_nodes(struct stint_context *ctx, stint_Node *nodes, uint32_t max)
 #define STINT_TRY_MIGRATE(node) STINT_TRY_MIGRATE_("migrate(" #node ")", node)
 #define STINT_MIGRATE_AS(label, node) STINT_MIGRATE_(label, node)
 
-/* Whether this tasklet must stay on this node: nobody moves it, a drain reports it as stuck. Returns
- * the earlier value. */
+/* Whether this tasklet must stay on this node: nobody moves it, a drain reports it as stuck.
+ * Returns the earlier value. */
 static inline bool
 stint_set_pinned(struct stint_context *ctx, bool pinned)
 {
