@@ -44,7 +44,8 @@ def classify(document, line, language, info, text, reason):
     named = NAMED[language].match(text.split("\n", 1)[0]) if language in NAMED and not info else None
     if named:
         return Block(document, line, "file", text, named.group(1))
-    raise Bad(f"{where}: a block `{language} {info}`.strip() that nobody checks; name its file in its first line, call it a fragment, "
+    what = f"{language} {info}".strip()
+    raise Bad(f"{where}: a block of `{what}` that nobody checks; name its file in its first line, call it a fragment, "
               "or say why in a line `<!-- not run: REASON -->` before it")
 
 

@@ -106,7 +106,7 @@ def run_script(script, scratch, source):
     with open(log_path, "wb") as log:
         shell = subprocess.Popen(["/bin/bash", path], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd=source,
                                  start_new_session=True)
-    watcher = subprocess.Popen(["/bin/sh", "-c", f"read -r line || kill -KILL -- -{shell.pid}"], stdin=subprocess.PIPE,
+    watcher = subprocess.Popen(["/bin/bash", "-c", f"read -r line || kill -KILL -- -{shell.pid}"], stdin=subprocess.PIPE,
                                start_new_session=True)
     left = False
     try:
