@@ -39,6 +39,7 @@ struct trial {
 struct sim_books {
     struct hint hints[WORLD_NODES_MAX][SIM_GHOSTS_MAX];
     struct trial trials[64];
+    uint64_t court; /* the life of the authority whose verdicts are watched */
 };
 
 static struct sim_books *
@@ -220,6 +221,18 @@ votes_against(const struct authority *a, const struct authority_contact *c, uint
     return votes;
 }
 
+/* A life that was killed in the very step in which it gave a verdict was not seen to give it; the next one reads it. */
+static void
+accept_verdicts(struct sim *s, const struct authority *a)
+{
+    for (uint32_t i = 0; i < a->table.member_count; i++) {
+        const struct member *m = &a->table.members[i].member;
+        if (m->state == stint_MEMBER_DEAD) {
+            trial_of(s, m->ref)->condemned = true;
+        }
+    }
+}
+
 /* Whom the authority hears dies by two votes at least, but in the smallest clusters. */
 void
 check_verdicts(struct sim *s, int node)
@@ -228,6 +241,10 @@ check_verdicts(struct sim *s, int node)
     struct authority *a = n->authority;
     if (a == NULL) {
         return;
+    }
+    if (a->table.founded && books_of(s)->court != world_life(s->w, node)) {
+        books_of(s)->court = world_life(s->w, node);
+        accept_verdicts(s, a);
     }
     for (uint32_t i = 0; i < a->contact_count; i++) {
         const struct authority_contact *c = &a->contacts[i];
