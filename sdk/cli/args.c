@@ -8,6 +8,7 @@
 
 #include "out.h"
 #include "stint/status.h"
+#include "suggest.h"
 
 enum { DAY_MS = 24 * 3600 * 1000 };
 
@@ -263,10 +264,20 @@ unknown_option(struct reading *r, const struct command *command, const char *tex
     char name[64];
     size_t size = text[1] == '-' ? strcspn(text, "=") : 2;
     snprintf(name, sizeof name, "%.*s", (int)(size < sizeof name ? size : sizeof name), text);
-    if (command == NULL) {
-        return wrong(r, "unknown option %s; `stint help` lists all", shown(r, name));
+    struct suggestion s = { .meant = text[1] == '-' ? name + 2 : "" };
+    for (size_t i = 0; command != NULL && i < FLAGS_MAX && command->flags[i].name != NULL; i++) {
+        suggest(&s, command->flags[i].name);
     }
-    return wrong(r, "unknown option %s; see `stint help %s%s%s`", shown(r, name), command->noun,
+    for (size_t i = 0; i < global_flag_count; i++) {
+        suggest(&s, global_flags[i].name);
+    }
+    bool near = s.word != NULL;
+    if (command == NULL) {
+        return wrong(r, "unknown option %s%s%s; `stint help` lists all", shown(r, name),
+                     near ? "; did you mean --" : "", near ? s.word : "");
+    }
+    return wrong(r, "unknown option %s%s%s; see `stint help %s%s%s`", shown(r, name),
+                 near ? "; did you mean --" : "", near ? s.word : "", command->noun,
                  command->verb[0] != '\0' ? " " : "", command->verb);
 }
 
@@ -358,12 +369,26 @@ unknown_command(struct reading *r)
             used += put > 0 ? (size_t)put : 0;
         }
     }
+    struct suggestion noun = { .meant = r->words[0] };
+    struct suggestion verb = { .meant = r->word_count > 1 ? r->words[1] : "" };
+    for (size_t i = 0; i < command_count; i++) {
+        suggest(&noun, commands[i].noun);
+        if (strcmp(commands[i].noun, r->words[0]) == 0) {
+            suggest(&verb, commands[i].verb);
+        }
+    }
     if (verbs[0] == '\0') {
-        return wrong(r, "unknown command %s; `stint help` lists all", shown(r, r->words[0]));
+        return wrong(r, "unknown command %s%s%s; `stint help` lists all", shown(r, r->words[0]),
+                     noun.word != NULL ? "; did you mean " : "",
+                     noun.word != NULL ? noun.word : "");
     }
     r->args->noun = r->words[0];
     if (r->word_count == 1) {
         return wrong(r, "%s what? it is one of %s", r->words[0], verbs);
+    }
+    if (verb.word != NULL) {
+        return wrong(r, "unknown command %s %s; did you mean %s? it is one of %s", r->words[0],
+                     shown(r, r->words[1]), verb.word, verbs);
     }
     return wrong(r, "unknown command %s %s; it is one of %s", r->words[0], shown(r, r->words[1]),
                  verbs);

@@ -10,8 +10,9 @@
 #include "complete.h"
 
 /*
- * Bash cuts words at "=" and ":" too. The pieces are put together again for the program, and what it
- * gives back loses what stands before the last of them, because bash replaces only the last piece.
+ * Bash cuts words at "=" and ":" too. The pieces are put together again for the program, and what
+ * it gives back loses what stands before the last of them, because bash replaces only the last
+ * piece.
  */
 static const char bash[] =
     "# bash completion of stint: source <(stint completion bash)\n"
@@ -51,7 +52,8 @@ static const char bash[] =
 
 static const char zsh[] =
     "#compdef stint\n"
-    "# zsh completion of stint: source <(stint completion zsh), or this file as _stint in a folder of "
+    "# zsh completion of stint: source <(stint completion zsh), or this file as _stint in a folder "
+    "of "
     "$fpath\n"
     "_stint() {\n"
     "    local -a given candidates\n"
@@ -64,7 +66,8 @@ static const char zsh[] =
     "            *$'\\t') candidates+=(\"${${line%$'\\t'}//:/\\\\:}\") ;;\n"
     "            *) candidates+=(\"${${line%%$'\\t'*}//:/\\\\:}:${line#*$'\\t'}\") ;;\n"
     "        esac\n"
-    "    done < <(\"${(Q)words[1]/#\\~\\//$HOME/}\" " COMPLETE_WORD " \"${given[@]}\" 2>/dev/null)\n"
+    "    done < <(\"${(Q)words[1]/#\\~\\//$HOME/}\" " COMPLETE_WORD
+    " \"${given[@]}\" 2>/dev/null)\n"
     "    (( ${#candidates} )) && _describe -V stint candidates\n"
     "}\n"
     "if [[ $funcstack[1] == _stint ]]; then\n"

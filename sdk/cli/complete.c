@@ -14,10 +14,10 @@ struct line {
     struct args args; /* global flags that say where the cluster is */
     const char *words[WORDS_MAX + 2];
     unsigned word_count;
-    const struct command *command;   /* NULL: not known yet */
-    const struct flag *waits;        /* the flag whose value stands under the cursor */
-    bool only_words;                 /* behind "--" */
-    const char *given[32];           /* flags that were there already */
+    const struct command *command; /* NULL: not known yet */
+    const struct flag *waits;      /* the flag whose value stands under the cursor */
+    bool only_words;               /* behind "--" */
+    const char *given[32];         /* flags that were there already */
     unsigned given_count;
     const char *prefix; /* what candidates must begin with */
 };
@@ -166,8 +166,8 @@ put_flag_value(struct line *l, const struct flag *flag, const char *before)
     }
 }
 
-/* The argument with that number of a command, as its help names it: "[NODE]", "ROLE NAME". Behind the
- * last one only flags fit. */
+/* The argument with that number of a command, as its help names it: "[NODE]", "ROLE NAME". Behind
+ * the last one only flags fit. */
 static void
 put_argument(struct line *l, unsigned number)
 {
@@ -243,8 +243,7 @@ find_command(struct line *l)
     for (size_t i = 0; i < command_count && l->command == NULL && l->word_count != 0; i++) {
         const struct command *c = &commands[i];
         if (strcmp(c->noun, l->words[0]) == 0 &&
-            (c->verb[0] == '\0' ||
-             (l->word_count > 1 && strcmp(c->verb, l->words[1]) == 0))) {
+            (c->verb[0] == '\0' || (l->word_count > 1 && strcmp(c->verb, l->words[1]) == 0))) {
             l->command = c;
         }
     }

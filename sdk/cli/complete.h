@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What may stand at the end of a command line that is not finished. The scripts of `stint completion`
- * hand over the words up to the cursor and show what comes back, so all shells know the same and a
- * script never is older than the table of commands.
+ * What may stand at the end of a command line that is not finished. The scripts of `stint
+ * completion` hand over the words up to the cursor and show what comes back, so all shells know the
+ * same and a script never is older than the table of commands.
  */
 #ifndef STINT_CLI_COMPLETE_H
 #define STINT_CLI_COMPLETE_H
@@ -16,15 +16,15 @@
 
 /* Where names come from that only a cluster knows. */
 struct complete_source {
-    /* Writes each node's name with `put`; silent, and soon back, when there is no cluster. `args` has
-     * the global flags as far as they were given. */
+    /* Writes each node's name with `put`; silent, and soon back, when there is no cluster. `args`
+     * has the global flags as far as they were given. */
     void (*nodes)(const struct args *args, void (*put)(void *arg, const char *name), void *arg);
 };
 
 /*
- * Writes a line for each candidate: the whole word, a tab and what it means. A last line of ":files"
- * or ":directories" tells that paths fit, too; there is then nothing before it. `words` is what stands
- * behind the program's name, its last one the word under the cursor.
+ * Writes a line for each candidate: the whole word, a tab and what it means. A last line of
+ * ":files" or ":directories" tells that paths fit, too; there is then nothing before it. `words` is
+ * what stands behind the program's name, its last one the word under the cursor.
  */
 void complete(FILE *out, int count, char **words, const struct complete_source *source);
 

@@ -119,8 +119,16 @@ def looks(d):
     d.run("cluster balancer", "status")
     d.check_dry("cluster balancer", "on")
     check_equal(d.run("cluster balancer", "off")[0]["balancer"], False, "the balancer")
-    d.run("cluster balance", "--dry-run")
     d.run("cluster balance")
+    # The plan is what is done, by the code that does it; each move has its reason.
+    for i in range(9):
+        d.world.spawn("tally/Tally", {"name": f"b{i}"}, on="n2")
+    plan = wait_until(lambda: d.run("cluster balance", "--dry-run", "--max-moves", "2", formats=("json",)), "there is something to balance")
+    done = d.run("cluster balance", "--max-moves", "2", formats=("json",))
+    check_equal([(m["tasklet"], m["from"]) for m in plan], [(m["tasklet"], m["from"]) for m in done], "what is done, and what was to be")
+    check(all("mean" in m["reason"] for m in plan + done), f"reasons: {plan}")
+    d.run("cluster balance", "--dry-run")
+    d.world.tool("tasklet", "kill", "--selector", "code=Tally", "--yes")
     check_equal(len(d.run("module list")), 3 * len(lib.MODULES), "modules")
     check_equal(d.run("ping")[0]["node"], "n1", "the node that is connected to")
     check_equal(d.run("ping", "n3")[0]["node"], "n3", "the named one")

@@ -202,6 +202,17 @@ def test_bad_words(world):
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
         list(pool.map(one, calls))
     check(len(calls) > 150 and codes.get(2, 0) > 50 and codes.get(4, 0) > 20, f"{len(calls)} calls: {codes}")
+    # JSON from stdin: too long, no text, no JSON, nothing.
+    argv = [world.program("stint"), "--keys", world.keys_dir, "-e", endpoint, "--identity", "ops", "channel", "send", "a", "-"]
+    for text in (b'{"amount":' + b"1" * (5 << 20) + b"}", b'{"amount":"\xff"}', b'{"amount":1}\0', b"nothing", b"", b'{"amount":1'):
+        done = subprocess.run(argv, input=text, capture_output=True, env=world.environment, timeout=60)
+        check_equal(done.returncode, 2, f"exit code with stdin {text[:30]!r}: {done.stderr[:200]}")
+        says_one_line((2, done.stdout, done.stderr, 0), f"stdin {text[:30]!r}")
+    # Where nothing can be written to.
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([*argv[:-4], "node", "list"], stdout=full, stderr=subprocess.PIPE, env=world.environment, timeout=60)
+    check_equal(done.returncode, 1, "exit code with a full disk")
+    says_one_line((1, b"", done.stderr, 0), "a full disk")
     check_equal(state(world), before, "what there is")
 
 
