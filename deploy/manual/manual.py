@@ -5,6 +5,7 @@
 A template is roff with places for what the programs say of themselves, so that no page lags behind a table:
 
     @VERSION@   @COMMANDS@ and @GLOBALS@ of `stint help -o json`   @OPTIONS@ and @KEYS@ of `stintd --help`
+    @SELECTORS@, @CONTEXTS@, ... of `stint help selectors`, ...: a place for each topic
 """
 import argparse
 import json
@@ -87,6 +88,13 @@ def commands(items):
             yield from command_entry(item)
 
 
+def topics(stint):
+    """Name in capitals to the lines, of all topics that `stint help` lists."""
+    names = re.findall(r"^  help ([a-z]+) ", said_by(stint, "help"), re.MULTILINE)
+    return {name.upper(): "\n".join([".nf"] + [roff(line) for line in said_by(stint, "help", name).splitlines()] + [".fi"])
+            for name in names}
+
+
 def stintd_options(text):
     """(name, value, help) of the lines `  --name VALUE    help`."""
     options = re.findall(r"^  --([a-z-]+)(?: (\S+))? +(\S.*)$", text, re.MULTILINE)
@@ -119,7 +127,7 @@ def main():
     options = stintd_options(said_by(args.stintd, "--help"))
     globals_ = [line for flag in everything["flags"] for line in flag_entry(flag)]
     places = {"VERSION": args.version, "COMMANDS": "\n".join(commands(items)), "GLOBALS": "\n".join(globals_),
-              "OPTIONS": "\n".join(option_entries(options)), "KEYS": "\n".join(key_entries(options))}
+              "OPTIONS": "\n".join(option_entries(options)), "KEYS": "\n".join(key_entries(options)), **topics(args.stint)}
     with open(args.template, encoding="utf-8") as file:
         page = re.sub(r"@([A-Z]+)@", lambda place: places[place.group(1)], file.read())
     with open(args.out, "w", encoding="utf-8") as file:

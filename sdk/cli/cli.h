@@ -53,6 +53,11 @@ void cli_ends_with(int signal_number);
 /* The key directory: --keys, STINT_KEYS, of the context; NULL: none of them. */
 const char *cli_keys(const struct cli *cli);
 
+/* Where the cluster is and as whom to ask it, by flags, environment and context. `endpoints` holds
+ * the list and must live as long as the options are used. */
+void cli_client_options(const struct cli *cli, const char *endpoints[ENDPOINTS_MAX],
+                        struct stint_client_options *options);
+
 /* ---- notes.c: stderr ---- */
 
 /*

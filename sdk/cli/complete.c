@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "complete.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
+#include "help_topics.h"
 
 enum { CONNECT_MS = 300, ASK_MS = 300, WORD_SIZE = 512 };
 
@@ -66,6 +68,15 @@ put_nouns(struct line *l)
             used += size > 0 && (size_t)size < sizeof help - used ? (size_t)size : 0;
         }
         put(l, "", c->noun, strlen(c->noun), help);
+    }
+}
+
+static void
+put_topics(struct line *l)
+{
+    const struct help_topic *topic;
+    for (size_t i = 0; (topic = help_topic_at(i)) != NULL; i++) {
+        put(l, "", topic->name, strlen(topic->name), topic->title);
     }
 }
 
@@ -147,6 +158,7 @@ put_value(struct line *l, const char *before, const char *name, size_t size)
         put_choices(l, before, roles);
     } else if (strcmp(one, "TOPIC") == 0) {
         put_nouns(l);
+        put_topics(l);
     } else if (strchr(one, '|') != NULL && one[0] >= 'a' && one[0] <= 'z') {
         put_choices(l, before, one);
     }
@@ -232,6 +244,8 @@ keep_global(struct args *args, const struct flag *flag, const char *value)
         args->keys = value;
     } else if (strcmp(flag->name, "identity") == 0) {
         args->identity = value;
+    } else if (strcmp(flag->name, "context") == 0) {
+        args->context = value;
     } else if (strcmp(flag->name, "insecure") == 0) {
         args->insecure = true;
     }
@@ -327,11 +341,15 @@ static void
 ask_nodes(const struct args *args, void (*put_one)(void *arg, const char *name), void *arg)
 {
     struct stint_client_options options = STINT_CLIENT_OPTIONS_INIT;
-    options.endpoints = args->endpoints;
-    options.endpoint_count = args->endpoint_count;
-    options.keys_dir = args->keys;
-    options.identity = args->identity;
-    options.insecure = args->insecure;
+    struct cli cli = { .args = args };
+    const char *endpoints[ENDPOINTS_MAX];
+    const char *context = args->context != NULL ? args->context : getenv("STINT_CONTEXT");
+    char error[CONTEXT_PATH_SIZE + 640]; /* which nobody reads */
+    if (context != NULL && context[0] != '\0' &&
+        context_load(&cli.context, context, error, sizeof error) != EXIT_DONE) {
+        return;
+    }
+    cli_client_options(&cli, endpoints, &options);
     struct stint_client *client;
     struct stint_list *list = NULL;
     const struct stint_node_item *n;

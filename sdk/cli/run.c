@@ -158,9 +158,9 @@ read_context(struct cli *cli)
     return code == EXIT_DONE ? EXIT_DONE : cli_fail_exit((int)code, "use the context", name, error);
 }
 
-static void
-fill_options(const struct cli *cli, const char *endpoints[ENDPOINTS_MAX],
-             struct stint_client_options *options)
+void
+cli_client_options(const struct cli *cli, const char *endpoints[ENDPOINTS_MAX],
+                   struct stint_client_options *options)
 {
     const struct args *args = cli->args;
     const struct context *context = &cli->context;
@@ -212,7 +212,7 @@ connect_client(struct cli *cli)
     const struct args *args = cli->args;
     struct stint_client_options options = STINT_CLIENT_OPTIONS_INIT;
     const char *endpoints[ENDPOINTS_MAX];
-    fill_options(cli, endpoints, &options);
+    cli_client_options(cli, endpoints, &options);
     char error[STINT_CLIENT_ERROR_SIZE];
     struct stint_client *client;
     enum stint_status status = stint_client_open(&options, &client, error, sizeof error);

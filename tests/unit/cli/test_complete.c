@@ -98,6 +98,7 @@ nouns_and_verbs_are_those_of_the_table(void **state)
     expect("nothing ", "");
     expect("help no", "node");
     expect("help node dr", "drain");
+    expect("help sel", "selectors");
 }
 
 static void
@@ -163,6 +164,8 @@ names_of_nodes_come_from_the_cluster(void **state)
     assert_false(asked.insecure);
     expect("--insecure ping n2", "n20");
     assert_true(asked.insecure);
+    expect("--context=desk node describe ", "n1 n20");
+    assert_string_equal(asked.context, "desk");
     expect("tasklet list --node=n", "--node=n1 --node=n20");
     expect("tasklet migrate ab --to ", "auto n1 n20");
     expect("node drain n1 --to ", "n1 n20");
