@@ -11,7 +11,7 @@
 
 #include "scribe.stint.h"
 
-extern const struct stint_module scribe_module;
+extern const struct stint_module scribe_module, meter_module; /* two, in one program */
 
 enum { CALL_MS = 10000 };
 
@@ -70,7 +70,7 @@ enum stint_status
 company_create(struct company *c, int number)
 {
     static const char *const names[COMPANY_NODES] = { "n0", "n1", "n2" };
-    const struct stint_module *const modules[] = { &scribe_module };
+    const struct stint_module *const modules[] = { &scribe_module, &meter_module };
     struct stint_node_options o = STINT_NODE_OPTIONS_INIT;
     char data[TMPDIR_SIZE + 8], endpoint[256];
     const char *join = endpoint;
@@ -79,7 +79,7 @@ company_create(struct company *c, int number)
     o.data_dir = data;
     o.insecure = true;
     o.modules = modules;
-    o.module_count = 1;
+    o.module_count = 2;
     o.join_timeout_ms = 3000;
     o.log_level = c->level;
     o.on_log = on_log;
