@@ -358,7 +358,7 @@ admin_store_change(struct node *n, struct ask *ask)
             return;
         }
         if (view_is_revoked(n->view, request.serial)) {
-            ask_end(n, ask, STINT_EXISTS, "certificate %llu was revoked before",
+            ask_end(n, ask, STINT_EXISTS, "certificate %016llx was revoked before",
                     (unsigned long long)request.serial);
             return;
         }

@@ -278,11 +278,14 @@ drain_pass(struct node *n)
     uint32_t count = 0;
     for (uint32_t i = 0; i < n->view->member_count; i++) {
         const struct member *m = &n->view->members[i];
-        if (member_is_target(m) && !id_equal(m->ref.id, n->self.id) && peers_is_connected(n, m->ref.id)) {
+        bool comes = m->state == stint_MEMBER_JOINING;
+        if ((member_is_target(m) || comes) && !id_equal(m->ref.id, n->self.id)) {
             const struct load_entry *e = load_table_find(&n->loads, m->ref);
+            /* Who joins, or is not connected yet, takes nothing at the moment: the drain waits for it and is not stuck. */
+            bool here = !comes && peers_is_connected(n, m->ref.id);
             targets[count++] = (struct drain_target){ .node = m->ref,
                                                       .tasklets = e != NULL ? e->load.tasklets : 0,
-                                                      .has_room = moves_has_room(n->moves, m->ref) };
+                                                      .has_room = here && moves_has_room(n->moves, m->ref) };
         }
     }
     uint32_t *cursor = &n->spread->drain_cursor, looked = 0;

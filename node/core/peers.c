@@ -209,6 +209,14 @@ session_ended(struct node *n, struct conn *c)
     }
     c->open = false;
     bool member = c->expect.inc != 0;
+    if (member && status == STINT_REVOKED && session_refused(c->session) &&
+        c->shown == n->identity.certificate.serial) {
+        /* None of the others will ever tell it more than this. */
+        char why[OUTBOX_TEXT_MAX];
+        text_format(why, sizeof why, "%s; give this node a new one (stint keys issue)", session_text(c->session));
+        node_fence(n, why);
+        return;
+    }
     if (!member && node_is_serving(n)) { /* it only asked for a view, and will again */
         close_conn(n, c, true);
         return;
@@ -320,6 +328,7 @@ open_session(struct node *n, struct conn *c)
     } else {
         config.incarnation = 0;
     }
+    c->shown = n->identity.certificate.serial;
     c->session = session_open(&config);
     c->reopen_at = c->session == NULL ? n->now_ns + REOPEN_NS : 0;
     set_timer(n, c);
@@ -373,7 +382,13 @@ peers_view(struct node *n, const struct view *old, const struct view *next)
             hang_up(n, c); /* gone members, and the connections of the join */
         } else if (peer != NULL && peer->serial != 0 && view_is_revoked(next, peer->serial)) {
             session_close(c->session, STINT_REVOKED, "the certificate is revoked");
-            close_conn(n, c, true);
+            if (c->outbound) { /* a member may have a renewed one: opened again at once, it shows which */
+                c->open = false;
+                c->reopen_at = n->now_ns;
+                conn_mark_dirty(n, c);
+            } else {
+                close_conn(n, c, true);
+            }
         } else if (!c->outbound && peer != NULL && peer->role == ROLE_NODE && peer->incarnation != 0 &&
                    peer->incarnation <= next->number &&
                    !view_has(next, (struct node_ref){ peer->id, peer->incarnation })) {

@@ -20,6 +20,7 @@ struct conn {
     bool counted; /* inbound before OPEN */
     bool resync;
     bool closing; /* to be freed at the end of the step */
+    uint64_t shown; /* serial of the certificate that its session shows */
     uint64_t waiting_since; /* inbound without a link */
     uint64_t reopen_at;     /* outbound whose session ended */
     char endpoint[VIEW_ENDPOINT_SIZE];

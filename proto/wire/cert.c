@@ -293,7 +293,7 @@ cert_verify(struct stint_span bytes, const struct cert_check *check,
         return STINT_EXPIRED;
     }
     if (check->is_revoked != NULL && check->is_revoked(check->arg, out->serial)) {
-        text_format(detail, detail_size, "the certificate of %s %s (%llu) is revoked",
+        text_format(detail, detail_size, "the certificate of %s %s (%016llx) is revoked",
                     cert_role_name(out->role), out->name,
                     (unsigned long long)out->serial);
         return STINT_REVOKED;

@@ -361,6 +361,12 @@ session_status(const struct session *s)
     return s->status;
 }
 
+bool
+session_refused(const struct session *s)
+{
+    return s->refused;
+}
+
 const char *
 session_text(const struct session *s)
 {

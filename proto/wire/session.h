@@ -204,6 +204,9 @@ bool session_is_initiator(const struct session *s);
 enum stint_status session_status(const struct session *s);
 const char *session_text(const struct session *s);
 
+/* Whether the other end closed it in the handshake: it does not take who this end is. */
+bool session_refused(const struct session *s);
+
 /* Known from GREETING on at the acceptor and from OPEN on at the initiator; else all
  * zero. */
 const struct session_peer *session_peer(const struct session *s);

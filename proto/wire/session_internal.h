@@ -84,6 +84,7 @@ struct session {
 
     bool initiator;
     bool was_open;
+    bool refused; /* closed by the other end in the handshake */
     enum session_state state;
     enum stint_status status;
     char text[SESSION_TEXT_SIZE];

@@ -204,6 +204,7 @@ rx_reset(struct session *s, struct stint_span frame)
         session_fail(s, STINT_BAD_FRAME, "a RESET is malformed");
         return STINT_BAD_FRAME;
     }
+    s->refused = s->state == SESSION_GREETING;
     session_end(s, status, text);
     return STINT_OK;
 }
