@@ -192,7 +192,7 @@ stint_node_reload(struct stint_node *n)
     if (status == STINT_OK) {
         n->identity = renewed;
         link_set_keys(n->net, renewed.curve_public, renewed.curve_secret);
-        host_log(n, STINT_LOG_INFO, "keys reloaded, certificate %llu",
+        host_log(n, STINT_LOG_INFO, "keys reloaded, certificate %016llx",
                  (unsigned long long)renewed.certificate.serial);
     }
     identity_wipe(&renewed);
