@@ -106,7 +106,7 @@ keyfile_write_certificate(char *out, const struct identity *identity)
     const struct certificate *c = &identity->certificate;
     char comment[256];
     struct writer w = { out, 0 };
-    text_format(comment, sizeof comment, "Certificate of %s %s, serial %016llx.",
+    text_format(comment, sizeof comment, "Certificate of %s %s, serial %llu.",
                 cert_role_name(c->role), c->name, (unsigned long long)c->serial);
     write_format(&w, comment, &KIND_CERTIFICATE);
     write_hex(&w, "certificate", identity->certificate_bytes,

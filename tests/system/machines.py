@@ -20,7 +20,8 @@ from lib import Failed, Skipped, wait_until
 COMMAND_WITHIN = 60.0
 MARK = "--the-command-has-ended--"
 # What programs look into; all else of /etc is not theirs to see or to change.
-ETC = ("passwd", "group", "nsswitch.conf", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "login.defs", "alternatives")
+ETC = ("/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/login.defs",
+       "/etc/alternatives")
 SCP = """#!/bin/bash
 set -eu
 files=()
@@ -51,8 +52,8 @@ class Machine:
         for folder in ("home", "etc", "run"):
             os.makedirs(os.path.join(self.dir, folder))
         for entry in ETC:
-            if os.path.exists(os.path.join("/etc", entry)):
-                subprocess.run(["cp", "-a", os.path.join("/etc", entry), os.path.join(self.dir, "etc")], check=True)
+            if os.path.exists(entry):
+                subprocess.run(["cp", "-a", entry, os.path.join(self.dir, "etc")], check=True)
         with open(os.path.join(self.dir, "etc", "hosts"), "w", encoding="ascii") as hosts:
             hosts.write("127.0.0.1 localhost\n" + "".join(f"{address} {other}\n" for other, address in farm.net.addresses.items()))
         self.shell = subprocess.Popen([*farm.net.inside(name), "unshare", "--mount", "--uts", "bash", "--norc", "--noprofile"],
@@ -115,14 +116,13 @@ class Farm(dict):
         self.dir = world.path("farm")
         self.net = netns.Network(names)
         world.at_end(self.close)
-        bin_dir = os.path.join(self.dir, "bin")
-        os.makedirs(bin_dir)
+        os.makedirs(os.path.join(self.dir, "bin"))
         here = os.path.dirname(os.path.abspath(__file__))
-        for name, text in (("scp", SCP), ("systemctl", f'#!/bin/sh\nexec {sys.executable} -B {here}/fake_systemctl.py "$@"\n'),
-                           ("journalctl", f'#!/bin/sh\nexec {sys.executable} -B {here}/fake_systemctl.py journal "$@"\n')):
-            with open(os.path.join(bin_dir, name), "w", encoding="ascii") as file:
+        for name, text in (("bin/scp", SCP), ("bin/systemctl", f'#!/bin/sh\nexec {sys.executable} -B {here}/fake_systemctl.py "$@"\n'),
+                           ("bin/journalctl", f'#!/bin/sh\nexec {sys.executable} -B {here}/fake_systemctl.py journal "$@"\n')):
+            with open(os.path.join(self.dir, name), "w", encoding="ascii") as file:
                 file.write(text)
-            os.chmod(os.path.join(bin_dir, name), 0o755)
+            os.chmod(os.path.join(self.dir, name), 0o755)
         os.chmod(world.dir, 0o755)  # services have a user of their own
         for name in names:
             self[name] = Machine(self, name)
