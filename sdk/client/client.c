@@ -339,7 +339,7 @@ stint_client_channel_create(struct stint_client *client, const struct stint_chan
     struct stint_call *call = make_create(client, ch, timeout_ms);
     enum stint_status status = client_run(client, call);
     if (status == STINT_OK) {
-        status = client_call_id(call, id);
+        status = client_call_channel(call, id);
     }
     return client_leave(client, status);
 }
@@ -358,7 +358,7 @@ stint_client_channel_open(struct stint_client *client, const struct stint_channe
     struct stint_call *call = make_open(client, ch, timeout_ms);
     enum stint_status status = client_run(client, call);
     if (status == STINT_OK) {
-        status = client_call_id(call, id);
+        status = client_call_channel(call, id);
     }
     return client_leave(client, status);
 }
@@ -391,7 +391,7 @@ stint_client_resolve(struct stint_client *client, const char *channel, uint32_t 
     struct stint_call *call = make_resolve(client, channel, timeout_ms);
     enum stint_status status = client_run(client, call);
     if (status == STINT_OK) {
-        status = client_call_id(call, id);
+        status = client_call_channel(call, id);
     }
     return client_leave(client, status);
 }

@@ -302,8 +302,8 @@ STINT_MUST_USE enum stint_status client_call_waited(const struct stint_call *cal
                                                     struct stint_wait_result *result);
 STINT_MUST_USE enum stint_status client_call_value(const struct stint_call *call,
                                                    struct stint_value *value);
-STINT_MUST_USE enum stint_status client_call_id(const struct stint_call *call,
-                                                struct stint_id *id);
+STINT_MUST_USE enum stint_status client_call_channel(const struct stint_call *call,
+                                                     struct stint_id *id);
 
 /* The first item of an answer, if it is of that kind and can be read; its payload may be NULL. */
 bool client_records_first(const struct buf *records, stint_ItemKind kind, const pb_msgdesc_t *desc,

@@ -108,7 +108,7 @@ client_call_value(const struct stint_call *call, struct stint_value *value)
 }
 
 enum stint_status
-client_call_id(const struct stint_call *call, struct stint_id *id)
+client_call_channel(const struct stint_call *call, struct stint_id *id)
 {
     bool has = call->kind == CALL_CREATE || call->kind == CALL_RESOLVE || call->kind == CALL_OPEN;
     if (!has || !call->over || call->status != STINT_OK) {
@@ -171,9 +171,9 @@ stint_call_value(const struct stint_call *call, struct stint_value *value)
 }
 
 enum stint_status
-stint_call_id(const struct stint_call *call, struct stint_id *id)
+stint_call_channel(const struct stint_call *call, struct stint_id *id)
 {
-    return stint_call_done(call) ? client_call_id(call, id) : STINT_INVALID;
+    return stint_call_done(call) ? client_call_channel(call, id) : STINT_INVALID;
 }
 
 enum stint_status

@@ -309,7 +309,9 @@ stint_keys_issue(const char *dir, const struct stint_keys_issue *issue, struct s
     struct stint_keys_issue known;
     if (!CLIENT_STRUCT_COPY(&known, issue, days)) {
         *list = NULL;
-        text_copy(error, error_size, "begin with STINT_KEYS_ISSUE_INIT");
+        if (error != NULL && error_size != 0) {
+            text_copy(error, error_size, "begin with STINT_KEYS_ISSUE_INIT");
+        }
         return STINT_INVALID;
     }
     return with_list(issue_identity, dir, &known, list, error, error_size);

@@ -3,6 +3,7 @@
 #ifndef STINT_CLIENT_LIMITS_H
 #define STINT_CLIENT_LIMITS_H
 
+#include "stint/client.h"
 #include "wire/limits.h"
 
 enum {
@@ -11,7 +12,7 @@ enum {
     CLIENT_PENDING_BYTES_DEFAULT = 16 << 20,
     CLIENT_REPLY_MAX = 48 << 20, /* bytes of all items of one answer */
     CLIENT_TIMEOUT_MAX_MS = 24 * 3600 * 1000,
-    CLIENT_SLOTS = 256, /* threads whose last results and failures are kept */
+    CLIENT_SLOTS = STINT_CLIENT_THREADS_MAX, /* threads whose last results and failures are kept */
 
     /* Connections. */
     CLIENT_CANDIDATES =

@@ -13,14 +13,17 @@ import textwrap
 HEADERS = [  # file, who needs it
     ("tasklet.h", "writing modules"),
     ("client.h", "programs that talk with a cluster"),
+    ("call.h", "what comes of a client's operations, with or without waiting"),
     ("admin.h", "programs that operate a cluster"),
+    ("list.h", "the items that those get"),
+    ("keys.h", "making keys and identities"),
     ("node.h", "programs with a node in them"),
     ("types.h", "all of them"),
     ("status.h", "all of them"),
 ]
 MACHINERY = {"tasklet_abi.h", "tasklet_impl.h"}  # what tasklet.h is made of
 GUARDS = re.compile(r"STINT_\w+_H$")
-INTERNAL = {"STINT_API", "STINT_MUST_USE", "STINT_PRINTF", "STINT_STATUS_LIST"}  # for the headers themselves
+INTERNAL = {"STINT_API", "STINT_MUST_USE", "STINT_PRINTF", "STINT_STATUS_LIST", "STINT_SIZED_", "STINT_SIZED_INIT_"}  # for the headers themselves
 WIDTH = 96
 
 

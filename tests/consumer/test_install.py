@@ -27,7 +27,8 @@ bin/stint bin/stintd lib/libstint.so lib/libstint.so.0 lib/pkgconfig/stint.pc li
 lib/cmake/stint/stintConfigVersion.cmake lib/cmake/stint/StintModule.cmake lib/cmake/stint/stint_types.cmake
 lib/cmake/stint/module.map lib/stint/modules/wordcount.so lib/stint/modules/tally.so lib/stint/modules/ring.so
 lib/stint/modules/roam.so share/stint/proto/stint/stint.proto share/stint/proto/stint/stint.options include/stint/tasklet.h
-include/stint/client.h include/stint/admin.h include/stint/node.h include/stint/types.h include/stint/status.h
+include/stint/client.h include/stint/call.h include/stint/admin.h include/stint/list.h include/stint/keys.h include/stint/node.h
+include/stint/types.h include/stint/status.h
 share/man/man1/stint.1 share/man/man8/stintd.8 share/man/man5/stint.conf.5 share/bash-completion/completions/stint
 share/zsh/site-functions/_stint share/fish/vendor_completions.d/stint.fish share/stint/module.mk
 share/stint/examples/tally/tally.c share/stint/examples/embed-poll/embed_poll.c share/stint/examples/embed-thread/README.md

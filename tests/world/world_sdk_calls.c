@@ -51,7 +51,7 @@ read_result(const struct world *w, struct stint_call *call, struct world_sdk_res
         result->type = waited.value.type;
         result->id = waited.id;
         result->ended = waited.ended;
-    } else if (stint_call_id(call, &result->id) != STINT_OK) {
+    } else if (stint_call_channel(call, &result->id) != STINT_OK) {
         read_spawned(w, call, result);
     }
 }

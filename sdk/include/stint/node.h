@@ -15,7 +15,7 @@
  *         fprintf(stderr, "%s\n", error);
  *         return 1;
  *     }
- *     status = stint_node_run(node);     or stint_node_step() in a loop of your own
+ *     status = stint_node_run(node); // or stint_node_step() in a loop of your own
  *     stint_node_destroy(node);
  *
  * The process. There is no global state: any number of nodes fit in a process, each with its own
@@ -302,6 +302,7 @@ STINT_API uint32_t stint_node_tasklets(const struct stint_node *node);
  *
  *     char text[STINT_ID_TEXT_SIZE];
  *     puts(stint_id_text(stint_node_id(node), text));
+ *     printf("%s at %s\n", stint_node_name(node), stint_node_endpoint(node));
  */
 STINT_API struct stint_id stint_node_id(const struct stint_node *node);
 STINT_API const char *stint_node_name(const struct stint_node *node);

@@ -30,9 +30,9 @@ struct stint_span {
 /*
  * Where memory comes from, in place of malloc. Three things are asked of `resize`:
  *
- *     resize(arg, NULL, 0, size)       a new block of `size` bytes, aligned for any type
- *     resize(arg, ptr, old_size, size) the block grown or shrunk; it may move, with its content
- *     resize(arg, ptr, old_size, 0)    the block given back; what it returns does not matter
+ * - resize(arg, NULL, 0, size): a new block of `size` bytes, aligned for any type;
+ * - resize(arg, ptr, old_size, size): the block grown or shrunk; it may move, with its content;
+ * - resize(arg, ptr, old_size, 0): the block given back; what it returns does not matter.
  *
  * `size` is never 0 in the first two, `old_size` is always exactly what was asked for last. Without
  * memory it returns NULL and leaves `ptr` as it was. It must not call into the object that it was
@@ -52,6 +52,29 @@ struct stint_allocator {
     void *(*resize)(void *arg, void *ptr, size_t old_size, size_t size);
     void *arg;
 };
+
+/*
+ * Structures that begin with their size, so that a program and a library of other versions can use
+ * each other: STINT_..._INIT sets it and zeroes the rest, in C and C++.
+ */
+#ifdef __cplusplus
+#define STINT_SIZED_(name)             \
+    static inline struct stint_##name  \
+    stint_##name##_init(void)          \
+    {                                  \
+        struct stint_##name made = {}; \
+        made.size = sizeof made;       \
+        return made;                   \
+    }                                  \
+    struct stint_##name
+#define STINT_SIZED_INIT_(name) stint_##name##_init()
+#else
+#define STINT_SIZED_(name) struct stint_##name
+#define STINT_SIZED_INIT_(name)             \
+    {                                       \
+        .size = sizeof(struct stint_##name) \
+    }
+#endif
 
 /*
  * Writes the 32 lower-case hex digits of an id and a terminator; returns `text`. Any thread.
