@@ -34,15 +34,24 @@ if(TARGET stintd AND TARGET stint_cli)
         string(REGEX REPLACE "^.*\\." "" section ${page})
         install(FILES ${CMAKE_BINARY_DIR}/man/${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
     endforeach()
-    foreach(entry bash:bash-completion/completions/stint zsh:zsh/site-functions/_stint fish:fish/vendor_completions.d/stint.fish)
-        string(REGEX MATCH "^([a-z]+):(.*)/([^/]+)$" parts ${entry})
-        set(completion ${CMAKE_BINARY_DIR}/completion/${CMAKE_MATCH_3})
-        add_custom_command(OUTPUT ${completion}
-            COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/completion
-            COMMAND stint_cli completion ${CMAKE_MATCH_1} > ${completion}
-            DEPENDS stint_cli COMMENT "completion for ${CMAKE_MATCH_1}" VERBATIM)
-        list(APPEND texts ${completion})
-        install(FILES ${completion} DESTINATION ${CMAKE_INSTALL_DATADIR}/${CMAKE_MATCH_2})
+    set(script ${PROJECT_SOURCE_DIR}/deploy/manual/completion.py)
+    foreach(program stint stintd)
+        foreach(entry bash:bash-completion/completions:${program} zsh:zsh/site-functions:_${program}
+                fish:fish/vendor_completions.d:${program}.fish)
+            string(REGEX MATCH "^([a-z]+):([^:]*):(.*)$" parts ${entry})
+            set(completion ${CMAKE_BINARY_DIR}/completion/${CMAKE_MATCH_3})
+            set(command stint_cli completion ${CMAKE_MATCH_1} > ${completion})
+            if(program STREQUAL stintd)
+                set(command ${PYTHON3} -B ${script} --shell ${CMAKE_MATCH_1} --out ${completion}
+                    --stintd $<TARGET_FILE:stintd>)
+            endif()
+            add_custom_command(OUTPUT ${completion}
+                COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/completion
+                COMMAND ${command} DEPENDS stint_cli stintd ${script}
+                COMMENT "completion of ${program} for ${CMAKE_MATCH_1}" VERBATIM)
+            list(APPEND texts ${completion})
+            install(FILES ${completion} DESTINATION ${CMAKE_INSTALL_DATADIR}/${CMAKE_MATCH_2})
+        endforeach()
     endforeach()
     add_custom_target(stint_texts ALL DEPENDS ${texts})
 endif()

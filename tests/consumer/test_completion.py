@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What bash, zsh and fish make of `stint completion SHELL`: test_completion.py --build DIR
+"""What bash, zsh and fish make of the completions of stint and stintd: test_completion.py --build DIR
 
 Each shell runs interactively on a terminal of its own, takes a line, completes it with all that fits, and prints the words that stand
 there then. `tests/unit/cli/test_complete.c` has all lines; those here are the ones that shells treat differently.
@@ -44,6 +44,12 @@ LINES = [
     ("stint --keys on", "one_folder"),
     ("stint --keys=on", "--keys=one_folder"),
     ("stint node describe ", ""),  # there is no cluster
+    ("stintd --log-f", "--log-format"),
+    ("stintd --name n1 --det", "--detect"),
+    ("stintd --detect ", "normal fast"),
+    ("stintd --found --log-level w", "warn"),
+    ("stintd --config one", "one.pickle one_more.pickle one_folder"),
+    ("stintd --data on", "one_folder"),
 ]
 
 
@@ -102,7 +108,7 @@ class Bash:
         self.terminal = Terminal(self.argv, environment, folder)
         # M-* puts in all that fits; \C-a goes to the begin of the line.
         self.terminal.send("bind 'set enable-bracketed-paste off'; bind 'set bell-style none'; stty -echo\n" + PRINT
-                           + "source <(stint completion bash); shown ready\n")
+                           + "source $COMPLETION/stint; source $COMPLETION/stintd; shown ready\n")
         read_words(self.terminal)
 
     def complete(self, line):
@@ -122,7 +128,7 @@ class Zsh(Bash):
                            + "zle -C all-matches complete-word _generic; bindkey '\\e*' all-matches; bindkey '^A' beginning-of-line\n"
                            + "zstyle ':completion:all-matches:*' insert yes\n"
                            + "zstyle ':completion:all-matches::::' completer _all_matches _complete\n"
-                           + "unset zle_bracketed_paste; source <(stint completion zsh); shown ready\n")
+                           + "unset zle_bracketed_paste; source $COMPLETION/_stint; source $COMPLETION/_stintd; shown ready\n")
         read_words(self.terminal)
 
 
@@ -133,7 +139,7 @@ class Fish:
         self.environment, self.folder = environment, folder
 
     def complete(self, line):
-        script = 'stint completion fish | source; complete -C "$argv[1]"'
+        script = 'source $COMPLETION/stint.fish; source $COMPLETION/stintd.fish; complete -C "$argv[1]"'
         done = subprocess.run(["fish", "--no-config", "-c", script, line], env=self.environment, cwd=self.folder, capture_output=True,
                               text=True, timeout=WITHIN, stdin=subprocess.DEVNULL)
         if done.returncode != 0 or done.stderr:
@@ -176,7 +182,7 @@ def main():
             with open(os.path.join(folder, name), "w", encoding="utf-8"):
                 pass
         environment = {"PATH": os.path.abspath(os.path.join(args.build, "bin")) + ":/usr/bin:/bin", "HOME": folder, "TERM": "dumb",
-                       "LC_ALL": "C.UTF-8", "PS1": ""}
+                       "LC_ALL": "C.UTF-8", "PS1": "", "COMPLETION": os.path.abspath(os.path.join(args.build, "completion"))}
         for shell in args.shells:
             if shutil.which(shell) is None:
                 raise Failed(f"{shell} is not installed; deploy/deps installs it")

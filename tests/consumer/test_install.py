@@ -30,7 +30,8 @@ lib/stint/modules/roam.so share/stint/proto/stint/stint.proto share/stint/proto/
 include/stint/client.h include/stint/call.h include/stint/admin.h include/stint/list.h include/stint/keys.h include/stint/node.h
 include/stint/types.h include/stint/status.h
 share/man/man1/stint.1 share/man/man8/stintd.8 share/man/man5/stint.conf.5 share/bash-completion/completions/stint
-share/zsh/site-functions/_stint share/fish/vendor_completions.d/stint.fish share/stint/module.mk
+share/zsh/site-functions/_stint share/fish/vendor_completions.d/stint.fish share/bash-completion/completions/stintd
+share/zsh/site-functions/_stintd share/fish/vendor_completions.d/stintd.fish share/stint/module.mk
 share/stint/examples/tally/tally.c share/stint/examples/embed-poll/embed_poll.c share/stint/examples/embed-thread/README.md
 """.split()
 PART_OF_ANOTHER = {"tasklet_impl.h": "tasklet.h"}  # headers that are included by that one only
