@@ -360,6 +360,9 @@ rule_claim(struct authority *a, const struct rule_input *in, struct authority_an
                    : refuse(answer, STINT_EXISTS,
                             "this export was moved, and has been imported already");
     }
+    if (in->request->off) {
+        return STINT_OK;
+    }
     if (table_count(&a->table.claims) == AUTHORITY_CLAIMS_MAX) {
         return refuse(answer, STINT_LIMIT, "there are as many claims as there can be");
     }

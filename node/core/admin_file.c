@@ -204,6 +204,8 @@ struct importing {
     struct stint_id tasklet, claim;
     uint64_t epoch;
     bool frozen;
+    bool asked;     /* nobody has claimed it */
+    bool elsewhere; /* somebody was faster: it lives there, and so do its names */
     uint32_t next; /* of the channels that it owns: those before have their names */
 };
 
@@ -213,7 +215,9 @@ give_up(struct node *n, struct ask *ask)
     struct importing *i = ask->state;
     if (i->frozen) {
         i->frozen = false;
-        drop_names(n, i->tasklet);
+        if (i->asked && !i->elsewhere) {
+            drop_names(n, i->tasklet);
+        }
         (void)!kernel_discard(n->kernel, i->tasklet);
     }
 }
@@ -256,11 +260,27 @@ claimed(struct node *n, uint64_t token, const stint_StoreReply *reply)
         ask_end(n, ask, STINT_OUTCOME_UNKNOWN,
                 "the store did not say whether this import may be: %s", reply->detail);
     } else {
+        i->elsewhere = reply->status == STINT_EXISTS;
         ask_end_page(n, ask, (enum stint_status)reply->status, reply->detail, false, "");
     }
 }
 
 static void ask_name_or_claim(struct node *n, struct ask *ask);
+
+static void
+may_claim(struct node *n, uint64_t token, const stint_StoreReply *reply)
+{
+    struct ask *ask = ask_find(n, token);
+    if (ask == NULL) {
+        return;
+    }
+    if (reply->status != STINT_OK) {
+        ask_end_page(n, ask, (enum stint_status)reply->status, reply->detail, false, "");
+        return;
+    }
+    ((struct importing *)ask->state)->asked = true;
+    ask_name_or_claim(n, ask);
+}
 
 static void
 name_granted(struct node *n, uint64_t token, const stint_StoreReply *reply)
@@ -277,7 +297,20 @@ name_granted(struct node *n, uint64_t token, const stint_StoreReply *reply)
     }
 }
 
-/* Names first: a claim that was made cannot be taken back. */
+static void
+ask_claim(struct node *n, struct ask *ask, bool question, store_done_fn *done)
+{
+    const struct importing *i = ask->state;
+    stint_StoreRequest request = stint_StoreRequest_init_zero;
+    request.op = stint_StoreOp_STORE_CLAIM;
+    request.off = question;
+    memcpy(request.id, ask->request.id.bytes, sizeof request.id);
+    memcpy(request.claim, i->claim.bytes, sizeof request.claim);
+    control_store(n, &request, ask_left_ms(n, ask), done, ask->serial);
+}
+
+/* Names before the claim: one that was made cannot be taken back. But not before it is known that
+ * it can be made: of a tasklet that has come in elsewhere the names must stay. */
 static void
 ask_name_or_claim(struct node *n, struct ask *ask)
 {
@@ -297,10 +330,7 @@ ask_name_or_claim(struct node *n, struct ask *ask)
             return;
         }
     }
-    request.op = stint_StoreOp_STORE_CLAIM;
-    memcpy(request.id, ask->request.id.bytes, sizeof request.id);
-    memcpy(request.claim, i->claim.bytes, sizeof request.claim);
-    control_store(n, &request, ask_left_ms(n, ask), claimed, ask->serial);
+    ask_claim(n, ask, false, claimed);
 }
 
 static bool
@@ -395,7 +425,7 @@ load_moved(struct node *n, struct ask *ask, const struct pickle_file *file)
     }
     i->frozen = true;
     ask->fini = give_up;
-    ask_name_or_claim(n, ask);
+    ask_claim(n, ask, true, may_claim);
 }
 
 void

@@ -332,11 +332,13 @@ cmd_tasklet_export(struct cli *cli)
     return cli_result_end(cli);
 }
 
-/* What is said of the file's code or signature, not of who imports it. */
+/* What is said of the file: its code, its signature, that it came in before; not of who imports it.
+ */
 static bool
 is_of_the_file(enum stint_status status)
 {
     switch (status) {
+    case STINT_EXISTS:
     case STINT_UNKNOWN_MODULE:
     case STINT_UNKNOWN_CODE:
     case STINT_BAD_CERTIFICATE:

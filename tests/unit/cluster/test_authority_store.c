@@ -161,7 +161,15 @@ test_a_moved_export_is_claimed_once(void **state)
     stint_StoreRequest r = request(c, stint_STORE_CLAIM);
     assert_int_equal(ask(c, node(n1), &r), STINT_INVALID);
     memcpy(r.claim, test_id(77).bytes, 16);
+    stint_StoreRequest question = request(c, stint_STORE_CLAIM);
+    memcpy(question.claim, r.claim, 16);
+    question.off = true;
+    assert_int_equal(ask(c, node(n2), &question), STINT_OK); /* takes nothing */
     assert_int_equal(ask(c, node(n1), &r), STINT_OK);
+    question = request(c, stint_STORE_CLAIM);
+    memcpy(question.claim, r.claim, 16);
+    question.off = true;
+    assert_int_equal(ask(c, node(n2), &question), STINT_EXISTS);
     assert_int_equal(ask(c, node(n1), &r), STINT_OK); /* a retry */
     stint_StoreRequest other = request(c, stint_STORE_CLAIM);
     memcpy(other.claim, test_id(77).bytes, 16);
