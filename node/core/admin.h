@@ -309,7 +309,8 @@ enum selector_op { SELECTOR_EQ, SELECTOR_NE, SELECTOR_LT, SELECTOR_LE, SELECTOR_
 struct selector_field {
     const char *name;
     bool number;
-    bool prefix; /* equal if it begins with the value: ids */
+    bool prefix;        /* equal if it begins with the value: ids */
+    const char *values; /* those that there are, with spaces between; NULL: any */
 };
 
 struct selector_value {

@@ -25,16 +25,16 @@ enum channel_field {
 };
 
 static const struct selector_field fields[FIELD_COUNT_] = {
-    [FIELD_ID] = { "id", false, true },
-    [FIELD_NAME] = { "name", false, false },
-    [FIELD_NODE] = { "node", false, false },
-    [FIELD_OWNER] = { "owner", false, true },
-    [FIELD_TYPE] = { "type", false, false },
-    [FIELD_CLOSING] = { "closing", false, false },
-    [FIELD_CAPACITY] = { "capacity", true, false },
-    [FIELD_BUFFERED] = { "buffered", true, false },
-    [FIELD_SENDERS] = { "senders", true, false },
-    [FIELD_RECEIVERS] = { "receivers", true, false },
+    [FIELD_ID] = { "id", false, true, NULL },
+    [FIELD_NAME] = { "name", false, false, NULL },
+    [FIELD_NODE] = { "node", false, false, NULL },
+    [FIELD_OWNER] = { "owner", false, true, NULL },
+    [FIELD_TYPE] = { "type", false, false, NULL },
+    [FIELD_CLOSING] = { "closing", false, false, "true false" },
+    [FIELD_CAPACITY] = { "capacity", true, false, NULL },
+    [FIELD_BUFFERED] = { "buffered", true, false, NULL },
+    [FIELD_SENDERS] = { "senders", true, false, NULL },
+    [FIELD_RECEIVERS] = { "receivers", true, false, NULL },
 };
 
 struct channel_look {

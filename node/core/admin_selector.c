@@ -88,6 +88,23 @@ parse_value(const char *at, char *out, size_t size)
     return length > 0 ? at : NULL;
 }
 
+/* A value that no item can have is a mistake: what fits nothing would be done to nothing in silence. */
+static bool
+is_value_of(const struct selector_field *f, const char *text)
+{
+    size_t size = strlen(text);
+    const char *at = f->values;
+    while (at != NULL) {
+        const char *end = strchr(at, ' ');
+        size_t length = end != NULL ? (size_t)(end - at) : strlen(at);
+        if (length == size && strncmp(at, text, size) == 0) {
+            return true;
+        }
+        at = end != NULL ? end + 1 : NULL;
+    }
+    return f->values == NULL;
+}
+
 static const char *
 parse_term(struct selector *s, const char *at, uint32_t field_count, char *error, size_t error_size)
 {
@@ -127,6 +144,11 @@ parse_term(struct selector *s, const char *at, uint32_t field_count, char *error
     }
     if (!f->number && term->op != SELECTOR_EQ && term->op != SELECTOR_NE) {
         text_format(error, error_size, "selector: `%s` is a text and has only = and !=", f->name);
+        return NULL;
+    }
+    if (!is_value_of(f, term->text)) {
+        text_format(error, error_size, "selector: `%s` is one of %s, not `%.40s`", f->name,
+                    f->values, term->text);
         return NULL;
     }
     s->count++;

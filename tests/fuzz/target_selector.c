@@ -11,7 +11,9 @@
 enum { FIELDS = 5 };
 
 static const struct selector_field fields[FIELDS] = {
-    { "id", false, true }, { "code", false, false }, { "tag.", false, false }, { "moves", true, false }, { "state", false, false },
+    { "id", false, true, NULL },    { "code", false, false, NULL },
+    { "tag.", false, false, NULL }, { "moves", true, false, NULL },
+    { "state", false, false, "running blocked in_doubt" },
 };
 
 static void
