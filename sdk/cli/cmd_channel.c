@@ -251,8 +251,15 @@ cmd_channel_receive(struct cli *cli)
     if (status == STINT_OK) {
         return EXIT_DONE;
     }
-    int code = fail_operation(cli, status, "receive from", channel);
-    return got != 0 && code == EXIT_FAILED ? EXIT_PARTLY : code;
+    bool late = status == STINT_TIMED_OUT;
+    if (got != 0 && (late || exit_of(status) == EXIT_FAILED) && !cli_interrupted()) {
+        char why[STINT_CLIENT_ERROR_SIZE + 64];
+        snprintf(why, sizeof why, "%llu of %llu came%s%s", (unsigned long long)got,
+                 (unsigned long long)count, late ? " in time" : ": ",
+                 late ? "; try again for the others" : stint_client_error(cli->client));
+        return cli_fail_exit(EXIT_PARTLY, "receive from", channel, why);
+    }
+    return fail_operation(cli, status, "receive from", channel);
 }
 
 int

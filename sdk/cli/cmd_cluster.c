@@ -48,7 +48,7 @@ put_status(struct cli *cli, struct stint_list *list)
     out_number(&cli->out, "moves_in_flight", s->moves_in_flight);
     out_number(&cli->out, "in_doubt", s->in_doubt);
     out_permille(&cli->out, "imbalance", s->imbalance_permille);
-    out_bool(&cli->out, "balancer", s->balancer);
+    out_json(&cli->out, "balancer", s->balancer ? "true" : "false", s->balancer ? "on" : "off");
     out_text_or_null(&cli->out, "authority", s->authority);
     out_number(&cli->out, "moves_done", s->moves_done);
     out_object_end(&cli->out);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Moves: what happened, and what is happening. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
@@ -104,7 +106,6 @@ put_followed(struct cli *cli, const struct stint_move_item *m)
         out_line(&cli->out, "%s %.12s %s -> %s %s %s", cli_time(m->started_ms, at),
                  stint_id_text(m->tasklet, tasklet), m->from, m->to,
                  m->outcome[0] != '\0' ? m->outcome : m->phase, m->reason);
-        (void)fflush(cli->out.stream);
         return;
     }
     /* One object for what never ends is none: an item a line. */
@@ -113,6 +114,38 @@ put_followed(struct cli *cli, const struct stint_move_item *m)
     out_item(&cli->out);
     put_move(&cli->out, m);
     out_item_end(&cli->out);
+}
+
+/* An answer has the newest first; who follows reads downwards. */
+static void
+put_news(struct cli *cli, struct seen *seen, struct stint_list *list)
+{
+    FILE *stream = cli->out.stream;
+    char **lines = calloc(stint_list_count(list) + 1, sizeof *lines);
+    const struct stint_move_item *m;
+    size_t count = 0;
+    cli->out.failed = cli->out.failed || lines == NULL;
+    while (!cli->out.failed && (m = stint_list_move(list)) != NULL) {
+        size_t size;
+        if (!is_new(seen, m)) {
+            continue;
+        }
+        cli->out.stream = open_memstream(&lines[count], &size);
+        if (cli->out.stream == NULL) {
+            cli->out.failed = true;
+            break;
+        }
+        put_followed(cli, m);
+        cli->out.failed = fclose(cli->out.stream) != 0 || cli->out.failed;
+        count++;
+    }
+    cli->out.stream = stream;
+    for (; count != 0; count--) {
+        fputs(lines[count - 1], stream);
+        free(lines[count - 1]);
+    }
+    free(lines);
+    (void)fflush(stream);
 }
 
 static int
@@ -137,12 +170,7 @@ follow(struct cli *cli, struct stint_query *query, uint32_t timeout)
             continue;
         }
         silent = false;
-        const struct stint_move_item *m;
-        while ((m = stint_list_move(list)) != NULL) {
-            if (is_new(&seen, m)) {
-                put_followed(cli, m);
-            }
-        }
+        put_news(cli, &seen, list);
         stint_list_free(list);
         (void)cli_pause(cli, FOLLOW_MS);
     }

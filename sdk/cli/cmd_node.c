@@ -41,9 +41,8 @@ put_next_node(struct out *out, struct stint_list *list)
 static const struct list_kind node_list = {
     .what = "list nodes",
     .put = put_next_node,
-    .columns = "name state tasklets runnable channels cpu load memory_bytes moves_in moves_out "
-               "authority endpoint",
-    .wide = "id incarnation steps version modules labels",
+    .columns = "name state tasklets runnable channels cpu load memory_bytes authority endpoint",
+    .wide = "moves_in moves_out id incarnation steps version modules labels",
     .name = "name",
 };
 

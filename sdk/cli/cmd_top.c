@@ -17,7 +17,7 @@
 #include "terminal.h"
 #include "top_data.h"
 
-enum { TOP_PERIOD_MS = 1000, TOP_PATIENCE_MS = 2000, CONNECT_MS = 400, PLAIN_COLUMNS = 120 };
+enum { TOP_PERIOD_MS = 1000, TOP_PATIENCE_MS = 2000, CONNECT_MS = 400, PLAIN_COLUMNS = 100 };
 
 static void
 draw(struct cli *cli, struct top_data *d)

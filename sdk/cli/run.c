@@ -115,9 +115,11 @@ ask_first(const struct cli *cli)
     }
     char answer[16] = "";
     fprintf(stderr, "%s %s %s: are you sure? [y/N] ", command->noun, command->verb, object);
-    if (fgets(answer, sizeof answer, stdin) == NULL || (answer[0] != 'y' && answer[0] != 'Y')) {
-        fprintf(stderr, "stint: nothing was done\n");
-        return EXIT_FAILED;
+    bool answered = fgets(answer, sizeof answer, stdin) != NULL;
+    if (interrupted || !answered || (answer[0] != 'y' && answer[0] != 'Y')) {
+        int code = interrupted ? EXIT_INTERRUPTED : EXIT_FAILED;
+        fprintf(stderr, "%sstint: nothing was done (exit %d)\n", answered ? "" : "\n", code);
+        return code;
     }
     return EXIT_DONE;
 }
@@ -291,7 +293,7 @@ run_once(struct cli *cli)
     cli->out.width = cli->terminal ? terminal_width() : 0;
     int code = args->command->run(cli);
     cli_progress(cli, "%s", "");
-    if (!out_end(&cli->out)) {
+    if (!out_end(&cli->out) && !interrupted) {
         fprintf(stderr, "stint: cannot write the output: %s (exit %d)\n",
                 errno != 0 ? strerror(errno) : "out of memory", EXIT_FAILED);
         code = EXIT_FAILED;

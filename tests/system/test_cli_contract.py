@@ -5,6 +5,8 @@ ever added here."""
 import json
 import os
 import re
+import signal
+import subprocess
 
 import lib
 from lib import check, check_equal, wait_until
@@ -53,6 +55,9 @@ def test_nodes_and_cluster(world):
     world.items("cluster", "balance", "--dry-run")
     modules = world.items("module", "list")
     check_equal({m["name"] for m in modules}, set(lib.MODULES), "modules")
+
+    check(all(len(line) <= 100 for line in world.tool("node", "list").out.splitlines()), "a table fits 100 columns")
+    check("cluster balancer maybe:" in world.tool("cluster", "balancer", "maybe", rc=2).line, "what was wrong is named")
 
     # Options stand before or after the subcommand; the formats.
     before = world.tool("-o", "json", "node", "list").json["items"]
@@ -165,6 +170,9 @@ def test_lists_are_not_cut_in_silence(world):
     ordered = [t["id"] for t in world.items("tasklet", "list", "--sort", "id")]
     check_equal(ordered, sorted(ordered), "--sort")
     # Several at once: each one's result.
+    for wrong, known in (("state=bloked", "blocked"), ("movable=yes", "true false")):
+        typo = world.tool("tasklet", "kill", "--selector", wrong, "--yes", rc=2)
+        check(wrong in typo.line and known in typo.line, typo.line)
     selected = world.tool("tasklet", "migrate", "--selector", "code=Tally and node=n1", "--to", "n2", "--wait", "--yes", "-o", "json").json
     check_equal({m["outcome"] for m in selected["items"]}, {"committed"}, "a selector's moves")
     check_equal(len(world.items("tasklet", "list", "--node", "n2")), 7, "all are there")
@@ -188,6 +196,10 @@ def test_channels(world):
     rest = [json.loads(line) for line in world.tool("channel", "receive", made["id"], "--count", "2", "-o", "jsonl").out.splitlines()]
     check_equal([r["value"]["total"] for r in rest], [1, 2], "the rest, in order")
     world.tool("channel", "receive", "out", "--timeout", "200ms", rc=1)
+    world.tool("channel", "send", "out", '{"total":3}')
+    partly = world.tool("channel", "receive", "out", "--count", "2", "--timeout", "300ms", "-o", "jsonl", rc=6)
+    check_equal(json.loads(partly.out)["value"]["total"], 3, "the one that was there")
+    check("1 of 2" in partly.line and partly.line.endswith("(exit 6)"), partly.line)
     waiting = world.tool_begin("channel", "receive", "out", "--timeout", "30s", "-o", "json")
     wait_until(lambda: world.json("channel", "describe", "out")["receivers"] == 1, "somebody waits")
     world.tool("channel", "send", "out", '{"total":9}')
@@ -244,8 +256,31 @@ def test_migrations(world):
         check(all(set(p) >= {"name", "at"} for p in move["phases"]) and move["phases"], "phases")
         check("ops" in move["by"], f"by whom: {move['by']}")
     check_equal([m["to"] for m in moves], ["n2", "n1", "n2"], "the newest first")
+    follower = world.tool_begin("migration", "list", "--follow", "-o", "jsonl")
+    wait_until(lambda: len(follower.lines) == 3, "the moves that were")
+    world.migrate(tally, "n1")
+    wait_until(lambda: len(follower.lines) >= 4, "the one that came")
+    check_equal([json.loads(line)["to"] for line in follower.lines][:4], ["n2", "n1", "n2", "n1"], "who follows reads downwards")
+    follower.signal(signal.SIGINT)
+    check_equal(follower.wait(), 130, "an interrupted follower")
     check_equal(world.json("migration", "describe", moves[0]["id"])["id"], moves[0]["id"], "describe")
     world.tool("migration", "describe", "0" * 32, rc=4)
+
+
+def test_interrupted_question(world):
+    world.cluster(1)
+    tally = world.spawn("tally/Tally", {"name": "a"})
+    master, slave = os.openpty()
+    asked = subprocess.Popen(world._argv(["tasklet", "kill", tally], None, None, None), stdin=slave, stdout=slave, stderr=slave,
+                             env=world.environment)
+    os.close(slave)
+    said = b""
+    while b"[y/N]" not in said:
+        said += os.read(master, 1024)
+    asked.send_signal(signal.SIGINT)
+    check_equal(asked.wait(timeout=30), 130, "an interrupted question")
+    os.close(master)
+    check_equal(world.tasklet(tally)["id"], tally, "nothing was done")
 
 
 def test_stop(world):
@@ -261,4 +296,5 @@ def test_stop(world):
 
 
 if __name__ == "__main__":
-    lib.main(test_nodes_and_cluster, test_keys, test_tasklets, test_lists_are_not_cut_in_silence, test_channels, test_a_channel_without_a_type, test_labels, test_migrations, test_stop)
+    lib.main(test_nodes_and_cluster, test_keys, test_tasklets, test_lists_are_not_cut_in_silence, test_channels, test_a_channel_without_a_type, test_labels, test_migrations,
+             test_interrupted_question, test_stop)

@@ -234,7 +234,7 @@ what_is_empty_or_said_twice_is_named(void **state)
         { "node list \x01\x7f", "\\x01\\x7f" },
         { "node describe \xff |", "unexpected" },
         { "top --watch", "top: --watch" },
-        { "completion csh", "completion: it is" },
+        { "completion csh", "completion csh: it is" },
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
