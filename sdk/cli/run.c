@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/select.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -92,6 +93,25 @@ destroys(const struct args *args)
     return false;
 }
 
+/* Waits for a line, or for the signal that spares it: one that comes just before the waiting ends it,
+ * too. */
+static bool
+await_answer(void)
+{
+    sigset_t ends, before;
+    fd_set in;
+    FD_ZERO(&in);
+    FD_SET(STDIN_FILENO, &in);
+    (void)sigemptyset(&ends);
+    (void)sigaddset(&ends, SIGINT);
+    (void)sigaddset(&ends, SIGTERM);
+    (void)sigprocmask(SIG_BLOCK, &ends, &before);
+    bool there =
+        !interrupted && pselect(STDIN_FILENO + 1, &in, NULL, NULL, NULL, &before) == 1;
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    return there;
+}
+
 /* EXIT_DONE: go on. */
 static int
 ask_first(const struct cli *cli)
@@ -115,7 +135,7 @@ ask_first(const struct cli *cli)
     }
     char answer[16] = "";
     fprintf(stderr, "%s %s %s: are you sure? [y/N] ", command->noun, command->verb, object);
-    bool answered = fgets(answer, sizeof answer, stdin) != NULL;
+    bool answered = await_answer() && fgets(answer, sizeof answer, stdin) != NULL;
     if (interrupted || !answered || (answer[0] != 'y' && answer[0] != 'Y')) {
         int code = interrupted ? EXIT_INTERRUPTED : EXIT_FAILED;
         fprintf(stderr, "%sstint: nothing was done (exit %d)\n", answered ? "" : "\n", code);
