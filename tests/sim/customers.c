@@ -54,7 +54,7 @@ customers_start(struct sim *s)
             sdk_work_send(c->work, c->clients[i], "ledger", i, count, 1 + (uint32_t)prng_below(&s->random, 16), timeout);
             break;
         case 1:
-            sdk_work_ask(c->work, c->clients[i], "ledger", i, count, timeout);
+            (count % 2 == 0 ? sdk_work_ask : sdk_work_ask_own)(c->work, c->clients[i], "ledger", i, count, timeout);
             break;
         default:
             sdk_work_send(c->work, c->clients[i], "ledger", i, count, 1, timeout);

@@ -12,7 +12,7 @@
 
 #define START_NS (60000 * WORLD_MS)
 #define REST_NS (180000 * WORLD_MS) /* after the faults have stopped; slow detection and 60 s of orphans are in it */
-#define SWEEP_NS (75000 * WORLD_MS)  /* forwarders live for 30 s, orphans and ended hints for 60 s */
+#define SWEEP_NS (140000 * WORLD_MS) /* forwarders live for 30 s, clients that are silent, orphans and ended hints for 60 s */
 #define POLL_NS (50 * WORLD_MS)
 #define SPINS_MAX 2000
 

@@ -209,6 +209,9 @@ answered(void *arg, const struct world_sdk_result *r)
     if (r->status != STINT_OK) {
         /* With the node that hosted it: another channel. What it still brings is for nobody. */
         bool lost = r->status == STINT_CHANNEL_LOST || r->status == STINT_NOT_FOUND || r->status == STINT_CLOSED;
+        if (worker->hosts && lost) {
+            sdk_work_fault(work, "a client's own channel is lost to it: %s", stint_status_name(r->status));
+        }
         worker->has_reply = worker->has_reply && !lost;
         ask_next(worker);
         return;
@@ -271,7 +274,11 @@ ask_next(struct sdk_worker *worker)
     ch.capacity = 4;
     ch.type = "mill.Answer";
     struct sdk_item *item = item_new(worker, 0, worker->timeout_ms);
-    if (!world_sdk_create_channel(worker->work->w, worker->client, &ch, worker->timeout_ms, reply_made, item)) {
+    bool begun = worker->hosts ? world_sdk_open_channel(worker->work->w, worker->client, &ch, worker->timeout_ms,
+                                                        reply_made, item)
+                               : world_sdk_create_channel(worker->work->w, worker->client, &ch, worker->timeout_ms,
+                                                          reply_made, item);
+    if (!begun) {
         item_refused(item);
     }
 }
@@ -281,6 +288,15 @@ sdk_work_ask(struct sdk_work *work, int client, const char *channel, uint32_t se
              uint32_t timeout_ms)
 {
     ask_next(add_sender(work, SDK_ASKS, client, channel, sender, count, timeout_ms));
+}
+
+void
+sdk_work_ask_own(struct sdk_work *work, int client, const char *channel, uint32_t sender, uint32_t count,
+                 uint32_t timeout_ms)
+{
+    struct sdk_worker *worker = add_sender(work, SDK_ASKS, client, channel, sender, count, timeout_ms);
+    worker->hosts = true;
+    ask_next(worker);
 }
 
 /* ---- receivers ---- */

@@ -43,6 +43,10 @@ void sdk_work_send(struct sdk_work *work, int client, const char *channel, uint3
 void sdk_work_ask(struct sdk_work *work, int client, const char *channel, uint32_t sender, uint32_t count,
                   uint32_t timeout_ms);
 
+/* The same, with a channel that its client hosts: it outlives every node. */
+void sdk_work_ask_own(struct sdk_work *work, int client, const char *channel, uint32_t sender, uint32_t count,
+                      uint32_t timeout_ms);
+
 /* Receives until sdk_work_stop. Any number of workers share a channel. */
 void sdk_work_receive(struct sdk_work *work, int client, const char *channel, uint32_t timeout_ms);
 

@@ -19,6 +19,7 @@ struct sdk_worker {
     uint32_t outstanding;
     uint64_t last[SDK_SENDERS]; /* RECEIVES: of each sender */
     bool has_reply;             /* ASKS */
+    bool hosts;                 /* that is a channel of the client itself */
     struct stint_id reply;
     char reply_text[STINT_ID_TEXT_SIZE];
     uint64_t last_answer;

@@ -240,6 +240,35 @@ malformed_answers_end_the_session(struct world *w)
     return victim_goes_on(w);
 }
 
+/* Cut off, it may come back for a minute; then who waits in its channel is told that it is lost. */
+static bool
+who_is_cut_off_may_come_back(struct world *w)
+{
+    CHECK(set(w));
+    for (int round = 0; round < 2; round++) {
+        struct stint_id cid = registered(w, (uint64_t)round + 1);
+        mill_Feed feed = mill_Feed_init_zero;
+        feed.count = 1;
+        memcpy(feed.to.id, cid.bytes, sizeof cid.bytes);
+        struct stint_id waits = world_spawn(w, 1, "Feed", mill_Feed_fields, &feed);
+        say(w, ENVELOPE_DONE, cid, 0, STINT_OK, OWN_CHANNEL_PLACE_SIZE);
+        CHECK(is_cut(w));
+        CHECK(guest_find(world_node(w, relay), cid) != NULL);
+        world_run(w, 50 * SECOND);
+        CHECK(kernel_has_tasklet(world_node(w, 1)->kernel, waits));
+        if (round == 0) { /* it comes back, and what waited is offered again */
+            (void)registered(w, 2);
+            world_run(w, 30 * SECOND);
+            CHECK(kernel_has_tasklet(world_node(w, 1)->kernel, waits));
+            continue;
+        }
+        world_run(w, 12 * SECOND);
+        CHECK(!kernel_has_tasklet(world_node(w, 1)->kernel, waits));
+        CHECK(guest_find(world_node(w, relay), cid) == NULL);
+    }
+    return victim_goes_on(w);
+}
+
 /* Nothing but requests and answers comes from clients. */
 static bool
 other_kinds_end_the_session(struct world *w)
@@ -308,6 +337,7 @@ static const struct world_case cases[] = {
     { "registrations_are_bounded", registrations_are_bounded },
     { "two_relays_of_one_epoch_agree", two_relays_of_one_epoch_agree },
     { "malformed_answers_end_the_session", malformed_answers_end_the_session },
+    { "who_is_cut_off_may_come_back", who_is_cut_off_may_come_back },
     { "other_kinds_end_the_session", other_kinds_end_the_session },
     { "whatever_is_said_the_nodes_go_on", whatever_is_said_the_nodes_go_on },
 };

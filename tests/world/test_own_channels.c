@@ -407,6 +407,47 @@ client_closes(struct world *w)
     world_sdk_close(w, asker.client, 0); /* and so says good-bye */
     world_run(w, SECOND / 10);
     CHECK(has_ended(w, 0, a));
+    a = feed(w, 0, 5); /* it waits for nobody who said that */
+    world_run(w, SECOND);
+    CHECK(has_ended(w, 0, a));
+    return true;
+}
+
+static bool
+sender_is_done(struct world *w, void *arg)
+{
+    return has_ended(w, 0, *(const struct stint_id *)arg);
+}
+
+/* A sender need not wait for the answer to each value if the channel holds them all. */
+static bool
+sends_do_not_wait_for_each_other(struct world *w)
+{
+    CHECK(one_client(w, 2, "mill.Number", 64));
+    struct stint_id a = feed(w, 0, 60);
+    uint64_t begun = world_now(w);
+    CHECK(world_until(w, sender_is_done, &a, SECOND));
+    CHECK(world_now(w) - begun < 3 * WORLD_MS);
+    return numbers_come(w, 1, 60);
+}
+
+/* It takes nothing for a while, and more is offered than is kept for it: what was refused is offered again. */
+static bool
+client_is_slow(struct world *w)
+{
+    uint64_t sequence;
+    CHECK(one_client(w, 2, "mill.Number", 4));
+    world_sdk_mute(w, asker.client, 2, true);
+    for (int i = 0; i < 4000; i++) {
+        (void)feed(w, i % 3, 2);
+        world_run(w, i % 4 == 0 ? WORLD_MS / 4 : 0);
+    }
+    world_run(w, SECOND);
+    world_sdk_mute(w, asker.client, 2, false);
+    for (int i = 0; i < 8000; i++) {
+        CHECK(blocking_receive(w, asker.client, asker.text, 10000, &sequence) == STINT_OK);
+    }
+    CHECK(blocking_receive(w, asker.client, asker.text, 500, &sequence) == STINT_TIMED_OUT);
     return true;
 }
 
@@ -617,6 +658,8 @@ static const struct world_case cases[] = {
     { "network_is_bad", network_is_bad },
     { "sender_moves_while_it_waits", sender_moves_while_it_waits },
     { "stream_goes_on", stream_goes_on },
+    { "sends_do_not_wait_for_each_other", sends_do_not_wait_for_each_other },
+    { "client_is_slow", client_is_slow },
     { "client_closes", client_closes },
     { "client_vanishes", client_vanishes },
     { "client_and_relay_vanish", client_and_relay_vanish },
