@@ -103,7 +103,7 @@ peers_offer(struct node *n, uint64_t conn, const struct envelope *envelope, stru
 {
     struct conn *c = table_find(&n->peers->by_serial, id_of_u64(conn));
     bool takes = c != NULL && c->session != NULL && !c->closing && c->backlog.size < OFFERS_WAITING_MAX;
-    return takes && send_over(n, c, envelope, body);
+    return takes && send_over(n, c, envelope, body) == STINT_OK;
 }
 
 bool

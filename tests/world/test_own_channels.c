@@ -6,6 +6,7 @@
  *     world_own_channels [--seed N] [--verbose] [CASE]
  */
 #include "clients.h"
+#include "core/peers.h"
 #include "requests.h"
 
 #define SUMS_MAX 4
@@ -337,6 +338,34 @@ numbers_come(struct world *w, uint64_t from, uint64_t to)
     return true;
 }
 
+/* Envelopes that the relay has sent to clients. */
+static uint64_t
+relayed(struct world *w)
+{
+    uint64_t sent = 0;
+    LIST_EACH (link, &world_node(w, 2)->peers->conns) {
+        const struct conn *c = STINT_CONTAINER_OF(link, struct conn, link);
+        if (!c->outbound && session_peer(c->session)->role != ROLE_NODE) {
+            struct session_stats stats;
+            session_get_stats(c->session, &stats);
+            sent += stats.envelopes_sent;
+        }
+    }
+    return sent;
+}
+
+/* However long it waits. */
+static bool
+what_waits_is_offered_once(struct world *w)
+{
+    CHECK(one_client(w, 2, "mill.Number", 0));
+    uint64_t before = relayed(w);
+    (void)feed(w, 0, 1);
+    world_run(w, 4 * SECOND);
+    CHECK(relayed(w) == before + 1);
+    return numbers_come(w, 1, 1);
+}
+
 /* Its send waits, it moves, the relay dies, it moves again: the value is taken once. */
 static bool
 sender_moves_while_it_waits(struct world *w)
@@ -656,6 +685,7 @@ static const struct world_case cases[] = {
     { "relay_sleeps", relay_sleeps },
     { "relay_leaves", relay_leaves },
     { "network_is_bad", network_is_bad },
+    { "what_waits_is_offered_once", what_waits_is_offered_once },
     { "sender_moves_while_it_waits", sender_moves_while_it_waits },
     { "stream_goes_on", stream_goes_on },
     { "sends_do_not_wait_for_each_other", sends_do_not_wait_for_each_other },
