@@ -50,8 +50,15 @@ host_identity(const struct host_options *o, struct identity *out, char *error,
         return status;
     }
     struct cert_check check = { .trust = &out->trust, .wall_ms = clock_wall_ms() };
+    char why[STINT_NODE_ERROR_SIZE];
     status = cert_verify(span_of(out->certificate_bytes, out->certificate_size), &check,
-                         &certificate, error, error_size);
+                         &certificate, why, sizeof why);
+    if (status != STINT_OK) {
+        (void)text_format(error, error_size, "%s/node-%s.cert: %s%s", o->keys_dir, o->name, why,
+                          status == STINT_EXPIRED
+                              ? "; look at the clock, or issue a new one (stint keys issue)"
+                              : "");
+    }
     if (status == STINT_OK &&
         (certificate.role != ROLE_NODE || strcmp(certificate.name, o->name) != 0)) {
         (void)text_format(error, error_size,
@@ -65,6 +72,15 @@ host_identity(const struct host_options *o, struct identity *out, char *error,
         identity_wipe(out);
     }
     return status;
+}
+
+/* A file that is wrong is no wrong option. */
+static enum stint_status
+take_identity(struct stint_node *n, char *error, size_t error_size)
+{
+    enum stint_status status =
+        host_identity(&n->options, &n->identity, error, error_size);
+    return status == STINT_INVALID ? STINT_BAD_CERTIFICATE : status;
 }
 
 static void
@@ -271,7 +287,8 @@ open_net(struct stint_node *n, char *error, size_t error_size)
     if (status == STINT_OK && any) {
         port_of(link_endpoint(n->net), &n->facts.port);
     }
-    return status;
+    /* An endpoint of the right form that is none here is no wrong option. */
+    return status == STINT_INVALID ? STINT_IO : status;
 }
 
 /* Where others reach this node. An address that means "all of this machine" is no such
@@ -414,8 +431,7 @@ enum stint_status
 host_setup(struct stint_node *n, const struct stint_node_options *known, char *error,
            size_t error_size)
 {
-    enum stint_status status =
-        host_identity(&n->options, &n->identity, error, error_size);
+    enum stint_status status = take_identity(n, error, error_size);
     if (status == STINT_OK) {
         warn_of_renewal(n);
         status = open_modules(n, known, error, error_size);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Issues an identity whose time is over, which `stint keys issue` does not do:
+ * Issues an identity whose time is over, or has not come, which `stint keys issue` does not do:
  *
- *     expired_identity KEYS_DIR ROLE NAME
+ *     expired_identity KEYS_DIR ROLE NAME [FROM TO]    days from now; -30 and -1 if not given
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -12,7 +13,7 @@
 #include "link/entropy.h"
 #include "wire/keyfile.h"
 
-static const uint64_t DAY_MS = UINT64_C(24) * 3600 * 1000;
+static const int64_t DAY_MS = INT64_C(24) * 3600 * 1000;
 
 static struct stint_span
 text_of(const struct keydir_file *file)
@@ -39,18 +40,19 @@ main(int argc, char **argv)
 {
     static struct cluster_keys keys;
     static struct identity identity;
-    char error[1024] = "usage: expired_identity KEYS_DIR ROLE NAME";
+    char error[1024] = "usage: expired_identity KEYS_DIR ROLE NAME [FROM TO]";
     char text[KEYFILE_SIZE_MAX];
     char file[KEYFILE_NAME_SIZE];
     uint8_t entropy[CERT_ISSUE_ENTROPY];
-    uint64_t now_ms = (uint64_t)time(NULL) * 1000;
+    int64_t now_ms = (int64_t)time(NULL) * 1000;
 
-    if (argc != 4 || !read_cluster(argv[1], &keys, error, sizeof error)) {
+    if ((argc != 4 && argc != 6) || !read_cluster(argv[1], &keys, error, sizeof error)) {
         fprintf(stderr, "expired_identity: %s\n", error);
         return 1;
     }
     struct cert_request request = { .role = cert_role_parse(argv[2]), .name = argv[3],
-        .not_before_ms = now_ms - 30 * DAY_MS, .not_after_ms = now_ms - DAY_MS };
+        .not_before_ms = (uint64_t)(now_ms + (argc == 6 ? atoi(argv[4]) : -30) * DAY_MS),
+        .not_after_ms = (uint64_t)(now_ms + (argc == 6 ? atoi(argv[5]) : -1) * DAY_MS) };
     entropy_bytes(entropy, sizeof entropy);
     if (cert_issue(&keys, &request, entropy, &identity) != STINT_OK) {
         fprintf(stderr, "expired_identity: refused\n");

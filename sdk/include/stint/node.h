@@ -139,15 +139,16 @@ stint_node_options_init(void)
  * which and why. On success `error` is "".
  *
  * STINT_OK; STINT_INVALID an option that makes no sense, neither `found` nor `join` nor data of an
- * earlier run, data of another node, or a module that is none; STINT_NOT_FOUND no such keys, or the
- * store of an earlier run is gone; STINT_NOT_AUTHORISED a secret that others can read, or an
- * address that this user may not take; STINT_BAD_CERTIFICATE, STINT_EXPIRED, STINT_REVOKED the
+ * earlier run, or data of another node (never what a file holds: the options are right then);
+ * STINT_UNKNOWN_MODULE a module that is none; STINT_NOT_FOUND no such keys, or the store of an
+ * earlier run is gone; STINT_NOT_AUTHORISED a secret that others can read, or an address that this
+ * user may not take; STINT_BAD_CERTIFICATE, STINT_EXPIRED, STINT_REVOKED the
  * identity; STINT_WRONG_CLUSTER the data are of another cluster than the keys; STINT_BUSY the data
  * or the store are in use; STINT_EXISTS the address is in use, or two modules have one name;
  * STINT_BAD_VERSION a module for another interface, or data of a newer release; STINT_CONFLICT,
  * STINT_LIMIT a module that contradicts itself or another one, or is too large; STINT_IO a file,
- * module or descriptor that cannot be opened; STINT_NO_MEMORY; STINT_ERROR libsodium does not work
- * here.
+ * module or descriptor that cannot be opened, or an address that this machine does not have;
+ * STINT_NO_MEMORY; STINT_ERROR libsodium does not work here.
  *
  *     status = stint_node_create(&options, &node, error, sizeof error);
  */
