@@ -428,8 +428,9 @@ kernel_done(struct kernel *k, const struct kernel_done *done)
     if (o == NULL || done->number <= o->done || done->number > o->last) {
         return;
     }
+    /* After a refusal the next send waits for its answer too: it is most likely refused as well. */
     if ((done->flags & KERNEL_BUFFERED) != 0) {
-        o->buffered = true;
+        o->buffered = done->status == STINT_OK || done->status == STINT_CANCELLED;
     }
     outlet_confirm(k, o, done->number, done->status);
     if (o->blocking && done->number == o->last) {

@@ -108,6 +108,24 @@ test_a_wrong_type_is_told(void **state)
     net_end();
 }
 
+/* Who sends on after that is told each time: what is refused was not sent. */
+static void
+test_a_wrong_type_is_told_each_time(void **state)
+{
+    (void)state;
+    net_begin(16);
+    struct stint_id c = { { 0 } };
+    assert_int_equal(kernel_channel_create(net.kernels[0],
+                         kernel_find_type(net.kernels[0], "stint.Empty"), 4, NULL, &c),
+        STINT_OK);
+    remote_Insist insist = { .to = net_handle(c) };
+    net_spawn(1, "Insist", &remote_Insist_msg, &insist, 0);
+    net_settle();
+    assert_int_equal(net.last_error, STINT_TYPE_MISMATCH);
+    assert_int_equal(net.produced, 0);
+    net_end();
+}
+
 static void
 test_a_channel_that_is_nowhere_is_lost(void **state)
 {
@@ -559,6 +577,7 @@ main(void)
         cmocka_unit_test(test_a_deadline_waits_for_the_answer),
         cmocka_unit_test(test_a_kill_does_not_wait),
         cmocka_unit_test(test_a_wrong_type_is_told),
+        cmocka_unit_test(test_a_wrong_type_is_told_each_time),
         cmocka_unit_test(test_a_channel_that_is_nowhere_is_lost),
         cmocka_unit_test(test_closing_tells_those_elsewhere),
         cmocka_unit_test(test_closing_tells_a_window_that_found_no_room),
