@@ -311,7 +311,7 @@ ask_find_tasklet(struct node *n, struct ask *ask, const char *target, ask_found_
     ask->kind = "tasklet";
     ask->found = found;
     if (!admin_is_hex(target, &full)) {
-        ask_end(n, ask, STINT_INVALID,
+        ask_end(n, ask, STINT_NOT_FOUND,
                 "`%s` names no tasklet: it takes an id, or the beginning of one, in hex digits",
                 target);
         return;
@@ -352,7 +352,7 @@ ask_find_channel(struct node *n, struct ask *ask, const char *target, ask_found_
         return;
     }
     if (!text_is_name(target, LIMIT_NAME)) {
-        ask_end(n, ask, STINT_INVALID,
+        ask_end(n, ask, STINT_NOT_FOUND,
                 "`%s` names no channel: it takes a name, an id, or the beginning of one", target);
         return;
     }

@@ -494,7 +494,7 @@ admin_move_list_enter(struct node *n, struct ask *ask)
     bool full;
     if (ask->verb->verb == stint_Verb_VERB_MIGRATION_DESCRIBE &&
         !admin_is_hex(ask->request.target, &full)) {
-        ask_end(n, ask, STINT_INVALID,
+        ask_end(n, ask, STINT_NOT_FOUND,
                 "`%s` names no move: it takes an id, or the beginning of one, in hex digits",
                 ask->request.target);
         return;

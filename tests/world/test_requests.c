@@ -101,7 +101,8 @@ tasklets_are_listed(struct world *w)
     CHECK(reply.payload_size > reply.item_size);
     one[12] = 0;
     CHECK(ask_target(w, 1, stint_Verb_VERB_TASKLET_DESCRIBE, one) == STINT_OK);
-    CHECK(ask_target(w, 1, stint_Verb_VERB_TASKLET_DESCRIBE, "zebra") == STINT_INVALID);
+    CHECK(ask_target(w, 1, stint_Verb_VERB_TASKLET_DESCRIBE, "zebra") == STINT_NOT_FOUND &&
+          says("names no tasklet"));
     CHECK(ask_target(w, 1, stint_Verb_VERB_TASKLET_DESCRIBE, "00000000000000000000000000000001") ==
           STINT_NOT_FOUND);
     int ambiguous = 0;
