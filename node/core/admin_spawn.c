@@ -167,9 +167,11 @@ spawn_ended(struct node *n, struct stint_id tasklet, enum stint_status status, c
         return;
     }
     struct spawning *s = ask->state;
-    settled(n, ask, tasklet);
-    if (status != STINT_OK) {
+    if (status == STINT_OK) {
+        settled(n, ask, tasklet);
+    } else {
         note_failure(s, tasklet, status, text);
+        s->settled++;
     }
     if (s->settled == s->count) {
         finish(n, ask);

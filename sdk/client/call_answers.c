@@ -241,7 +241,7 @@ got_main(struct stint_call *call, struct client_request *r)
     bool shows = false;
     switch (call->kind) {
     case CALL_SPAWN:
-        readable = !good || rewrite_spawned(call);
+        readable = (!good && r->status != STINT_PARTIAL) || rewrite_spawned(call);
         break;
     case CALL_CREATE:
         readable = !good || read_created(call);

@@ -300,8 +300,10 @@ stint_client_spawn(struct stint_client *client, const struct stint_spawn *spawn,
 {
     struct stint_call *call = make_spawn(client, spawn, timeout_ms);
     enum stint_status status = client_run(client, call);
-    if (status == STINT_OK) {
-        status = client_call_spawned(call, spawned, spawned != NULL ? room : 0, count);
+    if (status == STINT_OK || status == STINT_PARTIAL) {
+        enum stint_status made =
+            client_call_spawned(call, spawned, spawned != NULL ? room : 0, count);
+        status = made == STINT_OK ? status : made;
     }
     return client_leave(client, status);
 }

@@ -13,7 +13,8 @@ enum stint_status
 client_call_spawned(const struct stint_call *call, struct stint_spawned *spawned, size_t room,
                     size_t *count)
 {
-    if (call->kind != CALL_SPAWN || !call->over || call->status != STINT_OK) {
+    bool made = call->status == STINT_OK || call->status == STINT_PARTIAL;
+    if (call->kind != CALL_SPAWN || !call->over || !made) {
         return STINT_INVALID;
     }
     size_t at = 0;

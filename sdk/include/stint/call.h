@@ -123,8 +123,9 @@ STINT_API uint64_t stint_call_took_us(const struct stint_call *call);
 
 /*
  * What a spawn has made: at most `room` entries in `spawned` (may be NULL with 0), in *count (may
- * be NULL) how many there are. Texts are valid until the release. STINT_OK; STINT_INVALID the call
- * is of another kind, goes on, or did not end with STINT_OK.
+ * be NULL) how many there are: fewer than were asked for after STINT_PARTIAL. Texts are valid until
+ * the release. STINT_OK; STINT_INVALID the call is of another kind, goes on, or ended with neither
+ * STINT_OK nor STINT_PARTIAL.
  *
  *     struct stint_spawned one;
  *     if (stint_call_spawned(call, &one, 1, NULL) == STINT_OK) {
@@ -136,8 +137,8 @@ STINT_API STINT_MUST_USE enum stint_status stint_call_spawned(const struct stint
                                                               size_t room, size_t *count);
 
 /*
- * What a wait has seen. Texts and value are valid until the release. STINT_OK; STINT_INVALID as
- * stint_call_spawned.
+ * What a wait has seen. Texts and value are valid until the release. STINT_OK; STINT_INVALID the call
+ * is of another kind, goes on, or did not end with STINT_OK.
  *
  *     struct stint_wait_result result;
  *     if (stint_call_waited(call, &result) == STINT_OK && result.ended) {
@@ -149,7 +150,7 @@ STINT_API STINT_MUST_USE enum stint_status stint_call_waited(const struct stint_
 
 /*
  * The value of a receive, an encode (its bytes) or a decode (its JSON); valid until the release.
- * STINT_OK; STINT_INVALID as stint_call_spawned.
+ * STINT_OK; STINT_INVALID as stint_call_waited.
  *
  *     struct stint_value value;
  *     if (stint_call_value(call, &value) == STINT_OK) {
@@ -160,7 +161,7 @@ STINT_API STINT_MUST_USE enum stint_status stint_call_value(const struct stint_c
                                                             struct stint_value *value);
 
 /*
- * The channel that was created or resolved. STINT_OK; STINT_INVALID as stint_call_spawned.
+ * The channel that was created or resolved. STINT_OK; STINT_INVALID as stint_call_waited.
  *
  *     struct stint_id id;
  *     status = stint_call_channel(call, &id);
