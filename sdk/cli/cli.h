@@ -71,6 +71,9 @@ int cli_fail_text(enum stint_status status, const char *what, const char *object
 /* The same with an exit code of its own. */
 int cli_fail_exit(int code, const char *what, const char *object, const char *why);
 
+/* A line about an end that is none, or not a whole one, in other words: it stands with -q, too. */
+int cli_say_exit(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* A line that is no failure; not with -q. */
 void cli_note(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -64,8 +64,7 @@ end_status(struct cli *cli, enum stint_status status, struct stint_list *list, c
     }
     int code = put_status(cli, list);
     if (status == STINT_PARTIAL) {
-        cli_note(cli, "%s", stint_list_note(list));
-        code = EXIT_PARTLY;
+        code = cli_say_exit(EXIT_PARTLY, "%s", stint_list_note(list));
     }
     stint_list_free(list);
     return code;

@@ -239,28 +239,23 @@ say_end(const struct cli *cli, const struct stint_drain *drain, enum stint_statu
     const char *node = drain->node;
     unsigned long long moved = d->moved, total = d->total;
     if (status == STINT_CANCELLED) {
-        cli_note(
-            cli,
-            "interrupted; the drain of %s goes on, %llu of %llu moved: the same command watches "
-            "it again, `stint node uncordon %s` ends it (exit %d)",
-            node, moved, total, node, EXIT_INTERRUPTED);
-        return EXIT_INTERRUPTED;
+        return cli_say_exit(EXIT_INTERRUPTED,
+                            "interrupted; the drain of %s goes on, %llu of %llu moved: the same "
+                            "command watches it again, `stint node uncordon %s` ends it",
+                            node, moved, total, node);
     }
     bool waits = args_on(cli->args, "wait");
     if (status == STINT_PARTIAL || (status == STINT_TIMED_OUT && d->stuck != 0)) {
-        cli_note(cli,
-                 "node %s is not empty: %llu left, of which some cannot be moved; they are tried "
-                 "again until `stint node uncordon %s` (exit %d)",
-                 node, (unsigned long long)d->remaining, node, EXIT_PARTLY);
-        return EXIT_PARTLY;
+        return cli_say_exit(EXIT_PARTLY,
+                            "node %s is not empty: %llu left, of which some cannot be moved; they "
+                            "are tried again until `stint node uncordon %s`",
+                            node, (unsigned long long)d->remaining, node);
     }
     if (status == STINT_TIMED_OUT) {
-        cli_note(
-            cli,
-            "node %s is not empty yet, %llu of %llu moved; the drain goes on, the same command "
-            "watches it again (exit %d)",
-            node, moved, total, EXIT_UNKNOWN);
-        return EXIT_UNKNOWN;
+        return cli_say_exit(EXIT_UNKNOWN,
+                            "node %s is not empty yet, %llu of %llu moved; the drain goes on, the "
+                            "same command watches it again",
+                            node, moved, total);
     }
     if (status != STINT_OK) {
         return cli_fail(cli, status, "see the end of the drain of node", node);

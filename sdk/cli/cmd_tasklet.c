@@ -183,6 +183,7 @@ cmd_tasklet_stack(struct cli *cli)
 
 struct explained {
     struct text reasons, targets;
+    bool movable;
     char target[80]; /* the one under way */
     bool target_reasons;
     size_t reason_count, target_count;
@@ -232,7 +233,8 @@ explain_item(struct cli *cli, struct explained *x, const struct stint_explain_it
         put_reason(&x->targets, e);
         x->target_reasons = true;
     }
-    out_line(&cli->out, "  to %s: %s%s%s", e->target, e->target_ok ? "yes" : "no",
+    out_line(&cli->out, "  to %s: %s%s%s", e->target,
+             !e->target_ok ? "no" : x->movable ? "yes" : "yes, once it can move",
              e->text[0] != '\0' ? ", " : "", e->text);
 }
 
@@ -251,6 +253,7 @@ cmd_tasklet_explain(struct cli *cli)
     struct stint_explain_item head =
         e != NULL ? *e : (struct stint_explain_item){ .movable = false };
     char hex[STINT_ID_TEXT_SIZE];
+    x.movable = head.movable;
     out_line(&cli->out, "%s  %s, %llu bytes as a pickle", stint_id_text(head.id, hex),
              head.movable ? "can move" : "cannot move", (unsigned long long)head.pickle_bytes);
     text_add(&x.reasons, "[", 1);

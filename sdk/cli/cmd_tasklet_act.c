@@ -121,10 +121,15 @@ cmd_tasklet_spawn(struct cli *cli)
             ? STINT_NO_MEMORY
             : stint_client_spawn(cli->client, &spawn, spawned, spawn.count, &count, cli_left(cli));
     free(copy);
-    if (status != STINT_OK) {
-        code = cli_fail(cli, status, "spawn", spawn.code);
-    } else {
+    bool partly = status == STINT_PARTIAL && count != 0;
+    if (status == STINT_OK || partly) {
         code = put_spawned(cli, spawned, count < spawn.count ? count : spawn.count);
+    }
+    if (partly) {
+        code = cli_say_exit(EXIT_PARTLY, "only %zu of %u %s were spawned: %s", count,
+                            (unsigned)spawn.count, spawn.code, stint_client_error(cli->client));
+    } else if (status != STINT_OK) {
+        code = cli_fail(cli, status, "spawn", spawn.code);
     }
     free(spawned);
     return code;
@@ -178,8 +183,8 @@ cmd_tasklet_wait(struct cli *cli)
     enum stint_status status = stint_client_wait(
         cli->client, id, what_for(args_text(cli->args, "for")), cli_left(cli), &r);
     if (status == STINT_TIMED_OUT && !cli_interrupted()) {
-        return cli_fail_exit(EXIT_FAILED, "wait any longer for tasklet", id,
-                             stint_client_error(cli->client));
+        return cli_say_exit(EXIT_FAILED, "%s; --timeout waits longer",
+                            stint_client_error(cli->client));
     }
     if (status != STINT_OK) {
         return cli_fail(cli, status, "wait for tasklet", id);

@@ -15,6 +15,7 @@ struct paged {
     size_t shown;
     bool begun; /* there is a list: before that nothing may be on stdout */
     bool truncated;
+    bool partly; /* a node did not answer, as the note says */
     char page[TOKEN_SIZE]; /* behind what was shown */
     char note[512];
 };
@@ -127,13 +128,20 @@ end_list(struct cli *cli, const struct paged *p, bool truncated)
     char token[SHOWN_TOKEN_SIZE];
     out_list_page(&cli->out, shown_token(p->page, token));
     out_list_end(&cli->out, truncated);
-    if (p->note[0] != '\0') {
+    if (p->note[0] != '\0' && !p->partly) {
         cli_note(cli, "%s", p->note);
     }
     if (truncated && token[0] != '\0') {
         cli_note(cli, "only %zu are shown; --limit 0 shows all, --page %s goes on", p->shown,
                  token);
     }
+}
+
+/* There is an answer, but it is not what was asked for, or not all of it. */
+static int
+say_note(enum stint_status status, const char *note)
+{
+    return cli_say_exit((int)exit_of(status), "%s", note[0] != '\0' ? note : stint_strerror(status));
 }
 
 static const char *
@@ -159,7 +167,8 @@ cli_list(struct cli *cli, const struct list_kind *kind)
     }
     enum stint_status status =
         put_pages(cli, kind, &query, args_number(args, "limit", LIST_DEFAULT), &p);
-    bool fine = status == STINT_OK || status == STINT_PARTIAL;
+    p.partly = status == STINT_PARTIAL;
+    bool fine = status == STINT_OK || p.partly;
     if (p.begun) {
         end_list(cli, &p, p.truncated || !fine);
     }
@@ -169,7 +178,7 @@ cli_list(struct cli *cli, const struct list_kind *kind)
         snprintf(what, sizeof what, "%s%s", kind->what, selector ? " by the selector" : "");
         return cli_fail(cli, status, what, selector ? query.selector : NULL);
     }
-    return (int)exit_of(status);
+    return p.partly ? say_note(status, p.note) : EXIT_DONE;
 }
 
 int
@@ -182,11 +191,14 @@ cli_put_list(struct cli *cli, const struct list_kind *kind, enum stint_status st
     out_list(&cli->out, kind->columns, kind->wide, kind->name);
     put_items(cli, kind, list);
     out_list_end(&cli->out, stint_list_truncated(list));
-    if (stint_list_note(list)[0] != '\0') {
+    int code = EXIT_DONE;
+    if (status != STINT_OK) {
+        code = say_note(status, stint_list_note(list));
+    } else if (stint_list_note(list)[0] != '\0') {
         cli_note(cli, "%s", stint_list_note(list));
     } else if (stint_list_truncated(list)) {
         cli_note(cli, "only the first %zu are shown", stint_list_count(list));
     }
     stint_list_free(list);
-    return (int)exit_of(status);
+    return code;
 }

@@ -49,6 +49,19 @@ cli_fail(const struct cli *cli, enum stint_status status, const char *what, cons
     return cli_fail_text(status, what, object, stint_client_error(cli->client));
 }
 
+int
+cli_say_exit(int code, const char *format, ...)
+{
+    char said[LINE_SIZE];
+    char line[LINE_SIZE];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(said, sizeof said, format, list);
+    va_end(list);
+    fprintf(stderr, "stint: %s (exit %d)\n", text_shown(said, line, sizeof line), code);
+    return code;
+}
+
 void
 cli_note(const struct cli *cli, const char *format, ...)
 {

@@ -142,6 +142,16 @@ def test_tasklets(world):
     wait_until(lambda: world.migrate(tally, world.random.choice(["n1", "n2"])).rc == 0 and not waiting.running(), "wait --for moved")
     check_equal(waiting.wait(), 0, "exit code of wait")
     world.tool("tasklet", "wait", tally, "--for", "blocked")
+    # Partial success: what there is, and a line with the exit code even with -q.
+    three = world.tool("tasklet", "spawn", "tally/Tally", "--args", '{"name":"three"}', "--count", "3", "-o", "json", "-q", rc=6)
+    check_equal(len(three.json["ids"]), 1, "the one that has the name")
+    check("1 of 3" in three.line and three.line.endswith("(exit 6)"), three.line)
+    pinned = world.json("tasklet", "spawn", "tally/Tally", "--args", '{"name":"pin"}', "--pinned", "--on", "n2")["id"]
+    partly = world.tool("tasklet", "migrate", "--selector", "code=Tally", "--to", "n1", "--wait", "--yes", "-q", "-o", "json", rc=6)
+    check_equal({m["outcome"] for m in partly.json["items"]}, {"committed", "failed"}, "each one's result")
+    check(pinned in partly.line and partly.line.endswith("(exit 6)"), partly.line)
+    for id in (pinned, *three.json["ids"]):
+        world.tool("tasklet", "kill", id, "--yes")
     timed_out = world.tool("tasklet", "wait", tally, "--for", "ended", "--timeout", "300ms", rc=1)
     check(tally[:4] in timed_out.line, timed_out.line)
 
