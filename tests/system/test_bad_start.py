@@ -8,7 +8,7 @@ import shutil
 import subprocess
 
 import lib
-from lib import Process, check, check_equal
+from lib import Process, check, check_equal, wait_until
 
 FOREIGN = "tcp://192.0.2.1:7400"  # an address for documents; no machine has it
 
@@ -252,5 +252,25 @@ def test_joining(world):
     refused.good()
 
 
+def test_another_version(world):
+    """Protocols of other numbers: whoever joins, asks or is asked hears both."""
+    refused = Refusals(world)
+    world.tool("keys", "issue", "node", "other")
+    other = Process(world, "other", [world.program("other_peer"), world.keys_dir, "other"], stdin=subprocess.PIPE)
+    endpoint = wait_until(lambda: other.lines[0] if other.lines else None, "the other version listens")
+    refused(3, ["cannot join", endpoint, "you speak protocol 1 to 1, this node 7 to 7"], join=endpoint, within=8)
+    asked = world.tool("node", "list", endpoint=endpoint, rc=None)
+    check("you speak protocol 1 to 1, this node 7 to 7" in asked.line, f"exit {asked.rc}: {asked.line!r}")
+    check_equal(asked.rc, 5, "exit code of the tool: refused, for its version")
+    other.popen.stdin.close()
+    check_equal(other.wait(), 0, other.log())
+    # And the other way: it joins.
+    comes = Process(world, "comes", [world.program("other_peer"), world.keys_dir, "other", refused.n1.endpoint])
+    check_equal(comes.wait(), 0, comes.log())
+    check_equal(comes.lines[-1], "BAD_VERSION: you speak protocol 7 to 7, this node 1 to 1", "what it is told")
+    check("you speak protocol 7 to 7, this node 1 to 1" in refused.n1.log(), f"what n1 says: {refused.n1.log()[-300:]}")
+    refused.good()
+
+
 if __name__ == "__main__":
-    lib.main(test_settings, test_keys, test_data, test_store, test_listen, test_modules, test_joining)
+    lib.main(test_settings, test_keys, test_data, test_store, test_listen, test_modules, test_joining, test_another_version)
