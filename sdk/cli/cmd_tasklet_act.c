@@ -135,36 +135,6 @@ cmd_tasklet_spawn(struct cli *cli)
     return code;
 }
 
-/* ---- migrate ---- */
-
-int
-cmd_tasklet_migrate(struct cli *cli)
-{
-    const struct args *args = cli->args;
-    struct stint_migrate migrate = STINT_MIGRATE_INIT;
-    struct stint_list *list;
-    migrate.tasklet = args->word_count != 0 ? args->words[0] : NULL;
-    migrate.selector = args_text(args, "selector");
-    migrate.to = args_text(args, "to");
-    migrate.wait = args_on(args, "wait");
-    migrate.dry_run = args->dry_run;
-    migrate.reason = args->reason;
-    enum stint_status status = stint_admin_migrate(cli->client, &migrate, cli_left(cli), &list);
-    if (list == NULL) {
-        /* Code that is not there makes a move refused; nothing that was named is missing. */
-        bool code = status == STINT_UNKNOWN_MODULE || status == STINT_UNKNOWN_CODE;
-        return code ? cli_fail_exit(EXIT_REFUSED, "move", migrate.tasklet,
-                                    stint_client_error(cli->client))
-                    : cli_fail(cli, status, "move",
-                               migrate.tasklet != NULL ? migrate.tasklet : migrate.selector);
-    }
-    /* A dry run may answer with a plan. */
-    bool plan = stint_list_plan(list) != NULL;
-    stint_list_rewind(list);
-    return plan ? cli_put_plan(cli, "move", status, list)
-                : cli_put_list(cli, &move_list, status, list);
-}
-
 /* ---- wait ---- */
 
 static enum stint_wait_for

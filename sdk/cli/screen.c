@@ -232,6 +232,30 @@ put_node(struct line *l, const struct screen_node *n, unsigned name, unsigned ba
     end_line(l);
 }
 
+/* Whether `a` is looked at before `b` when not all fit: what is wrong first, then what is full. */
+static bool
+comes_before(const struct screen_node *a, const struct screen_node *b)
+{
+    bool a_up = strcmp(a->state, "up") == 0;
+    bool b_up = strcmp(b->state, "up") == 0;
+    return a_up != b_up ? b_up : a->load_permille > b->load_permille;
+}
+
+/* The `fit` nodes to be shown, in their order: all, or those that matter most. */
+static void
+choose_nodes(const struct screen *s, size_t fit, bool shown[SCREEN_NODES_MAX])
+{
+    for (size_t i = 0; i < s->node_count; i++) {
+        size_t before = 0;
+        for (size_t j = 0; j < s->node_count && fit < s->node_count; j++) {
+            bool first = comes_before(&s->nodes[j], &s->nodes[i]);
+            bool equal = !first && !comes_before(&s->nodes[i], &s->nodes[j]);
+            before += first || (equal && j < i) ? 1 : 0;
+        }
+        shown[i] = before < fit;
+    }
+}
+
 /* At most `rows` lines with the head; returns how many. */
 static unsigned
 put_nodes(struct line *l, const struct screen *s, unsigned rows)
@@ -260,8 +284,12 @@ put_nodes(struct line *l, const struct screen *s, unsigned rows)
     }
     end_line(l);
     size_t fit = s->node_count <= rows - 1 ? s->node_count : rows >= 3 ? rows - 2 : rows - 1;
-    for (size_t i = 0; i < fit; i++) {
-        put_node(l, &s->nodes[i], name, bar, full);
+    bool shown[SCREEN_NODES_MAX];
+    choose_nodes(s, fit, shown);
+    for (size_t i = 0; i < s->node_count; i++) {
+        if (shown[i]) {
+            put_node(l, &s->nodes[i], name, bar, full);
+        }
     }
     if (fit < s->node_count && fit + 1 < rows) {
         char cell[CELL_SIZE];

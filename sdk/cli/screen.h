@@ -14,7 +14,12 @@
 #include "out.h"
 #include "stint/types.h"
 
-enum { SCREEN_NAME_SIZE = 64, SCREEN_STATE_SIZE = 16, SCREEN_TEXT_SIZE = 96 };
+enum {
+    SCREEN_NODES_MAX = 256,
+    SCREEN_NAME_SIZE = 64,
+    SCREEN_STATE_SIZE = 16,
+    SCREEN_TEXT_SIZE = 96
+};
 
 struct screen_node {
     char name[SCREEN_NAME_SIZE];
@@ -58,7 +63,7 @@ struct screen {
     bool balancer;
     uint64_t wall_ms; /* when this was so */
     const struct screen_node *nodes;
-    size_t node_count;
+    size_t node_count;                    /* at most SCREEN_NODES_MAX */
     const struct screen_tasklet *hottest; /* in the order to be shown */
     size_t hottest_count;
     const struct screen_move *moves; /* the newest first */

@@ -9,7 +9,7 @@
 #include "cli.h"
 #include "screen.h"
 
-enum { TOP_TASKLETS = 256, TOP_MOVES = 64, TOP_NODES = 256 };
+enum { TOP_TASKLETS = 256, TOP_MOVES = 64, TOP_NODES = SCREEN_NODES_MAX };
 
 /* Counters of one answer. */
 struct top_mark {

@@ -123,7 +123,12 @@ def looks(d):
     # The plan is what is done, by the code that does it; each move has its reason.
     for i in range(9):
         d.world.spawn("tally/Tally", {"name": f"b{i}"}, on="n2")
-    plan = wait_until(lambda: d.run("cluster balance", "--dry-run", "--max-moves", "2", formats=("json",)), "there is something to balance")
+    plans = [[], []]
+
+    def steady():
+        plans.append(d.run("cluster balance", "--dry-run", "--max-moves", "2", formats=("json",)))
+        return plans[-1] if len(plans[-1]) == 2 and [m["tasklet"] for m in plans[-1]] == [m["tasklet"] for m in plans[-2]] else None
+    plan = wait_until(steady, "there is something to balance")
     done = d.run("cluster balance", "--max-moves", "2", formats=("json",))
     check_equal([(m["tasklet"], m["from"]) for m in plan], [(m["tasklet"], m["from"]) for m in done], "what is done, and what was to be")
     check(all("mean" in m["reason"] for m in plan + done), f"reasons: {plan}")

@@ -190,6 +190,10 @@ def test_questions_progress_and_colours(world):
         world.spawn("tally/Tally", {"name": f"t{i}"}, on="n1")
     drain = on_terminal(world, "node", "drain", "n1", "--rate", "1/s", "--wait", "--yes", columns=120)
     wait_until(lambda: re.search(rb"n1 .* of 9 moved, \d+ left", drain.read()), "progress")
+    moved = on_terminal(world, "tasklet", "migrate", "--selector", "code=Tally and node=n1", "--to", "n2", "--wait", "--yes", "--timeout", "20s",
+                        columns=120)
+    check_equal(moved.end(), 0, "exit code of a move that is watched")
+    check(b"committed" in moved.written, f"{moved.written!r}")
     drain.press("\x03")
     check_equal(drain.end(), 130, "exit code of a drain that was interrupted")
     check(b"the drain of n1 goes on" in drain.written and b"stint node uncordon n1" in drain.written, f"{drain.written!r}")
