@@ -22,6 +22,8 @@
 #include "wire/own_channel.h"
 
 #define SWEEP_NS (UINT64_C(5000) * 1000000) /* how often clients are looked at whether they are still there */
+#define TURNS_MAX (2u * LIMIT_CLIENT_CHANNELS) /* each costs a word to every member: so many at once, */
+#define TURN_NS (UINT64_C(1000000000) / LIMIT_CLIENT_CHANNELS) /* and so often */
 #define ABSENT_NS ((uint64_t)LIMIT_RELATION_EXPIRY_MS * 1000000)
 
 STINT_STATIC_ASSERT((int)OWN_CHANNEL_SEND == (int)KERNEL_SEND && (int)OWN_CHANNEL_RECEIVE == (int)KERNEL_RECEIVE &&
@@ -35,11 +37,13 @@ struct guest {
     struct list link; /* of its host's, or of guests.absent, those that end first in front */
 };
 
-/* A client that hosts some. */
+/* A client that hosts some, or did over this connection. */
 struct host {
     uint64_t conn;
     struct list channels;
     uint32_t count;
+    uint32_t turns; /* registrations and ends that it may still tell, */
+    uint64_t turns_ns; /* as counted then */
 };
 
 struct guests {
@@ -72,16 +76,14 @@ host_of(const struct node *n, uint64_t conn)
     return conn == 0 ? NULL : table_find(&n->guests->by_conn, id_of_u64(conn));
 }
 
-/* Takes it out of its list; a client that hosts nothing any more is forgotten. */
 static void
 unlink_guest(struct node *n, struct guest *g)
 {
     struct host *host = host_of(n, g->conn);
     list_remove(&g->link);
     g->conn = 0;
-    if (host != NULL && --host->count == 0) {
-        (void)table_remove(&n->guests->by_conn, id_of_u64(host->conn));
-        mem_free(n->mem, host, sizeof *host);
+    if (host != NULL) {
+        host->count--;
     }
 }
 
@@ -91,6 +93,13 @@ forget(struct node *n, struct guest *g)
     unlink_guest(n, g);
     (void)table_remove(&n->guests->by_id, g->channel.id);
     mem_free(n->mem, g, sizeof *g);
+}
+
+static void
+free_host(struct node *n, struct host *host)
+{
+    (void)table_remove(&n->guests->by_conn, id_of_u64(host->conn));
+    mem_free(n->mem, host, sizeof *host);
 }
 
 void
@@ -103,6 +112,10 @@ guest_fini(struct node *n)
     }
     while ((g = table_first(&all->by_id)) != NULL) {
         forget(n, g);
+    }
+    struct host *host;
+    while ((host = table_first(&all->by_conn)) != NULL) {
+        free_host(n, host);
     }
     table_fini(&all->by_id);
     table_fini(&all->by_conn);
@@ -222,6 +235,8 @@ need_host(struct node *n, uint64_t conn)
         return NULL;
     }
     host->conn = conn;
+    host->turns = TURNS_MAX;
+    host->turns_ns = n->now_ns;
     n->guests->sweep_due = table_count(&n->guests->by_conn) == 0 ? n->now_ns + SWEEP_NS : n->guests->sweep_due;
     list_init(&host->channels);
     if (table_insert(&n->guests->by_conn, id_of_u64(conn), host) != STINT_OK) {
@@ -229,6 +244,25 @@ need_host(struct node *n, uint64_t conn)
         return NULL;
     }
     return host;
+}
+
+/* STINT_BUSY: it has told too much too fast. */
+static enum stint_status
+take_turn(const struct node *n, struct host *host)
+{
+    uint64_t more = (n->now_ns - host->turns_ns) / TURN_NS;
+    if (more >= TURNS_MAX - host->turns) {
+        host->turns = TURNS_MAX;
+        host->turns_ns = n->now_ns;
+    } else {
+        host->turns += (uint32_t)more;
+        host->turns_ns += more * TURN_NS;
+    }
+    if (host->turns == 0) {
+        return STINT_BUSY;
+    }
+    host->turns--;
+    return STINT_OK;
 }
 
 static struct guest *
@@ -266,15 +300,21 @@ enum stint_status
 guest_register(struct node *n, uint64_t conn, const struct guest_channel *wanted)
 {
     struct guest *g = table_find(&n->guests->by_id, wanted->id);
-    struct host *host = host_of(n, conn);
+    struct host *host = need_host(n, conn);
+    if (host == NULL) {
+        return STINT_NO_MEMORY;
+    }
     if (is_late(n, g, wanted, conn)) {
         return STINT_CONFLICT;
     }
     if (g != NULL && g->conn == conn && g->channel.epoch == wanted->epoch) {
         return STINT_OK;
     }
+    if (take_turn(n, host) != STINT_OK) {
+        return STINT_BUSY;
+    }
     bool more_here = g == NULL || g->conn != conn;
-    if ((more_here && host != NULL && host->count >= LIMIT_CLIENT_CHANNELS) ||
+    if ((more_here && host->count >= LIMIT_CLIENT_CHANNELS) ||
         (g == NULL && table_count(&n->guests->by_id) >= LIMIT_RELAYED_CHANNELS)) {
         return STINT_LIMIT;
     }
@@ -283,11 +323,6 @@ guest_register(struct node *n, uint64_t conn, const struct guest_channel *wanted
         return STINT_NO_MEMORY;
     }
     unlink_guest(n, g);
-    host = need_host(n, conn);
-    if (host == NULL) {
-        forget(n, g);
-        return STINT_NO_MEMORY;
-    }
     g->channel = *wanted;
     g->conn = conn;
     list_push_back(&host->channels, &g->link);
@@ -297,26 +332,35 @@ guest_register(struct node *n, uint64_t conn, const struct guest_channel *wanted
     return STINT_OK;
 }
 
-void
+enum stint_status
 guest_unregister(struct node *n, uint64_t conn, struct stint_id id, uint64_t epoch)
 {
     struct guest *g = table_find(&n->guests->by_id, id);
     struct guest gone = { .channel = { .id = id, .epoch = epoch } };
+    struct host *host = need_host(n, conn);
+    if (host == NULL || take_turn(n, host) != STINT_OK) {
+        return host == NULL ? STINT_NO_MEMORY : STINT_BUSY;
+    }
     if (is_late(n, g, &gone.channel, conn)) {
-        return;
+        return STINT_OK;
     }
     tell_all(n, &gone, true);
     if (g != NULL) {
         forget(n, g);
     }
+    return STINT_OK;
 }
 
 void
 guest_conn_closed(struct node *n, uint64_t conn, bool for_good)
 {
-    struct host *host;
-    while ((host = host_of(n, conn)) != NULL) { /* the last of its channels takes it away */
-        struct guest *g = STINT_CONTAINER_OF(list_first(&host->channels), struct guest, link);
+    struct host *host = host_of(n, conn);
+    struct list *first;
+    if (host == NULL) {
+        return;
+    }
+    while ((first = list_first(&host->channels)) != NULL) {
+        struct guest *g = STINT_CONTAINER_OF(first, struct guest, link);
         if (for_good) {
             end(n, g);
             continue;
@@ -325,6 +369,7 @@ guest_conn_closed(struct node *n, uint64_t conn, bool for_good)
         g->until = n->now_ns + ABSENT_NS;
         list_push_back(&n->guests->absent, &g->link);
     }
+    free_host(n, host);
 }
 
 static uint64_t
@@ -342,7 +387,10 @@ sweep(struct node *n)
     void *value;
     n->guests->sweep_due = n->now_ns + SWEEP_NS;
     while (table_each(&n->guests->by_conn, &cursor, NULL, &value)) {
-        peers_drop_silent(n, ((const struct host *)value)->conn, ABSENT_NS);
+        const struct host *host = value;
+        if (host->count != 0) {
+            peers_drop_silent(n, host->conn, ABSENT_NS);
+        }
     }
 }
 

@@ -316,11 +316,11 @@ STINT_MUST_USE enum stint_status guest_init(struct node *n);
 void guest_fini(struct node *n);
 /*
  * The channel is relayed by this node from now on, over that connection, and all members are told. STINT_CONFLICT: a later
- * registration is known; STINT_LIMIT, STINT_NO_MEMORY.
+ * registration is known; STINT_BUSY: too many at a time; STINT_LIMIT, STINT_NO_MEMORY.
  */
 STINT_MUST_USE enum stint_status guest_register(struct node *n, uint64_t conn, const struct guest_channel *wanted);
-/* Its client has ended it. */
-void guest_unregister(struct node *n, uint64_t conn, struct stint_id id, uint64_t epoch);
+/* Its client has ended it. STINT_BUSY, STINT_NO_MEMORY: it is to say so again. */
+STINT_MUST_USE enum stint_status guest_unregister(struct node *n, uint64_t conn, struct stint_id id, uint64_t epoch);
 /* NULL: it is not relayed here. */
 const struct guest_channel *guest_find(const struct node *n, struct stint_id id);
 bool guest_each(const struct node *n, struct table_cursor *cursor, const struct guest_channel **channel);

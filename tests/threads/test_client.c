@@ -72,14 +72,30 @@ each_thread_has_its_own_results_and_errors(void **state)
     join_workers(workers, WORKERS);
 }
 
+/* Where answers come to: a channel on a node, or one that the client hosts itself. */
+static void
+make_reply(struct worker *w, char reply[STINT_ID_TEXT_SIZE])
+{
+    struct stint_channel ch = STINT_CHANNEL_INIT;
+    struct stint_id id;
+    if (w->number % 2 == 0) {
+        snprintf(reply, STINT_ID_TEXT_SIZE, "reply-%u", w->number);
+        create_channel(w->client, reply, "n1");
+        return;
+    }
+    ch.type = "mill.Answer";
+    ch.capacity = w->number;
+    expect(w->client, stint_client_channel_open(w->client, &ch, &id, LONG_MS), STINT_OK);
+    (void)stint_id_text(id, reply);
+}
+
 /* Questions over a channel that all share, answers over one of its own. */
 static void *
 ask_a_ledger(void *arg)
 {
     struct worker *w = arg;
-    char reply[32];
-    snprintf(reply, sizeof reply, "reply-%u", w->number);
-    create_channel(w->client, reply, "n1");
+    char reply[STINT_ID_TEXT_SIZE];
+    make_reply(w, reply);
     for (uint32_t sequence = 1; sequence <= ROUNDS; sequence++) {
         char json[96];
         char answer[32];
@@ -90,6 +106,9 @@ ask_a_ledger(void *arg)
         expect(w->client, stint_client_send_json(w->client, "book", json, NULL, LONG_MS), STINT_OK);
         expect(w->client, stint_client_receive(w->client, reply, true, LONG_MS, &value), STINT_OK);
         CHECK(strcmp(value.type, "mill.Answer") == 0 && strcmp(value.json, answer) == 0);
+    }
+    if (w->number == 1) { /* the others' end with the client */
+        expect(w->client, stint_client_channel_close(w->client, reply, true, LONG_MS), STINT_OK);
     }
     return NULL;
 }

@@ -179,6 +179,30 @@ registrations_are_bounded(struct world *w)
     return victim_goes_on(w);
 }
 
+/* Each costs a word to every member: so only so many at a time. */
+static bool
+registrations_take_their_time(struct world *w)
+{
+    uint8_t nonce[OWN_CHANNEL_NONCE_SIZE] = { 4 };
+    CHECK(set(w));
+    uint32_t done = 0, busy = 0;
+    for (uint64_t epoch = 1; epoch <= 400; epoch++) {
+        stint_Request r = registration(nonce, epoch);
+        r.leave = epoch % 3 == 0;
+        enum stint_status status = ask(w, relay, &r);
+        CHECK(status == STINT_OK || (status == STINT_BUSY && says("wait a second")));
+        done += status == STINT_OK;
+        busy += status == STINT_BUSY;
+    }
+    CHECK(done >= 128 && done < 200 && busy > 200);
+    world_run(w, 3 * SECOND);
+    for (uint64_t epoch = 401; epoch <= 520; epoch++) {
+        stint_Request r = registration(nonce, epoch);
+        CHECK(ask(w, relay, &r) == STINT_OK);
+    }
+    return victim_goes_on(w);
+}
+
 /* One that cheats registers one channel at two nodes under one epoch: they agree on one of them, and soon. */
 static bool
 two_relays_of_one_epoch_agree(struct world *w)
@@ -335,6 +359,7 @@ static const struct world_case cases[] = {
     { "nobody_registers_for_others", nobody_registers_for_others },
     { "malformed_registrations_are_refused", malformed_registrations_are_refused },
     { "registrations_are_bounded", registrations_are_bounded },
+    { "registrations_take_their_time", registrations_take_their_time },
     { "two_relays_of_one_epoch_agree", two_relays_of_one_epoch_agree },
     { "malformed_answers_end_the_session", malformed_answers_end_the_session },
     { "who_is_cut_off_may_come_back", who_is_cut_off_may_come_back },
