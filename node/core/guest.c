@@ -24,6 +24,7 @@
 #define SWEEP_NS (UINT64_C(5000) * 1000000) /* how often clients are looked at whether they are still there */
 #define TURNS_MAX (2u * LIMIT_CLIENT_CHANNELS) /* each costs a word to every member: so many at once, */
 #define TURN_NS (UINT64_C(1000000000) / LIMIT_CLIENT_CHANNELS) /* and so often */
+#define ASKS_MAX 64u /* in a millisecond: each may bring a window of values again */
 #define ABSENT_NS ((uint64_t)LIMIT_RELATION_EXPIRY_MS * 1000000)
 
 STINT_STATIC_ASSERT((int)OWN_CHANNEL_SEND == (int)KERNEL_SEND && (int)OWN_CHANNEL_RECEIVE == (int)KERNEL_RECEIVE &&
@@ -44,6 +45,8 @@ struct host {
     uint32_t count;
     uint32_t turns; /* registrations and ends that it may still tell, */
     uint64_t turns_ns; /* as counted then */
+    uint32_t asked; /* how often it asked for more in the millisecond that began then */
+    uint64_t asked_ns;
 };
 
 struct guests {
@@ -480,6 +483,17 @@ is_outcome(uint8_t status)
     }
 }
 
+/* A client that asks for more again and again is given it at the pace of what was refused. */
+static bool
+may_ask(const struct node *n, struct host *host)
+{
+    if (n->now_ns - host->asked_ns >= 1000000) {
+        host->asked_ns = n->now_ns;
+        host->asked = 0;
+    }
+    return host->asked++ < ASKS_MAX;
+}
+
 bool
 guest_answer(struct node *n, const struct arrival *a)
 {
@@ -507,6 +521,9 @@ guest_answer(struct node *n, const struct arrival *a)
                                  .word = done ? g->channel.type_hash : 0,
                                  .source = e->source,
                                  .target = e->target };
+    if (!done && e->status == STINT_OK && !may_ask(n, host_of(n, g->conn))) {
+        envelope.status = STINT_BUSY;
+    }
     peers_send(n, place.node, &envelope, value);
     return true;
 }

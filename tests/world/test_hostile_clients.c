@@ -8,6 +8,7 @@
 #include "client/client_internal.h"
 #include "client/own_internal.h"
 #include "clients.h"
+#include "core/peers.h"
 #include "requests.h"
 #include "world_sdk_internal.h"
 
@@ -224,6 +225,20 @@ two_relays_of_one_epoch_agree(struct world *w)
     return victim_goes_on(w);
 }
 
+/* Envelopes that the relay has sent to clients. */
+static uint64_t
+offered(struct world *w)
+{
+    uint64_t sent = 0;
+    LIST_EACH (link, &world_node(w, relay)->peers->conns) {
+        const struct conn *c = STINT_CONTAINER_OF(link, struct conn, link);
+        struct session_stats stats;
+        session_get_stats(c->session, &stats);
+        sent += session_peer(c->session)->role != ROLE_NODE ? stats.envelopes_sent : 0;
+    }
+    return sent;
+}
+
 /* ---- what ends a session ---- */
 
 static bool
@@ -312,6 +327,32 @@ other_kinds_end_the_session(struct world *w)
     return victim_goes_on(w);
 }
 
+/* It asks for more and more, and each time what is outstanding would be sent again. */
+static bool
+asking_for_more_brings_no_flood(struct world *w)
+{
+    CHECK(set(w));
+    struct stint_id cid = registered(w, 1);
+    mill_Feed feed = mill_Feed_init_zero;
+    feed.count = 50;
+    memcpy(feed.to.id, cid.bytes, sizeof cid.bytes);
+    struct stint_id prey = world_spawn(w, 1, "Feed", mill_Feed_fields, &feed);
+    struct own_channel_place place = { world_node(w, 1)->self.id, world_node(w, 1)->self.inc };
+    uint8_t body[OWN_CHANNEL_PLACE_SIZE];
+    struct envelope e = { .kind = ENVELOPE_NACK, .source = cid, .target = prey };
+    own_channel_put_place(body, &place);
+    world_run(w, SECOND / 10);
+    uint64_t before = offered(w);
+    for (int i = 0; i < 20000; i++) {
+        world_client_says(w, relay, &e, span_of(body, sizeof body));
+        world_run(w, i % 100 == 0 ? WORLD_MS / 10 : 0);
+    }
+    world_run(w, SECOND);
+    CHECK(offered(w) - before > 100 && offered(w) - before < 4000);
+    CHECK(!world_client_is_over(w, relay));
+    return victim_goes_on(w);
+}
+
 /* ---- anything ---- */
 
 static bool
@@ -364,6 +405,7 @@ static const struct world_case cases[] = {
     { "malformed_answers_end_the_session", malformed_answers_end_the_session },
     { "who_is_cut_off_may_come_back", who_is_cut_off_may_come_back },
     { "other_kinds_end_the_session", other_kinds_end_the_session },
+    { "asking_for_more_brings_no_flood", asking_for_more_brings_no_flood },
     { "whatever_is_said_the_nodes_go_on", whatever_is_said_the_nodes_go_on },
 };
 
