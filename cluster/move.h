@@ -98,6 +98,7 @@ struct move_record {
     char reason[MOVE_REASON_SIZE];
     char by[MOVE_BY_SIZE];
     char detail[MOVE_DETAIL_SIZE]; /* why it did not commit */
+    char tags[LIMIT_LABELS + 1];   /* of the tasklet, which takes them along */
 };
 
 enum move_effect_kind {
@@ -160,6 +161,7 @@ struct move_order {
     const char *code;
     const char *reason;
     const char *by;
+    const char *tags;
 };
 
 /*

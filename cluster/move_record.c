@@ -17,6 +17,7 @@ STINT_STATIC_ASSERT(MOVE_HISTORY_FIRST >= MOVE_OUT_MAX + MOVE_IN_MAX,
 STINT_STATIC_ASSERT(sizeof(((stint_MoveMessage *)0)->reason) == MOVE_REASON_SIZE, "reason");
 STINT_STATIC_ASSERT(sizeof(((stint_MoveMessage *)0)->by) == MOVE_BY_SIZE, "by");
 STINT_STATIC_ASSERT(sizeof(((stint_MoveMessage *)0)->detail) == MOVE_DETAIL_SIZE, "detail");
+STINT_STATIC_ASSERT(sizeof(((stint_MoveMessage *)0)->tags) == LIMIT_LABELS + 1, "tags");
 STINT_STATIC_ASSERT(sizeof(((stint_MoveMessage *)0)->module) == MOVE_NAME_SIZE, "module");
 STINT_STATIC_ASSERT(sizeof(((stint_MoveMessage *)0)->code) == MOVE_NAME_SIZE, "code");
 

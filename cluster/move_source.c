@@ -112,6 +112,7 @@ send_offer(struct moves *m, const struct move *mv)
     (void)text_copy(message->code, sizeof message->code, mv->code);
     (void)text_copy(message->reason, sizeof message->reason, r->reason);
     (void)text_copy(message->by, sizeof message->by, r->by);
+    (void)text_copy(message->tags, sizeof message->tags, r->tags);
 }
 
 static void
@@ -199,6 +200,7 @@ moves_start(struct moves *m, const struct move_order *order, struct node_ref to,
     r->bytes = order->bytes;
     (void)text_copy(r->reason, sizeof r->reason, order->reason == NULL ? "" : order->reason);
     (void)text_copy(r->by, sizeof r->by, order->by == NULL ? "" : order->by);
+    (void)text_copy(r->tags, sizeof r->tags, order->tags == NULL ? "" : order->tags);
     (void)text_copy(mv->module, sizeof mv->module, order->module == NULL ? "" : order->module);
     (void)text_copy(mv->code, sizeof mv->code, order->code == NULL ? "" : order->code);
     move_enter(m, mv, MOVE_OFFERED, m->config.offer_ms, true, now_ns);

@@ -189,6 +189,7 @@ on_offer(struct moves *m, struct move_source *s, struct move_key key,
     r->bytes = message->bytes;
     (void)text_copy(r->reason, sizeof r->reason, message->reason);
     (void)text_copy(r->by, sizeof r->by, message->by);
+    (void)text_copy(r->tags, sizeof r->tags, message->tags);
     move_enter(m, mv, MOVE_ASKING, 0, false, now_ns);
     moves_emit(m, MOVE_ADMIT, mv)->message = *message;
 }

@@ -287,7 +287,8 @@ texts_are_printable(const stint_Request *r)
                   { r->reason, sizeof r->reason },
                   { r->sort, sizeof r->sort },
                   { r->page, sizeof r->page },
-                  { r->by, sizeof r->by } };
+                  { r->by, sizeof r->by },
+                  { r->tags, sizeof r->tags } };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         if (!text_is_printable(texts[i].text, texts[i].size - 1)) {
             return false;

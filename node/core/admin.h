@@ -316,6 +316,7 @@ struct selector_field {
 struct selector_value {
     uint64_t number;
     char text[128];
+    const char *key; /* given: what comes after the `.` of a field of a family ("tag.") */
 };
 
 /* Gets field `field` of what is looked at. */
@@ -329,6 +330,7 @@ struct selector {
         enum selector_op op;
         uint64_t number;
         char text[128];
+        char key[LIMIT_LABEL + 1];
     } terms[SELECTOR_TERMS_MAX];
 };
 

@@ -79,6 +79,7 @@ write_file(struct node *n, const struct kernel_tasklet_view *view, bool moved, s
     text_copy(file.info.node, sizeof file.info.node, n->name);
     file.info.wall_ms = n->wall_ms;
     file.info.moved = moved;
+    text_copy(file.info.tags, sizeof file.info.tags, tags_of(n, view->id));
     text_format(file.info.code, sizeof file.info.code, "%s/%s",
                 view->code->module->definition->name, view->code->name);
     enum stint_status status = write_codes(n, view, &schema);
@@ -140,6 +141,7 @@ give_away(struct node *n, struct stint_id tasklet)
     uint32_t count = kernel_owned(n->kernel, tasklet, owned, KERNEL_OWNED_MAX);
     drop_names(n, tasklet);
     (void)!kernel_discard(n->kernel, tasklet);
+    tags_forget(n, tasklet);
     for (uint32_t i = 0; i < count; i++) {
         kernel_reoffer_channel(n->kernel, owned[i]); /* who waits here hears that it is gone */
     }
@@ -207,6 +209,7 @@ struct importing {
     bool asked;     /* nobody has claimed it */
     bool elsewhere; /* somebody was faster: it lives there, and so do its names */
     uint32_t next; /* of the channels that it owns: those before have their names */
+    char tags[LIMIT_LABELS + 1];
 };
 
 static void
@@ -223,7 +226,7 @@ give_up(struct node *n, struct ask *ask)
 }
 
 static void
-imported(struct node *n, struct ask *ask, struct stint_id tasklet, uint64_t epoch)
+imported(struct node *n, struct ask *ask, struct stint_id tasklet, uint64_t epoch, const char *tags)
 {
     struct stint_id owned[KERNEL_OWNED_MAX];
     uint32_t count = kernel_owned(n->kernel, tasklet, owned, KERNEL_OWNED_MAX);
@@ -232,6 +235,10 @@ imported(struct node *n, struct ask *ask, struct stint_id tasklet, uint64_t epoc
         (void)!kernel_discard(n->kernel, tasklet);
         ask_end(n, ask, status, "cannot set the tasklet to run: %s", stint_strerror(status));
         return;
+    }
+    if (text_is_pairs(tags, LIMIT_LABEL) && text_is_printable(tags, LIMIT_LABELS) && tags[0] != 0 &&
+        tags_set(n, tasklet, tags) == STINT_OK) {
+        (void)kernel_watch(n->kernel, tasklet); /* they end with it */
     }
     route_arrived(n, tasklet, stint_LocateKind_LOCATE_TASKLET, epoch);
     for (uint32_t i = 0; i < count; i++) {
@@ -255,7 +262,7 @@ claimed(struct node *n, uint64_t token, const stint_StoreReply *reply)
     struct importing *i = ask->state;
     if (reply->status == STINT_OK) {
         i->frozen = false;
-        imported(n, ask, i->tasklet, i->epoch + 1);
+        imported(n, ask, i->tasklet, i->epoch + 1, i->tags);
     } else if (reply->status == STINT_STORE_DOWN) {
         ask_end(n, ask, STINT_OUTCOME_UNKNOWN,
                 "the store did not say whether this import may be: %s", reply->detail);
@@ -398,7 +405,7 @@ load_copy(struct node *n, struct ask *ask, const struct pickle_file *file)
     if (status != STINT_OK) {
         ask_end_page(n, ask, status, detail, false, "");
     } else {
-        imported(n, ask, tasklet, view.epoch + 1);
+        imported(n, ask, tasklet, view.epoch + 1, file->info.tags);
     }
 }
 
@@ -417,6 +424,7 @@ load_moved(struct node *n, struct ask *ask, const struct pickle_file *file)
                                       .moved = true };
     i->claim = claim_of(file);
     i->epoch = file->info.epoch;
+    text_copy(i->tags, sizeof i->tags, file->info.tags);
     enum stint_status status = kernel_load(n->kernel, file->pickle, &options, &i->tasklet, detail,
                                            sizeof detail);
     if (status != STINT_OK) {

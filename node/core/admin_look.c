@@ -134,6 +134,7 @@ admin_tasklet_info(struct node *n, const struct kernel_tasklet_view *view, const
     info->moves = view->moves;
     info->movable = admin_can_move(n, view->id);
     info->steps = view->steps;
+    text_copy(info->tags, sizeof info->tags, tags_of(n, view->id));
 }
 
 enum tasklet_field {
@@ -221,7 +222,8 @@ admin_tasklet_get(void *arg, uint32_t field, struct selector_value *out)
     case FIELD_MOVABLE:
         text = admin_can_move(look->n, v->id) ? "true" : "false";
         break;
-    case FIELD_TAG: /* a tasklet without tags has an empty one of every name */
+    case FIELD_TAG: /* a tasklet without it has an empty one */
+        text_pair_value(tags_of(look->n, v->id), out->key, out->text, sizeof out->text);
         break;
     case FIELD_EPOCH:
         out->number = v->epoch;

@@ -124,6 +124,14 @@ parse_term(struct selector *s, const char *at, uint32_t field_count, char *error
         return NULL;
     }
     term->field = (uint32_t)field;
+    size_t family = strlen(s->fields[field].name);
+    family = length > family ? family : length;
+    if (length - family >= sizeof term->key) {
+        text_format(error, error_size, "selector: `%.40s...` is too long", name);
+        return NULL;
+    }
+    memcpy(term->key, name + family, length - family);
+    term->key[length - family] = 0;
     at = parse_op(skip_spaces(at), &term->op);
     if (at == NULL) {
         text_format(error, error_size, "selector: one of = != < <= > >= is expected after `%.*s`",
@@ -216,6 +224,7 @@ selector_matches(const struct selector *s, selector_get_fn *get, void *arg)
         struct selector_value value;
         value.number = 0;
         value.text[0] = 0;
+        value.key = term->key;
         get(arg, term->field, &value);
         bool matches;
         if (field->number) {

@@ -210,13 +210,19 @@ spawn_one(struct node *n, struct ask *ask, struct spawning *s)
         }
         return false;
     }
-    enum stint_status status = kernel_spawn(n->kernel, s->code, span_of(ask->body, ask->body_size),
-                                            flags, &id);
+    bool here = kernel_has_tasklet(n->kernel, id); /* by a retry: it has its tags */
+    enum stint_status status = here ? STINT_OK : tags_set(n, id, ask->request.tags);
+    if (status == STINT_OK) {
+        status = kernel_spawn(n->kernel, s->code, span_of(ask->body, ask->body_size), flags, &id);
+    }
     if (status == STINT_OK) {
         s->made++;
         return true;
     }
     (void)table_remove(&n->admin->first_turn, id);
+    if (!here) {
+        tags_forget(n, id);
+    }
     if (status == STINT_EXISTS) { /* a retry whose answer was not kept */
         s->made++;
         settled(n, ask, id);
@@ -287,6 +293,12 @@ admin_spawn(struct node *n, struct ask *ask)
     }
     if (ask->request.id.size != sizeof(struct stint_id)) {
         ask_end(n, ask, STINT_INVALID, "malformed request: it has no id");
+        return;
+    }
+    if (!text_is_pairs(ask->request.tags, LIMIT_LABEL)) {
+        ask_end(n, ask, STINT_INVALID,
+                "`%s` are no tags: K=V,K=V, each key once, each pair of at most %d characters",
+                ask->request.tags, LIMIT_LABEL);
         return;
     }
     struct spawning *s = ask_state(n, ask, sizeof *s);

@@ -13,6 +13,7 @@
 struct listing {
     struct selector selector;
     int sort; /* field, or -1: the node's own order */
+    const char *sort_key; /* of a field of a family */
     bool descending;
     const char *page;
     uint32_t limit;
@@ -42,6 +43,8 @@ begin_listing(struct node *n, struct ask *ask, struct listing *l)
                     "tasklets cannot be sorted by `%s`; name one of their fields", sort);
             return false;
         }
+        size_t family = strlen(admin_tasklet_fields[l->sort].name);
+        l->sort_key = strlen(sort) > family ? sort + family : "";
     }
     if (l->page[0] != 0 && l->page[0] != (l->sort < 0 ? 'n' : 's')) {
         ask_end(n, ask, STINT_INVALID, "the page token belongs to a list in another order");
@@ -106,7 +109,7 @@ sort_token(struct node *n, const struct listing *l, const struct kernel_tasklet_
            const char *state, char token[ADMIN_PAGE_SIZE])
 {
     struct admin_tasklet_look look = { n, view, state };
-    struct selector_value value = { 0 };
+    struct selector_value value = { .key = l->sort_key };
     admin_tasklet_get(&look, (uint32_t)l->sort, &value);
     if (admin_tasklet_fields[l->sort].number) {
         rows_number_token(token, value.number, view->id);

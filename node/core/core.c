@@ -108,6 +108,7 @@ node_new(const struct node_config *config, struct node **node, char *error, size
     n->mem = config->mem;
     prng_init(&n->random, config->seed);
     outbox_init(&n->outbox, n->mem->allocator);
+    tags_init(n);
     n->view = view_new(n->mem);
     n->next = view_new(n->mem);
     if (!copy_config(n, config, error, error_size)) {
@@ -132,6 +133,7 @@ node_free(struct node *n)
     control_fini(n);
     admin_fini(n);
     unborn_fini(n);
+    tags_fini(n);
     guest_fini(n);
     mover_fini(n);
     remote_fini(n);

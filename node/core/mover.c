@@ -260,7 +260,8 @@ mover_start(struct node *n, struct stint_id tasklet, struct stint_id to, const c
                                 .module = view.code->module->definition->name,
                                 .code = view.code->name,
                                 .reason = reason,
-                                .by = by };
+                                .by = by,
+                                .tags = tags_of(n, tasklet) };
     struct move_key key;
     status = moves_start(n->moves, &order, target->ref, n->now_ns, &key);
     if (status == STINT_OK && move != NULL) {
@@ -409,6 +410,7 @@ drop(struct node *n, struct move_effect *e)
         kernel_each_pending(n->kernel, owned[i], tell_moved, &notice);
     }
     (void)!kernel_discard(n->kernel, e->tasklet);
+    tags_forget(n, e->tasklet);
     route_departed(n, e->tasklet, stint_LocateKind_LOCATE_TASKLET, e->peer, e->epoch);
     if (f != NULL) {
         free_freight(n, f);
@@ -519,6 +521,15 @@ install(struct node *n, struct move_effect *e)
 }
 
 static void
+take_tags(struct node *n, const struct move_effect *e)
+{
+    const struct move_record *record = moves_find(n->moves, move_key_id(e->key));
+    if (record != NULL && record->tags[0] != 0 && tags_set(n, e->tasklet, record->tags) == STINT_OK) {
+        (void)kernel_watch(n->kernel, e->tasklet); /* they end with it */
+    }
+}
+
+static void
 run(struct node *n, struct move_effect *e)
 {
     struct freight *f = find_freight(n, e->key);
@@ -527,6 +538,7 @@ run(struct node *n, struct move_effect *e)
     }
     (void)!kernel_thaw(n->kernel, e->tasklet, e->epoch - (MUTANT(n->mem, EPOCH_KEPT) ? 1 : 0));
     route_arrived(n, e->tasklet, stint_LocateKind_LOCATE_TASKLET, e->epoch);
+    take_tags(n, e);
     channels_moved(n, e->tasklet, NODE_REF_NONE, e->epoch);
     remote_arrived(n, e->tasklet);
     control_names_arrived(n, e->tasklet, e->peer);

@@ -97,6 +97,7 @@ struct node {
     struct mover_spread *spread;
     struct admin *admin;
     struct unborn_room *unborn;
+    struct table tags; /* by tasklet */
     struct guests *guests;
     uint64_t report_due; /* next probe to everyone */
     uint64_t tick_due;
@@ -339,6 +340,16 @@ void guest_tell(struct node *n, struct stint_id member);
 void guest_view(struct node *n, const struct view *old, const struct view *next);
 void guest_tick(struct node *n);
 uint64_t guest_deadline(const struct node *n);
+
+/* ---- tags.c: k=v, comma separated ---- */
+
+void tags_init(struct node *n);
+void tags_fini(struct node *n);
+/* STINT_NO_MEMORY. Until tags_forget(), which whoever sees its end or its leave must call. */
+STINT_MUST_USE enum stint_status tags_set(struct node *n, struct stint_id tasklet, const char *text);
+/* Empty if it has none; valid until they change. */
+const char *tags_of(const struct node *n, struct stint_id tasklet);
+void tags_forget(struct node *n, struct stint_id tasklet);
 
 /* ---- mover.c: moves ---- */
 

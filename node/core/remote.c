@@ -373,6 +373,7 @@ carry_out(struct node *n, const struct kernel_effect *e)
             node_log(n, NODE_LOG_WARN, "a tasklet ended with an error: %s", e->text != NULL ? e->text : "");
         }
         route_ended(n, e->tid, stint_LocateKind_LOCATE_TASKLET);
+        tags_forget(n, e->tid);
         admin_tasklet_ended(n, e->tid, e->status, e->text, e->type != NULL ? e->type->name : "", e->value);
         break;
     case KERNEL_MIGRATE_SELF: {
@@ -450,13 +451,8 @@ misrouted(struct node *n, const struct arrival *a)
 static void
 fail_offer(struct node *n, const struct kernel_offer *offer, enum stint_status status)
 {
-    struct kernel_effect done = { .kind = KERNEL_DONE,
-                                  .tid = offer->tid,
-                                  .cid = offer->cid,
-                                  .place = offer->place,
-                                  .number = offer->number,
-                                  .epoch = 1,
-                                  .status = status };
+    struct kernel_effect done = { .kind = KERNEL_DONE, .tid = offer->tid, .cid = offer->cid, .place = offer->place,
+                                  .number = offer->number, .epoch = 1, .status = status };
     send_done(n, &done);
 }
 

@@ -73,6 +73,57 @@ text_is_name(const char *text, size_t max)
     return length >= 1 && length <= max;
 }
 
+/* The pair of that key in what lies before `end`, or NULL. */
+static const char *
+pair_of(const char *pairs, const char *end, const char *key, size_t length)
+{
+    while (pairs < end) {
+        if (strncmp(pairs, key, length) == 0 && pairs[length] == '=') {
+            return pairs;
+        }
+        size_t pair = strcspn(pairs, ",");
+        pairs += pair + (pairs[pair] == ',' ? 1 : 0);
+    }
+    return NULL;
+}
+
+bool
+text_is_pairs(const char *text, size_t max)
+{
+    const char *at = text;
+    while (at[0] != '\0') {
+        size_t length = strcspn(at, ",");
+        size_t key = strcspn(at, "=,");
+        bool named = key > 0;
+        for (size_t i = 0; i < key; i++) {
+            named = named && is_name_char(at[i]);
+        }
+        if (length > max || at[key] != '=' || !named || pair_of(text, at, at, key) != NULL) {
+            return false;
+        }
+        at += length;
+        if (at[0] == ',' && *++at == '\0') {
+            return false;
+        }
+    }
+    return true;
+}
+
+void
+text_pair_value(const char *pairs, const char *key, char *value, size_t size)
+{
+    size_t length = strlen(key);
+    const char *pair = pair_of(pairs, pairs + strlen(pairs), key, length);
+    value[0] = '\0';
+    if (pair != NULL) {
+        const char *from = pair + length + 1;
+        size_t all = strcspn(from, ",");
+        size_t copied = all < size - 1 ? all : size - 1;
+        memcpy(value, from, copied);
+        value[copied] = '\0';
+    }
+}
+
 bool
 text_is_printable(const char *text, size_t max)
 {

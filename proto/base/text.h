@@ -26,6 +26,15 @@ size_t text_copy_span(char *dst, size_t size, struct stint_span src);
 /* True for 1 to `max` characters of [A-Za-z0-9._-]. NULL is no name. */
 bool text_is_name(const char *text, size_t max);
 
+/*
+ * True for pairs k=v, comma separated, or an empty text: each of at most `max` characters, each key a name and
+ * there once. Values are whatever has no comma.
+ */
+bool text_is_pairs(const char *text, size_t max);
+
+/* The value of a key in such pairs, copied and terminated; cut to `size` - 1. Empty if there is no such key. */
+void text_pair_value(const char *pairs, const char *key, char *value, size_t size);
+
 /* True for a text of 0 to `max` printable ASCII characters, terminated within max + 1
  * bytes. */
 bool text_is_printable(const char *text, size_t max);

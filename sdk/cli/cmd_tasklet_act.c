@@ -106,6 +106,7 @@ cmd_tasklet_spawn(struct cli *cli)
     spawn.on = args_text(args, "on");
     spawn.count = (uint32_t)args_number(args, "count", 1);
     spawn.pinned = args_on(args, "pinned");
+    spawn.tags = args_text(args, "tags");
     int code = encode_args(cli, spawn.code, &copy, &spawn.args);
     if (code != EXIT_DONE) {
         return code;

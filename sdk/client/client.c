@@ -83,7 +83,8 @@ make_spawn(struct stint_client *client, const struct stint_spawn *given, uint32_
     call->ask.count = spawn->count == 0 ? 1 : spawn->count;
     call->ask.pinned = spawn->pinned;
     if (client_call_text(call, call->ask.text, sizeof call->ask.text, spawn->code, "code") &&
-        client_call_text(call, call->ask.on, sizeof call->ask.on, spawn->on, "node")) {
+        client_call_text(call, call->ask.on, sizeof call->ask.on, spawn->on, "node") &&
+        client_call_text(call, call->ask.tags, sizeof call->ask.tags, spawn->tags, "tags")) {
         text_copy(call->type, sizeof call->type, spawn->code);
         text_copy(call->types_on, sizeof call->types_on, call->ask.on);
         if (spawn->args_json != NULL) {

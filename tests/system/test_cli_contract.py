@@ -238,6 +238,16 @@ def test_a_channel_without_a_type(world):
     world.tool("channel", "send", "any", '{"total":8}')
 
 
+def test_tags(world):
+    world.cluster(2)
+    spawned = world.json("tasklet", "spawn", "tally/Tally", "--args", '{"name":"t"}', "--on", "n1", "--tags", "tenant=acme,tier=1")["id"]
+    world.tool("tasklet", "spawn", "tally/Tally", "--args", '{"name":"u"}', "--on", "n1")
+    world.tool("tasklet", "spawn", "tally/Tally", "--tags", "tenant", rc=2)
+    check_equal(world.json("tasklet", "describe", spawned)["tags"], {"tenant": "acme", "tier": "1"}, "tags")
+    world.tool("tasklet", "migrate", "--selector", "tag.tenant=acme", "--to", "n2", "--wait", "--yes")
+    check_equal([t["id"] for t in world.items("tasklet", "list", "--selector", "node=n2 and tag.tier=1")], [spawned], "moved by its tag, with it")
+
+
 def test_labels(world):
     world.keys("n1", "n2")
     founder = world.node("n1", "--label", "zone=a", "--label", 'rack="7"', found=True)
@@ -306,5 +316,5 @@ def test_stop(world):
 
 
 if __name__ == "__main__":
-    lib.main(test_nodes_and_cluster, test_keys, test_tasklets, test_lists_are_not_cut_in_silence, test_channels, test_a_channel_without_a_type, test_labels, test_migrations,
+    lib.main(test_nodes_and_cluster, test_keys, test_tasklets, test_lists_are_not_cut_in_silence, test_channels, test_a_channel_without_a_type, test_labels, test_tags, test_migrations,
              test_interrupted_question, test_stop)

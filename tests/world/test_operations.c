@@ -178,6 +178,64 @@ reasons_are_told(struct world *w)
     return true;
 }
 
+static enum stint_status take_out(struct world *w, int entry, const char *tasklet, bool move);
+static enum stint_status bring_in(struct world *w, int entry, const char *on);
+
+static bool
+has_tags(struct world *w, const char *tasklet, const char *tags)
+{
+    stint_TaskletInfo info = stint_TaskletInfo_init_zero;
+    return ask_target(w, 0, stint_Verb_VERB_TASKLET_DESCRIBE, tasklet) == STINT_OK &&
+           last_item(stint_TaskletInfo_fields, &info) && strcmp(info.tags, tags) == 0;
+}
+
+static uint32_t
+selected(struct world *w, const char *selector, const char *sort)
+{
+    stint_Request r = request(stint_Verb_VERB_TASKLET_LIST);
+    text_copy(r.selector, sizeof r.selector, selector);
+    text_copy(r.sort, sizeof r.sort, sort);
+    return ask(w, 2, &r) == STINT_OK ? reply.items : UINT32_MAX;
+}
+
+/* What is written on tasklets stays on them wherever they go. */
+static bool
+tasklets_are_tagged(struct world *w)
+{
+    char one[STINT_ID_TEXT_SIZE], two[STINT_ID_TEXT_SIZE];
+    CHECK(start(w, 3) && no_balancer(w));
+    stint_Request r = request(stint_Verb_VERB_TASKLET_SPAWN);
+    text_copy(r.text, sizeof r.text, "mill/Mark");
+    text_copy(r.on, sizeof r.on, "n1");
+    text_copy(r.tags, sizeof r.tags, "tenant=acme,tier");
+    CHECK(ask(w, 1, &r) == STINT_INVALID && says("tenant=acme,tier"));
+    text_copy(r.tags, sizeof r.tags, "tenant=acme,tier=gold");
+    CHECK(ask(w, 1, &r) == STINT_OK);
+    (void)stint_id_text(reply.id, one);
+    text_copy(r.tags, sizeof r.tags, "tenant=other");
+    CHECK(ask(w, 1, &r) == STINT_OK);
+    (void)stint_id_text(reply.id, two);
+    r.tags[0] = 0;
+    CHECK(ask(w, 1, &r) == STINT_OK);
+    CHECK(has_tags(w, one, "tenant=acme,tier=gold") && has_tags(w, two, "tenant=other"));
+    for (int i = 0; i < 3; i++) {
+        char name[8] = { 'n', (char)('1' + (i + 1) % 3), 0 };
+        CHECK(migrate(w, 0, one, name) == STINT_OK && has_tags(w, one, "tenant=acme,tier=gold"));
+        CHECK(selected(w, "tag.tenant=acme", "") == 1 && selected(w, "tag.tenant!=acme", "") == 2);
+        CHECK(selected(w, "tag.tier=gold and tag.tenant=other", "") == 0 && selected(w, "tag.t=", "") == UINT32_MAX);
+        CHECK(selected(w, "", "-tag.tenant") == 3);
+    }
+    CHECK(take_out(w, 0, one, true) == STINT_OK && selected(w, "tag.tenant=acme", "") == 0);
+    CHECK(bring_in(w, 1, "n3") == STINT_OK && has_tags(w, one, "tenant=acme,tier=gold"));
+    CHECK(ask_target(w, 0, stint_Verb_VERB_TASKLET_KILL, one) == STINT_OK);
+    CHECK(ask_target(w, 0, stint_Verb_VERB_TASKLET_KILL, two) == STINT_OK);
+    world_run(w, SECOND);
+    for (int i = 0; i < 3; i++) {
+        CHECK(table_count(&world_node(w, i)->tags) == 0);
+    }
+    return true;
+}
+
 static bool
 tasklets_are_controlled(struct world *w)
 {
@@ -385,6 +443,7 @@ static const struct world_case cases[] = {
     { "tasklets_are_moved", tasklets_are_moved },
     { "reasons_are_told", reasons_are_told },
     { "tasklets_are_controlled", tasklets_are_controlled },
+    { "tasklets_are_tagged", tasklets_are_tagged },
     { "tasklets_go_through_files", tasklets_go_through_files },
     { "requests_are_done_once", requests_are_done_once },
     { "under_faults", under_faults },

@@ -244,6 +244,7 @@ struct stint_spawn {
     const char *on;         /* node; NULL: the cluster chooses */
     uint32_t count;         /* 0: 1 */
     bool pinned;            /* never moved by the balancer or a drain */
+    const char *tags;       /* "k=v,k=v", to find it by in selectors (tag.k=v); NULL: none */
 };
 
 STINT_SIZED_(spawn);

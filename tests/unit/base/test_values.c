@@ -164,6 +164,33 @@ test_text_format(void **state)
 }
 
 static void
+test_pairs(void **state)
+{
+    static const char *const good[] = { "", "a=b", "a=", "a=b,c=d", "a=b=c,A=b", "zone=eu west,a.b-c_d=1" };
+    static const char *const bad[] = { "a", "=b", "a=b,", ",a=b", "a=b,,c=d", "a b=c", "a=b,c", "a=1,b=2,a=3", "a=12345678" };
+    char value[8];
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_true(text_is_pairs(good[i], 63));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(text_is_pairs(bad[i], 9));
+    }
+    text_pair_value("ab=1,a=23,c=,d=longer than eight", "a", value, sizeof value);
+    assert_string_equal(value, "23");
+    text_pair_value("ab=1,a=23,c=,d=longer than eight", "ab", value, sizeof value);
+    assert_string_equal(value, "1");
+    text_pair_value("ab=1,a=23,c=,d=longer than eight", "d", value, sizeof value);
+    assert_string_equal(value, "longer ");
+    text_pair_value("ab=1,a=23,c=,d=longer than eight", "c", value, sizeof value);
+    assert_string_equal(value, "");
+    text_pair_value("ab=1", "b", value, sizeof value);
+    assert_string_equal(value, "");
+    text_pair_value("", "b", value, sizeof value);
+    assert_string_equal(value, "");
+}
+
+static void
 test_text_checks(void **state)
 {
     (void)state;
@@ -231,6 +258,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_pairs),
         cmocka_unit_test(test_hashes_are_stable),
         cmocka_unit_test(test_rendezvous_spreads),
         cmocka_unit_test(test_prng),

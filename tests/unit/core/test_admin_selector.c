@@ -30,6 +30,8 @@ get(void *arg, uint32_t field, struct selector_value *out)
         text_copy(out->text, sizeof out->text, "3f9a0000");
     } else if (field == CODE) {
         text_copy(out->text, sizeof out->text, "Word Counter");
+    } else if (field == TAG) {
+        text_copy(out->text, sizeof out->text, strcmp(out->key, "tier") == 0 ? "gold" : "");
     } else if (field == MOVES) {
         out->number = 3;
     }
@@ -72,6 +74,9 @@ test_terms_are_compared(void **state)
         { "  moves = 3   and   id=3 ", true },
         { "tag.tenant=acme", false },
         { "tag.tenant!=acme", true },
+        { "tag.tier=gold", true },
+        { "tag.tier!=gold", false },
+        { "tag.tier=gold and tag.tenant=acme", false },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         if (matches(cases[i].text) != cases[i].matches) {
