@@ -151,8 +151,8 @@ cmd_tasklet_wait(struct cli *cli)
 {
     const char *id = cli->args->words[0];
     struct stint_wait_result r;
-    enum stint_status status = stint_client_wait(
-        cli->client, id, what_for(args_text(cli->args, "for")), cli_left(cli), &r);
+    enum stint_wait_for what = what_for(args_text(cli->args, "for"));
+    enum stint_status status = stint_client_wait(cli->client, id, what, cli_left(cli), &r);
     if (status == STINT_TIMED_OUT && !cli_interrupted()) {
         return cli_say_exit(EXIT_FAILED, "%s; --timeout waits longer",
                             stint_client_error(cli->client));
@@ -170,6 +170,11 @@ cmd_tasklet_wait(struct cli *cli)
     out_json(&cli->out, "value", r.value.json != NULL ? r.value.json : "null",
              r.value.json != NULL ? r.value.json : "-");
     out_object_end(&cli->out);
+    if (r.ended && what != STINT_WAIT_ENDED) {
+        char why[256];
+        snprintf(why, sizeof why, "it has ended: %.200s", r.text);
+        return cli_fail_exit(EXIT_FAILED, "wait any longer for tasklet", id, why);
+    }
     return EXIT_DONE;
 }
 

@@ -159,6 +159,8 @@ def tasklets(d):
     for id in many["ids"]:
         ended = d.run("tasklet wait", id, "--timeout", "30s")[0]
         check_equal((ended["ended"], ended["status"]), (True, "OK"), "how it ended")
+    never = world.tool("tasklet", "wait", many["ids"][0], "--for", "moved", "-o", "json", rc=1)  # it is false, and never will be true
+    check(never.json["ended"] and "it has ended" in never.line, never.err)
     tally = one["id"]
     world.blocked(tally)
     listed = d.run("tasklet list", "--selector", "code=Tally and node=n1", "--sort", "-id", "--all")
