@@ -381,6 +381,7 @@ drain_finished(struct drain *d, struct stint_id tasklet, bool moved, enum stint_
     }
     if (moved) {
         d->progress.moved++;
+        d->progress.remaining -= d->progress.remaining != 0 ? 1 : 0; /* until the next pass counts */
         item_drop(d, tasklet);
     } else {
         d->progress.failed++;

@@ -273,6 +273,19 @@ test_no_target_at_all_is_said(void **state)
 }
 
 static void
+test_what_it_tells_adds_up(void **state)
+{
+    struct scene *s = *state;
+    start(s, 60, 50);
+    for (int i = 0; i < 60; i++) {
+        pass(s, 7);
+        struct drain_progress p = drain_progress(s->d);
+        assert_int_equal(p.moved + p.remaining, p.total);
+    }
+    assert_true(drain_progress(s->d).moved > 5 && drain_progress(s->d).remaining > 5);
+}
+
+static void
 test_it_is_resumed_by_starting_it_again(void **state)
 {
     struct scene *s = *state;
@@ -344,6 +357,7 @@ main(void)
         CASE(test_failed_moves_are_tried_again_ever_more_rarely),
         CASE(test_targets_without_room_are_waited_for),
         CASE(test_no_target_at_all_is_said),
+        CASE(test_what_it_tells_adds_up),
         CASE(test_it_is_resumed_by_starting_it_again),
         CASE(test_tasklets_that_end_while_they_are_stuck_are_forgotten),
     };
