@@ -190,6 +190,20 @@ left(struct node *n, uint64_t token, const stint_StoreReply *reply)
     node_exit(n, STINT_OK, "left the cluster");
 }
 
+/* Somebody may miss them. */
+static void
+say_what_ends(struct node *n)
+{
+    uint32_t count = node_tasklets(n);
+    struct drain_progress drain =
+        n->drain != NULL ? drain_progress(n->drain) : (struct drain_progress){ .why = "" };
+    if (count != 0) {
+        node_log(n, NODE_LOG_WARN, "leaves, and tasklets that are here end with it: %u%s%s%s",
+                 (unsigned)count, drain.why[0] != '\0' ? " (of one: " : "", drain.why,
+                 drain.why[0] != '\0' ? ")" : "");
+    }
+}
+
 void
 control_leave(struct node *n)
 {
@@ -197,6 +211,7 @@ control_leave(struct node *n)
         return;
     }
     n->control->leaving = true;
+    say_what_ends(n);
     if (n->self.inc == 0 || n->phase == PHASE_FENCED) {
         node_exit(n, STINT_OK, "stopped");
         return;

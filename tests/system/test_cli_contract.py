@@ -313,6 +313,7 @@ def test_stop(world):
     n1.expected_end = True
     world.tool("node", "stop", "n1", "--yes")
     check_equal(n1.wait(), 0, "exit code of the last node")
+    check("end with it: 1" in n1.log(), f"what ends with it is said: {n1.log()}")
 
 
 if __name__ == "__main__":
