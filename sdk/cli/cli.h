@@ -77,6 +77,8 @@ int cli_say_exit(int code, const char *format, ...) __attribute__((format(printf
 /* A line that is no failure; not with -q. */
 void cli_note(const struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+#define CLI_NONE_FITS "no tasklet fits --selector; `stint tasklet list` shows all"
+
 /* Progress: one line of a terminal, written over by the next; an empty text ends it. Nothing when
  * stderr is no terminal. */
 void cli_progress(struct cli *cli, const char *format, ...)

@@ -94,6 +94,9 @@ cmd_tasklet_migrate(struct cli *cli)
         /* A dry run may answer with a plan. */
         bool plan = stint_list_plan(list) != NULL;
         stint_list_rewind(list);
+        if (migrate.selector != NULL && status == STINT_OK && stint_list_count(list) == 0) {
+            cli_note(cli, CLI_NONE_FITS);
+        }
         code = plan ? cli_put_plan(cli, "move", status, list)
                     : cli_put_list(cli, &move_list, status, list);
     }

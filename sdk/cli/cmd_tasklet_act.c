@@ -273,6 +273,8 @@ kill_selected(struct cli *cli)
     out_list_end(&cli->out, truncated);
     if (truncated) {
         cli_note(cli, "more than %d fit; say it again for the others", CLI_PAGE);
+    } else if (done + failed == 0) {
+        cli_note(cli, CLI_NONE_FITS);
     }
     stint_list_free(list);
     bool partly = truncated || (failed != 0 && done != 0);

@@ -54,7 +54,9 @@ check_migrate(const struct args *args)
 static const char *
 check_export(const struct args *args)
 {
-    return !args_on(args, "file") ? "to which file? -f FILE" : NULL;
+    return !args_on(args, "file")                         ? "to which file? -f FILE"
+           : strcmp(args_text(args, "file"), "-") == 0 ? "it writes a file, not stdout: -f FILE"
+                                                       : NULL;
 }
 
 static const char *

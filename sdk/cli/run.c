@@ -239,7 +239,10 @@ connect_client(struct cli *cli)
     struct stint_client *client;
     enum stint_status status = stint_client_open(&options, &client, error, sizeof error);
     if (status != STINT_OK) {
-        return cli_fail_text(status, "connect", NULL, error);
+        char why[STINT_CLIENT_ERROR_SIZE + 64];
+        snprintf(why, sizeof why, "%s%s", error,
+                 status == STINT_AMBIGUOUS ? " with --identity" : ""); /* "...; name one" */
+        return cli_fail_text(status, "connect", NULL, why);
     }
     cli->client = client;
     signalled_client = client;

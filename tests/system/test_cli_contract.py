@@ -180,6 +180,9 @@ def test_lists_are_not_cut_in_silence(world):
     ordered = [t["id"] for t in world.items("tasklet", "list", "--sort", "id")]
     check_equal(ordered, sorted(ordered), "--sort")
     # Several at once: each one's result.
+    for change in (["kill"], ["migrate", "--to", "n1"]):
+        nothing = world.tool("tasklet", *change, "--selector", "code=Nothing", "--yes")
+        check("no tasklet fits" in nothing.line, f"{nothing.command}: {nothing.err}")
     for wrong, known in (("state=bloked", "blocked"), ("movable=yes", "true false")):
         typo = world.tool("tasklet", "kill", "--selector", wrong, "--yes", rc=2)
         check(wrong in typo.line and known in typo.line, typo.line)
