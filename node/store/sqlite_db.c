@@ -30,8 +30,13 @@ static const char schema[] =
 void
 db_error(sqlite3 *db, const char *path, char *error, size_t error_size)
 {
-    (void)text_format(error, error_size, "store %s: %s", path,
-                      db == NULL ? "out of memory" : sqlite3_errmsg(db));
+    int rc = db == NULL ? SQLITE_NOMEM : sqlite3_errcode(db) & 0xff;
+    /* The system's reason, of what has one; else it is of some earlier call. */
+    bool system = rc == SQLITE_CANTOPEN || rc == SQLITE_IOERR || rc == SQLITE_FULL;
+    int why = system ? sqlite3_system_errno(db) : 0;
+    (void)text_format(error, error_size, "store %s: %s%s%s", path,
+                      db == NULL ? "out of memory" : sqlite3_errmsg(db), why != 0 ? ": " : "",
+                      why != 0 ? strerror(why) : "");
 }
 
 int

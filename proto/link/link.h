@@ -94,9 +94,10 @@ const char *link_endpoint(const struct link_net *net);
 
 /*
  * Opens the outbound link `link` (no LINK_INBOUND bit, not in use) to an endpoint whose
- * server has `server_key`; it keeps reconnecting until link_disconnect. STINT_INVALID:
- * the endpoint is none, STINT_EXISTS: the number is in use, STINT_LIMIT,
- * STINT_NO_MEMORY, STINT_IO.
+ * server has `server_key`; it keeps reconnecting until link_disconnect. Sockets that cannot be
+ * opened just now, for want of descriptors, are a LINK_DOWN and are tried again, too.
+ * STINT_INVALID: the endpoint is none, STINT_EXISTS: the number is in use, STINT_LIMIT too many
+ * links, STINT_NO_MEMORY.
  */
 STINT_MUST_USE enum stint_status link_connect(struct link_net *net, uint64_t link,
                                               const char *endpoint,
@@ -142,8 +143,8 @@ void link_wait(struct link_net *net, int timeout_ms, int extra_fd);
 int link_fd(const struct link_net *net);
 bool link_pending(const struct link_net *net);
 
-/* When a silent inbound link is to be reported next (monotonic ns; UINT64_MAX: none).
- */
+/* When link_next has something to do by time alone: silent links, sockets to be opened again (monotonic
+ * ns; UINT64_MAX: nothing). */
 uint64_t link_deadline(const struct link_net *net);
 
 void link_get_stats(const struct link_net *net, struct link_stats *stats);

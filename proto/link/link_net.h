@@ -55,6 +55,8 @@ struct link_net {
     struct source router;
     struct inbound inbound;
     struct table outbound;
+    uint64_t retry_at; /* when outbound links without sockets are opened again; UINT64_MAX: there are none */
+    bool untold;       /* of some of them it was not told yet that they are down */
     struct list ready;
     uint64_t monitors; /* opened so far: their addresses must differ */
     unsigned collected_ago;
@@ -108,6 +110,9 @@ void net_hand_up(struct link_net *net, uint64_t link, const uint8_t *key,
 
 /* Closes an outbound link's sockets and frees it. */
 void outbound_free(struct link_net *net, struct outbound *o);
+
+/* Links whose sockets could not be opened: tells that they are down (true: the event), and opens them again in time. */
+bool outbound_retry(struct link_net *net, uint64_t now_ns, struct link_event *event);
 
 STINT_MUST_USE enum stint_status outbound_send(struct link_net *net, uint64_t link,
                                                struct stint_span bytes);

@@ -15,7 +15,10 @@
 #include "base/panic.h"
 #include "base/span.h"
 #include "base/text.h"
+#include "link/clock.h"
 #include "link/link_monitor.h"
+
+enum { RETRY_MS = 500 }; /* for sockets that could not be opened */
 
 static void
 outbound_close(struct link_net *net, struct outbound *o)
@@ -32,6 +35,8 @@ void
 outbound_free(struct link_net *net, struct outbound *o)
 {
     outbound_close(net, o);
+    list_remove(&o->data.ready); /* on the list without a socket, when that could not be opened */
+    list_remove(&o->monitor.ready);
     mem_free(net->mem, o, sizeof *o);
 }
 
@@ -39,6 +44,9 @@ outbound_free(struct link_net *net, struct outbound *o)
 static enum stint_status
 outbound_open(struct link_net *net, struct outbound *o)
 {
+    if (!socket_has_room(net->epoll_fd)) {
+        return STINT_LIMIT;
+    }
     void *dealer =
         socket_dealer(net->context, o->server_key, net->public_key, net->secret_key);
     if (dealer == NULL) {
@@ -60,6 +68,51 @@ outbound_open(struct link_net *net, struct outbound *o)
         return errno == EINVAL ? STINT_INVALID : STINT_IO;
     }
     return STINT_OK;
+}
+
+/* What cannot be opened now, for want of descriptors or memory, is tried again. */
+static enum stint_status
+try_open(struct link_net *net, struct outbound *o)
+{
+    enum stint_status status = outbound_open(net, o);
+    if (status != STINT_OK) {
+        outbound_close(net, o);
+    }
+    if (status != STINT_OK && status != STINT_INVALID) {
+        net->retry_at = clock_now_ns() + RETRY_MS * CLOCK_NS_PER_MS;
+    }
+    return status;
+}
+
+bool
+outbound_retry(struct link_net *net, uint64_t now_ns, struct link_event *event)
+{
+    static const char why[] = "its sockets cannot be opened; too many open files?";
+    struct table_cursor cursor = { 0 };
+    void *value;
+    if (!net->untold && now_ns < net->retry_at) {
+        return false;
+    }
+    bool due = now_ns >= net->retry_at;
+    net->untold = false;
+    net->retry_at = due ? UINT64_MAX : net->retry_at;
+    while (table_each(&net->outbound, &cursor, NULL, &value)) {
+        struct outbound *o = value;
+        if (o->data.socket != NULL || o->state != OUTBOUND_DOWN) {
+            continue;
+        }
+        if (o->told == NULL) {
+            o->told = why;
+            net->untold = true; /* of others, perhaps */
+            net->retry_at = due ? now_ns : net->retry_at;
+            *event = (struct link_event){ .kind = LINK_DOWN, .link = o->number, .text = why };
+            return true;
+        }
+        if (due) {
+            (void)try_open(net, o);
+        }
+    }
+    return false;
 }
 
 enum stint_status
@@ -87,12 +140,14 @@ link_connect(struct link_net *net, uint64_t link, const char *endpoint,
         mem_free(net->mem, o, sizeof *o);
         return status;
     }
-    status = outbound_open(net, o);
-    if (status != STINT_OK) {
+    status = try_open(net, o);
+    if (status == STINT_INVALID) {
         (void)table_remove(&net->outbound, id_of_u64(link));
         outbound_free(net, o);
+        return status;
     }
-    return status;
+    net->untold = net->untold || status != STINT_OK;
+    return STINT_OK;
 }
 
 void
@@ -108,7 +163,7 @@ link_set_keys(struct link_net *net, const uint8_t public_key[LINK_KEY_SIZE],
         struct outbound *o = value;
         outbound_close(net, o);
         o->up_again = false;
-        o->ending = outbound_open(net, o) == STINT_OK
+        o->ending = try_open(net, o) == STINT_OK
                         ? "the keys were renewed"
                         : "the keys were renewed; cannot connect again";
         if (o->state != OUTBOUND_DOWN) {
@@ -153,6 +208,9 @@ event_down(struct outbound *o, const char *text, struct link_event *event)
 static enum source_answer
 next_data(struct link_net *net, struct outbound *o, struct link_event *event)
 {
+    if (o->data.socket == NULL) {
+        return SOURCE_EMPTY;
+    }
     zmq_msg_t *message = net_hold(net);
     if (socket_receive(o->data.socket, message) <= 0) {
         net_release(net);
@@ -173,6 +231,9 @@ static enum source_answer
 next_change(struct link_net *net, struct outbound *o, struct link_event *event)
 {
     const char *text = NULL;
+    if (o->monitor.socket == NULL) {
+        return SOURCE_EMPTY;
+    }
     enum monitor_kind kind = monitor_next(o->monitor.socket, &text);
     if (kind == MONITOR_NONE) {
         return SOURCE_EMPTY;
@@ -208,7 +269,9 @@ outbound_next(struct link_net *net, struct outbound *o, struct link_event *event
         if (!o->up_again) {
             /* ZeroMQ's housekeeping still comes; left alone it would keep the
              * descriptor readable. */
-            (void)socket_readable(o->data.socket);
+            if (o->data.socket != NULL) {
+                (void)socket_readable(o->data.socket);
+            }
             return SOURCE_EMPTY;
         }
         o->up_again = false;

@@ -9,7 +9,9 @@
 #include "link/link_socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 /* In zmq.h only with the draft interface; the library honours it in every build. */
 #define SOCKET_ZAP_ENFORCE_DOMAIN 93
@@ -24,6 +26,7 @@ enum {
     SOCKET_TCP_MAXRT_MS = 6000,
     SOCKET_BACKLOG = 1024,
     SOCKET_MAX_SOCKETS = 4096, /* of a context: up to 3 for a link */
+    SOCKET_DESCRIPTORS = 12,   /* of a context with its first socket, and some to spare */
     SOCKET_CURVE_OVERHEAD =
         64, /* MAXMSGSIZE counts the encrypted message: 33 bytes more */
 };
@@ -96,6 +99,22 @@ closed_with_errno(void *socket)
     (void)zmq_close(socket);
     errno = saved;
     return NULL;
+}
+
+bool
+socket_has_room(int fd)
+{
+    int taken[SOCKET_DESCRIPTORS];
+    int count = 0;
+    while (count < SOCKET_DESCRIPTORS && (taken[count] = fcntl(fd, F_DUPFD_CLOEXEC, 0)) >= 0) {
+        count++;
+    }
+    int saved = errno;
+    for (int i = 0; i < count; i++) {
+        (void)close(taken[i]);
+    }
+    errno = saved;
+    return count == SOCKET_DESCRIPTORS;
 }
 
 void *

@@ -26,6 +26,13 @@ enum {
  * nowhere. */
 #define SOCKET_ZAP_DOMAIN "tasklet"
 
+/*
+ * Whether the process may open as many descriptors as ZeroMQ takes for a socket, and for the threads
+ * behind the first one; else false with errno. ZeroMQ ends the process when it cannot open those, so
+ * it is asked for nothing then. `fd` is any descriptor.
+ */
+bool socket_has_room(int fd);
+
 /* A context with room for all sockets of a net; NULL with errno. */
 void *socket_context(void);
 

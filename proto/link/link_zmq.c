@@ -119,6 +119,7 @@ link_open(struct link_net **out, const struct link_config *config, char *error,
     }
     net->mem = config->mem;
     list_init(&net->ready);
+    net->retry_at = UINT64_MAX;
     inbound_init(
         &net->inbound, net->mem,
         config->inbound_max == 0 ? LINK_INBOUND_DEFAULT : config->inbound_max,
@@ -129,9 +130,9 @@ link_open(struct link_net **out, const struct link_config *config, char *error,
     memcpy(net->public_key, config->public_key, LINK_KEY_SIZE);
     memcpy(net->secret_key, config->secret_key, LINK_KEY_SIZE);
     net->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    net->context = socket_context();
     enum stint_status status = STINT_OK;
-    if (net->epoll_fd < 0 || net->context == NULL) {
+    if (net->epoll_fd < 0 || !socket_has_room(net->epoll_fd) ||
+        (net->context = socket_context()) == NULL) {
         (void)text_format(error, error_size, "cannot open the network: %s",
                           zmq_strerror(errno));
         status = STINT_IO;
@@ -347,8 +348,12 @@ link_next(struct link_net *net, struct link_event *event)
     net_release(net);
     uint64_t number;
     const char *text;
-    if (inbound_expired(&net->inbound, clock_now_ns(), &number, &text)) {
+    uint64_t now = clock_now_ns();
+    if (inbound_expired(&net->inbound, now, &number, &text)) {
         *event = (struct link_event){ .kind = LINK_DOWN, .link = number, .text = text };
+        return true;
+    }
+    if (outbound_retry(net, now, event)) {
         return true;
     }
     if (list_is_empty(&net->ready) || net->collected_ago++ >= LINK_COLLECT_EVERY) {
@@ -405,7 +410,9 @@ link_pending(const struct link_net *net)
 uint64_t
 link_deadline(const struct link_net *net)
 {
-    return inbound_deadline(&net->inbound);
+    uint64_t silence = inbound_deadline(&net->inbound);
+    uint64_t retry = net->untold ? 0 : net->retry_at;
+    return silence < retry ? silence : retry;
 }
 
 void

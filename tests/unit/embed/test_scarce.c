@@ -11,12 +11,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "company.h"
 
-enum { LIMIT_MS = 20000, SHORT_MS = 50, DENSE = 4, LINES = 4, CREATE_MAX = 1000 };
+enum { LIMIT_MS = 20000, SHORT_MS = 50, DENSE = 3, LINES = 4, CREATE_MAX = 1000 };
 
 static void
 each_allocation_of_create_may_fail(void **state)
@@ -54,6 +56,87 @@ each_allocation_of_create_may_fail(void **state)
             assert_int_equal(c.memory[number].blocks, 0);
             assert_true(k < CREATE_MAX);
         }
+        company_fini(&c);
+    }
+}
+
+/* With each number of descriptors fewer than it needs, a node is not made, says so, and closes what it had opened. */
+static void
+each_descriptor_of_create_may_be_missing(void **state)
+{
+    struct company c;
+    struct rlimit usual, few;
+    unsigned refused = 0;
+    (void)state;
+    company_init(&c);
+    c.level = STINT_LOG_ERROR;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+    int lowest = dup(0); /* the next one that is free */
+    assert_true(lowest > 0);
+    close(lowest);
+    for (;;) {
+        few = usual;
+        few.rlim_cur = (rlim_t)lowest + refused;
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+        enum stint_status status = company_create(&c, 0);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+        if (status == STINT_OK) {
+            break;
+        }
+        if (strstr(c.error, "Too many open files") == NULL || strchr(c.error, '\n') != NULL) {
+            fail_msg("%u descriptors: %s, '%s'", refused, stint_status_name(status), c.error);
+        }
+        assert_int_equal(c.memory[0].blocks, 0);
+        int now = dup(0);
+        assert_int_equal(now, lowest);
+        close(now);
+        assert_true(++refused < 200);
+    }
+    assert_true(refused > 5);
+    print_message("a node needs %u descriptors\n", refused);
+    company_fini(&c);
+}
+
+static bool
+never(struct company *c, void *arg)
+{
+    (void)c;
+    (void)arg;
+    return false;
+}
+
+/* Members and clients that cannot be connected to for want of descriptors are, when there are some again. */
+static void
+a_running_node_may_be_out_of_descriptors(void **state)
+{
+    (void)state;
+    for (rlim_t room = 0; room <= 24; room += 6) {
+        struct company c;
+        struct rlimit usual, few;
+        company_init(&c);
+        c.level = STINT_LOG_WARN;
+        assert_int_equal(company_create(&c, 0), STINT_OK);
+        assert_true(company_pump(&c, company_all_ready, NULL, LIMIT_MS));
+        assert_int_equal(company_create(&c, 1), STINT_OK);
+        assert_int_equal(company_open_client(&c), STINT_OK);
+        int lowest = dup(0);
+        assert_true(lowest > 0);
+        close(lowest);
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+        few = usual;
+        few.rlim_cur = (rlim_t)lowest + room;
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+        struct stint_call *call =
+            stint_client_resolve_begin(c.client, "nobody", LIMIT_MS, NULL, NULL);
+        (void)company_pump(&c, never, NULL, 200);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+        stint_call_release(call);
+        if (!company_pump(&c, company_all_ready, NULL, LIMIT_MS)) {
+            fail_msg("room for %u descriptors: %s, %s; log:\n%s", (unsigned)room,
+                     stint_node_error(c.nodes[0]), stint_node_error(c.nodes[1]), c.log);
+        }
+        assert_int_equal(company_converse(&c, LINES, LIMIT_MS), LINES);
+        assert_true(company_stop(&c, 0, LIMIT_MS));
         company_fini(&c);
     }
 }
@@ -142,24 +225,24 @@ static void
 a_single_allocation_of_a_running_node_may_fail(void **state)
 {
     (void)state;
-    run(0, false, 53);
-    run(1, false, 41);
+    run(0, false, 97);
+    run(1, false, 61);
 }
 
 static void
 a_running_node_may_be_out_of_memory_for_good(void **state)
 {
     (void)state;
-    run(0, true, 53);
-    run(1, true, 41);
+    run(0, true, 97);
+    run(1, true, 61);
 }
 
 static void
 a_client_may_be_out_of_memory(void **state)
 {
     (void)state;
-    run(2, false, 37);
-    run(2, true, 37);
+    run(2, false, 41);
+    run(2, true, 41);
 }
 
 int
@@ -168,6 +251,8 @@ main(int argc, char **argv)
     all = argc > 1 && strcmp(argv[1], "all") == 0;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_allocation_of_create_may_fail),
+        cmocka_unit_test(each_descriptor_of_create_may_be_missing),
+        cmocka_unit_test(a_running_node_may_be_out_of_descriptors),
         cmocka_unit_test(a_single_allocation_of_a_running_node_may_fail),
         cmocka_unit_test(a_running_node_may_be_out_of_memory_for_good),
         cmocka_unit_test(a_client_may_be_out_of_memory),
