@@ -480,7 +480,8 @@ update_received(struct node *n, const struct arrival *a, const struct directory_
     if (hosted && !guest_heard(n, a->from.id, place)) {
         return;
     }
-    if (id_equal(view_home(n->view, place->id).id, n->self.id)) {
+    /* Who says it under a newer view knows better who the home is; the next view drops it if that is another. */
+    if (view > n->view->number || id_equal(view_home(n->view, place->id).id, n->self.id)) {
         route_report(n, place, view);
     }
     (void)directory_learn(n->directory, place, n->now_ns);

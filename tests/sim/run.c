@@ -196,7 +196,9 @@ kill_all(struct sim *s)
             (void)!kernel_kill(n->kernel, view.id, prng_below(&s->random, 2) == 0);
         }
         struct node_event event = { .kind = NODE_TIME };
-        world_event(s->w, i, &event);
+        if (n != NULL) { /* it may have heard of its end only now */
+            world_event(s->w, i, &event);
+        }
         struct kernel_channel_view channel;
         cursor = 0;
         while ((n = world_node(s->w, i)) != NULL && kernel_each_channel(n->kernel, &cursor, &channel)) {

@@ -302,6 +302,63 @@ late_report_to_a_home_is_asked_about(struct world *w)
     return true;
 }
 
+/* n3 is told where that is, or that it has ended, under some view. */
+static void
+tell_place(struct world *w, int from, struct stint_id id, uint64_t view, uint64_t epoch, bool ended)
+{
+    uint8_t bytes[stint_Locate_size];
+    stint_Locate message = stint_Locate_init_zero;
+    message.op = stint_LocateOp_LOCATE_UPDATE;
+    message.view = view;
+    message.places_count = 1;
+    memcpy(message.places[0].id, id.bytes, sizeof id.bytes);
+    memcpy(message.places[0].node, world_node(w, 1)->self.id.bytes, sizeof id.bytes);
+    message.places[0].kind = stint_LocateKind_LOCATE_TASKLET;
+    message.places[0].inc = world_node(w, 1)->self.inc;
+    message.places[0].epoch = epoch;
+    message.places[0].ended = ended;
+    pb_ostream_t stream = pb_ostream_from_buffer(bytes, sizeof bytes);
+    STINT_ASSERT(pb_encode(&stream, stint_Locate_fields, &message));
+    struct arrival a = { .from = world_node(w, from)->self,
+                         .role = ROLE_NODE,
+                         .by = "node",
+                         .envelope = { .kind = ENVELOPE_LOCATE },
+                         .body = span_of(bytes, stream.bytes_written) };
+    node_dispatch(world_node(w, 2), &a);
+}
+
+/*
+ * n2 has the view in which n3 is the home, and tells it of an end before n3 has that view; the source of the move that came before says
+ * afterwards where the tasklet went.
+ */
+static bool
+early_report_to_a_home_counts(struct world *w)
+{
+    uint32_t homes = 0;
+    CHECK(start(w, 3) && no_balancer(w));
+    struct node *n3 = world_node(w, 2);
+    struct stint_id ids[40];
+    uint64_t number = n3->view->number;
+    for (int i = 0; i < 40; i++) {
+        ids[i] = prng_id(world_random(w));
+        tell_place(w, 1, ids[i], number + 1, UINT64_MAX, true);
+    }
+    CHECK(ask_target(w, 0, stint_Verb_VERB_NODE_DRAIN, "n1") == STINT_OK);
+    world_run(w, 100 * WORLD_MS);
+    CHECK(n3->view->number == number + 1);
+    for (int i = 0; i < 40; i++) {
+        struct directory_place place;
+        bool home = id_equal(view_home(n3->view, ids[i]).id, n3->self.id);
+        tell_place(w, 0, ids[i], number + 1, 2, false);
+        CHECK(directory_where(n3->directory, ids[i], &place, n3->now_ns) == home && (!home || place.ended));
+        homes += home ? 1 : 0;
+    }
+    CHECK(homes > 0 && homes < 40);
+    world_run(w, 75 * SECOND);
+    CHECK(directory_counts(n3->directory).hints == 0);
+    return true;
+}
+
 static const struct world_case stories[] = {
     { "leaving_node_takes_nothing_in", leaving_node_takes_nothing_in },
     { "homes_hear_of_the_end_of_what_never_moved", homes_hear_of_the_end_of_what_never_moved },
@@ -309,6 +366,7 @@ static const struct world_case stories[] = {
     { "homes_forget_what_died_on_arrival", homes_forget_what_died_on_arrival },
     { "name_is_put_again_when_it_comes_late", name_is_put_again_when_it_comes_late },
     { "late_report_to_a_home_is_asked_about", late_report_to_a_home_is_asked_about },
+    { "early_report_to_a_home_counts", early_report_to_a_home_counts },
     { "drain_ends_with_the_wish_whatever_view_comes_between", drain_ends_with_the_wish_whatever_view_comes_between },
 };
 
