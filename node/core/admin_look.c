@@ -285,8 +285,8 @@ admin_channel_info(struct node *n, const struct kernel_channel_view *view, stint
 static uint64_t
 wall_of(const struct node *n, uint64_t at_ns)
 {
-    uint64_t ago_ms = at_ns < n->now_ns ? (n->now_ns - at_ns) / 1000000 : 0;
-    return ago_ms < n->wall_ms ? n->wall_ms - ago_ms : 0;
+    int64_t wall_ms = n->wall_zero_ms + (int64_t)(at_ns / 1000000);
+    return wall_ms > 0 ? (uint64_t)wall_ms : 0;
 }
 
 static void

@@ -263,10 +263,17 @@ static void
 spawn_expired(struct node *n, struct ask *ask)
 {
     const struct spawning *s = ask->state;
+    uint32_t in_time = s->settled;
+    for (uint32_t i = 0; i < s->made; i++) { /* they are there: who asked may wait for them */
+        struct stint_id id = admin_derived_id(n, ask, i);
+        if (table_find(&n->admin->first_turn, id) == ask) {
+            settled(n, ask, id);
+        }
+    }
     ask_end(n, ask, STINT_PARTIAL,
             "%u of %u tasklets were spawned on node %s, of which %u had their first turn in time; "
-            "it is busy",
-            s->made, s->count, n->name, s->settled);
+            "it is busy, or they wait for the authority",
+            s->made, s->count, n->name, in_time);
 }
 
 void

@@ -12,6 +12,7 @@
 
 #define JOIN_TIMEOUT_MS 10000
 #define SETTLE_MAX 1000 /* rounds; more means two rooms answer each other for ever */
+#define WALL_PATIENCE_MS 20 /* less is the reading of two clocks one after the other */
 
 STINT_STATIC_ASSERT(KERNEL_FRAMES_MAX == LIMIT_FRAMES, "frames of a tasklet");
 STINT_STATIC_ASSERT(KERNEL_WINDOW == LIMIT_WINDOW, "window of a (tasklet, channel)");
@@ -404,6 +405,11 @@ node_step(struct node *n, const struct node_event *event)
         n->now_ns = event->now_ns;
     }
     n->wall_ms = event->wall_ms;
+    int64_t zero_ms = (int64_t)n->wall_ms - (int64_t)(n->now_ns / 1000000);
+    int64_t off_ms = zero_ms - n->wall_zero_ms;
+    if (off_ms > WALL_PATIENCE_MS || off_ms < -WALL_PATIENCE_MS) {
+        n->wall_zero_ms = zero_ms;
+    }
     if (!n->begun) {
         n->begun_ns = n->now_ns;
         n->begun_wall_ms = n->wall_ms;

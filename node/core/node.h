@@ -57,6 +57,7 @@ struct node {
     struct log_limit log_limit;
     uint64_t now_ns, wall_ms;
     uint64_t begun_ns, begun_wall_ms; /* of the first event */
+    int64_t wall_zero_ms;             /* wall clock at now_ns 0, renewed when it is off by more than a little */
     enum node_phase phase;
     struct node_ref self; /* inc 0 before the join */
 

@@ -127,7 +127,7 @@ cmd_tasklet_spawn(struct cli *cli)
         code = put_spawned(cli, spawned, count < spawn.count ? count : spawn.count);
     }
     if (partly) {
-        code = cli_say_exit(EXIT_PARTLY, "only %zu of %u %s were spawned: %s", count,
+        code = cli_say_exit(EXIT_PARTLY, "%zu of %u %s are there: %s", count,
                             (unsigned)spawn.count, spawn.code, stint_client_error(cli->client));
     } else if (status != STINT_OK) {
         code = cli_fail(cli, status, "spawn", spawn.code);

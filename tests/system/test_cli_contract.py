@@ -279,6 +279,8 @@ def test_migrations(world):
         check(all(set(p) >= {"name", "at"} for p in move["phases"]) and move["phases"], "phases")
         check("ops" in move["by"], f"by whom: {move['by']}")
     check_equal([m["to"] for m in moves], ["n2", "n1", "n2"], "the newest first")
+    for _ in range(8):
+        check_equal(world.items("migration", "list"), moves, "what is over reads the same whenever it is asked for")
     follower = world.tool_begin("migration", "list", "--follow", "-o", "jsonl")
     wait_until(lambda: len(follower.lines) == 3, "the moves that were")
     world.migrate(tally, "n1")
@@ -288,6 +290,15 @@ def test_migrations(world):
     check_equal(follower.wait(), 130, "an interrupted follower")
     check_equal(world.json("migration", "describe", moves[0]["id"])["id"], moves[0]["id"], "describe")
     world.tool("migration", "describe", "0" * 32, rc=4)
+
+
+def test_spawn_that_waits_for_the_authority(world):
+    n1, n2 = world.cluster(2)
+    n1.suspend()
+    late = world.tool("tasklet", "spawn", "tally/Tally", "--args", '{"name":"late"}', "--on", "n2", "--timeout", "1s", "-o", "json", rc=6, endpoint=n2)
+    n1.go_on()
+    check("authority" in late.line and late.line.endswith("(exit 6)"), late.line)
+    world.blocked(late.json["id"], endpoint=n2)
 
 
 def test_interrupted_question(world):
@@ -321,4 +332,4 @@ def test_stop(world):
 
 if __name__ == "__main__":
     lib.main(test_nodes_and_cluster, test_keys, test_tasklets, test_lists_are_not_cut_in_silence, test_channels, test_a_channel_without_a_type, test_labels, test_tags, test_migrations,
-             test_interrupted_question, test_stop)
+             test_spawn_that_waits_for_the_authority, test_interrupted_question, test_stop)
