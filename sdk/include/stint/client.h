@@ -414,9 +414,10 @@ stint_client_receive_begin(struct stint_client *client, const char *channel, boo
  *
  * `ch` needs a type and perhaps a capacity: values that are accepted before you receive them. A
  * `name` or a node in `on` is refused. Up to 64 channels at a time. The channel ends by
- * stint_client_channel_close, or with the client: whoever waits in it gets STINT_CLOSED. If the
- * client vanishes without a word they get STINT_CHANNEL_LOST after a minute, and if it has been
- * without any node for so long.
+ * stint_client_channel_close, or with the client: whoever waits in it gets STINT_CLOSED. When the
+ * client has vanished, has been without any node, or was not processed (see `own_thread`) for a
+ * minute, they get STINT_CHANNEL_LOST; what is in the channel stays there, and when the client is
+ * back others can use it.
  *
  * Returns when a node has registered it. STINT_OK: *id; STINT_INVALID something in `ch`;
  * STINT_NOT_FOUND no node knows the type; STINT_LIMIT there are 64; STINT_UNREACHABLE no node in
