@@ -12,7 +12,8 @@
 
 #define START_NS (60000 * WORLD_MS)
 #define REST_NS (180000 * WORLD_MS) /* after the faults have stopped; slow detection and 60 s of orphans are in it */
-#define SWEEP_NS (140000 * WORLD_MS) /* forwarders live for 30 s, clients that are silent, orphans and ended hints for 60 s */
+#define SWEEP_NS (75000 * WORLD_MS)  /* forwarders live for 30 s, orphans and ended hints for 60 s */
+#define SILENT_NS (65000 * WORLD_MS) /* and before that the channels of clients that were killed */
 #define POLL_NS (50 * WORLD_MS)
 #define SPINS_MAX 2000
 
@@ -223,7 +224,7 @@ sweep(struct sim *s)
             sim_fault(s, "sweep", "what was killed has not ended");
         }
     }
-    world_run(s->w, SWEEP_NS);
+    world_run(s->w, SWEEP_NS + (s->plan.clients != 0 ? SILENT_NS : 0));
     if (s->invariant == NULL) {
         check_sweep(s);
     }
