@@ -48,7 +48,7 @@ def await_members(world, names):
 def test_client_loses_its_node(world):
     world.cluster(3)
     world.tool("cluster", "balancer", "off")
-    for number in range(world.rounds or 3):
+    for number in range(world.rounds or 2):
         victim = next(n for n in world.nodes if n.name == "n3")
         names, tallies = spawn_tallies(world, number, ["n1", "n2"])
         client = asker(world, victim, f"client{number}", world.random.choice((0, 1, 64)), names)

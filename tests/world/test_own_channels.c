@@ -203,6 +203,38 @@ relay_dies(struct world *w)
     return goes_well(60 * SECOND);
 }
 
+/* It has the store as well: nobody is declared dead then, and no view says that it is gone. */
+static bool
+relay_is_the_authority(struct world *w)
+{
+    CHECK(set(w, 3, 150, 1, 0, 1));
+    begin();
+    world_run(w, SECOND / 50);
+    world_crash(w, 0);
+    CHECK(!all_answered(w, NULL));
+    return goes_well(60 * SECOND);
+}
+
+/* It is cut off from the other nodes, but not from the client, until they have declared it dead; then it hears of that. */
+static bool
+relay_is_cut_off(struct world *w)
+{
+    CHECK(set(w, 3, 300, 1, 2, 0));
+    begin();
+    world_run(w, SECOND / 100);
+    for (int i = 0; i < 2; i++) {
+        world_cut(w, i, 2, true);
+        world_cut(w, 2, i, true);
+    }
+    world_run(w, 10 * SECOND);
+    CHECK(!all_answered(w, NULL) && world_sdk_node(w, asker.client) == 2);
+    for (int i = 0; i < 2; i++) {
+        world_cut(w, i, 2, false);
+        world_cut(w, 2, i, false);
+    }
+    return goes_well(60 * SECOND);
+}
+
 /* It comes back with the same name, and knows nothing of the client. */
 static bool
 relay_restarts(struct world *w)
@@ -295,6 +327,8 @@ static const struct world_case cases[] = {
     { "nothing_goes_wrong", nothing_goes_wrong },
     { "rendezvous_works_too", rendezvous_works_too },
     { "relay_dies", relay_dies },
+    { "relay_is_the_authority", relay_is_the_authority },
+    { "relay_is_cut_off", relay_is_cut_off },
     { "relay_restarts", relay_restarts },
     { "connection_breaks", connection_breaks },
     { "client_goes_elsewhere", client_goes_elsewhere },
