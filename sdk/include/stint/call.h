@@ -137,8 +137,8 @@ STINT_API STINT_MUST_USE enum stint_status stint_call_spawned(const struct stint
                                                               size_t room, size_t *count);
 
 /*
- * What a wait has seen. Texts and value are valid until the release. STINT_OK; STINT_INVALID the call
- * is of another kind, goes on, or did not end with STINT_OK.
+ * What a wait has seen. Texts and value are valid until the release. STINT_OK; STINT_INVALID the
+ * call is of another kind, goes on, or did not end with STINT_OK.
  *
  *     struct stint_wait_result result;
  *     if (stint_call_waited(call, &result) == STINT_OK && result.ended) {
