@@ -47,6 +47,10 @@ uint64_t cli_now_ms(void);
 bool cli_pause(struct cli *cli, uint32_t ms);
 bool cli_interrupted(void);
 
+/* Serves the client until the call is over, at most so long and not when interrupted; true: it is
+ * over. The call has a deadline of its own: that of the command does not count. */
+bool cli_await(struct cli *cli, const struct stint_call *call, uint32_t ms);
+
 /* One more signal that ends the command as an interrupt does. */
 void cli_ends_with(int signal_number);
 
@@ -187,6 +191,10 @@ int cli_put_plan(struct cli *cli, const char *what, enum stint_status status,
 void cli_result(struct cli *cli, const char *name_field, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 int cli_result_end(struct cli *cli);
+
+/* ---- cmd_kill.c: `tasklet kill --selector` ---- */
+
+int cli_kill_selected(struct cli *cli);
 
 /* For dry runs: whether there is such a node. Who may not look at nodes is not told so. NULL: any
  * node. */

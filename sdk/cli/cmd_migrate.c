@@ -5,7 +5,7 @@
 
 #include "cli.h"
 
-enum { LOOK_MS = 100, LOOKS = 5 /* of which one asks */, ASK_MS = 500 };
+enum { LOOK_MS = 500, ASK_MS = 500 };
 
 /* How many moves the cluster has made since, and is making. */
 static void
@@ -34,12 +34,8 @@ migrate_watched(struct cli *cli, const struct stint_migrate *migrate, struct sti
         *why = stint_client_error(cli->client);
         return STINT_BUSY;
     }
-    cli->deadline_ms = UINT64_MAX; /* the call has its own */
-    for (unsigned i = 0; !stint_call_done(*call) && !cli_interrupted(); i++) {
-        if (i % LOOKS == LOOKS - 1) {
-            put_progress(cli, &before);
-        }
-        (void)cli_pause(cli, LOOK_MS);
+    while (!cli_await(cli, *call, LOOK_MS) && !cli_interrupted()) {
+        put_progress(cli, &before);
     }
     cli_progress(cli, "%s", "");
     *why = stint_call_error(*call);

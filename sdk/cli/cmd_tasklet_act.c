@@ -226,65 +226,10 @@ cmd_tasklet_resume(struct cli *cli)
     return act_on_one(cli, ACTION_RESUME);
 }
 
-/* Kills those of one page; each one's result is an item. */
-static void
-kill_page(struct cli *cli, struct stint_list *list, size_t *done, size_t *failed)
-{
-    const struct stint_tasklet_item *t;
-    while ((t = stint_list_tasklet(list)) != NULL && !cli_interrupted()) {
-        char id[STINT_ID_TEXT_SIZE];
-        stint_id_text(t->id, id);
-        enum stint_status status = STINT_OK;
-        if (!cli->args->dry_run) {
-            status = stint_admin_kill(cli->client, id, args_on(cli->args, "pending"),
-                                      cli->args->reason, cli_left(cli));
-        }
-        /* One that ended meanwhile is what was wanted. */
-        bool gone = status == STINT_NOT_FOUND || status == STINT_DEAD;
-        *done += status == STINT_OK || gone ? 1 : 0;
-        *failed += status != STINT_OK && !gone ? 1 : 0;
-        out_item(&cli->out);
-        out_id(&cli->out, "id", t->id);
-        out_text(&cli->out, "node", t->node);
-        out_text(&cli->out, "code", t->code);
-        out_text(&cli->out, "status", stint_status_name(status));
-        out_text_or_null(&cli->out, "detail",
-                         status != STINT_OK ? stint_client_error(cli->client) : NULL);
-        out_item_end(&cli->out);
-    }
-}
-
-static int
-kill_selected(struct cli *cli)
-{
-    struct stint_query query = STINT_QUERY_INIT;
-    struct stint_list *list;
-    query.selector = args_text(cli->args, "selector");
-    query.limit = CLI_PAGE;
-    enum stint_status status = stint_admin_tasklets(cli->client, &query, cli_left(cli), &list);
-    if (list == NULL) {
-        return cli_fail(cli, status, "kill those that fit --selector", query.selector);
-    }
-    size_t done = 0;
-    size_t failed = 0;
-    out_list(&cli->out, "id node code status detail", "", "id");
-    kill_page(cli, list, &done, &failed);
-    bool truncated = stint_list_truncated(list);
-    out_list_end(&cli->out, truncated);
-    if (truncated) {
-        cli_note(cli, "more than %d fit; say it again for the others", CLI_PAGE);
-    } else if (done + failed == 0) {
-        cli_note(cli, CLI_NONE_FITS);
-    }
-    stint_list_free(list);
-    bool partly = truncated || (failed != 0 && done != 0);
-    return partly ? EXIT_PARTLY : failed != 0 ? EXIT_FAILED : EXIT_DONE;
-}
-
 int
 cmd_tasklet_kill(struct cli *cli)
 {
-    return args_on(cli->args, "selector") ? kill_selected(cli) : act_on_one(cli, ACTION_KILL);
+    return args_on(cli->args, "selector") ? cli_kill_selected(cli) : act_on_one(cli, ACTION_KILL);
 }
 
 /* ---- export, import ---- */

@@ -77,6 +77,21 @@ cli_pause(struct cli *cli, uint32_t ms)
     return !over && !interrupted;
 }
 
+bool
+cli_await(struct cli *cli, const struct stint_call *call, uint32_t ms)
+{
+    uint64_t until = cli_now_ms() + ms;
+    for (uint64_t now = cli_now_ms(); !stint_call_done(call) && now < until && !interrupted;
+         now = cli_now_ms()) {
+        struct pollfd p = { .fd = stint_client_fd(cli->client), .events = POLLIN };
+        int most = stint_client_timeout_ms(cli->client);
+        int wait = (int)(until - now);
+        (void)poll(&p, 1, most >= 0 && most < wait ? most : wait);
+        stint_client_process(cli->client);
+    }
+    return stint_call_done(call);
+}
+
 /* ---- asking first ---- */
 
 static bool

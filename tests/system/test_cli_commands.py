@@ -202,6 +202,16 @@ def tasklets(d):
             d.check_dry("tasklet import", path, "--on", "n3")
         d.run("tasklet import", path, "--on", "n3", "--yes", formats=(form,))
     d.run("tasklet kill", victims.pop, "--yes", formats=FORMATS[:4])
+    # More than are ended at once: each has its item, in the order of the list.
+    world.spawn("ring/Census", {"nodes": 100, "tokens": 1, "laps": 1000000}, on="n2")
+    stations = [t["id"] for t in wait_until(lambda: (lambda i: i if len(i) == 100 else None)(world.items("tasklet", "list", "--selector", "code=Station")),
+                                            "the ring is there")]
+    ended = world.items("tasklet", "kill", "--selector", "code=Station", "--yes", "--timeout", "30s")
+    check_equal([i["id"] for i in ended], stations, "what was ended")
+    # The ring falls apart meanwhile: one that has ended by itself is what was wanted.
+    check({i["status"] for i in ended} <= {"OK", "NOT_FOUND", "DEAD"}, f"what came of it: {ended}")
+    world.tool("tasklet", "kill", "--selector", "code=Census", "--yes")
+    wait_until(lambda: not world.items("tasklet", "list", "--selector", "module=ring"), "the ring is gone")
 
 
 def reasons_of_a_pinned_one(d):
