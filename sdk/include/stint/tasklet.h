@@ -179,8 +179,8 @@ static inline void stint_log(struct stint_context *ctx, const char *format, ...)
 
 /*
  * Makes a channel of the calling tasklet, for values T: it moves with its owner and is closed when
- * that ends, with all that is still in it. Capacity 0 is a rendezvous; 65 536 at most. STINT_LIMIT, STINT_NO_MEMORY,
- * STINT_INVALID.
+ * that ends, with all that is still in it. Capacity 0 is a rendezvous; 65 536 at most.
+ * STINT_LIMIT, STINT_NO_MEMORY, STINT_INVALID.
  *
  *     status = stint_channel_new(ctx, &self->reply, tally_Total, 0);
  */
