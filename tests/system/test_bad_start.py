@@ -230,6 +230,7 @@ def test_modules(world):
     ]
     for module, words in cases:
         refused(1, ["module " + module, words], modules=(module,))
+    check(not os.path.exists(path("data-n2")), "nothing is made for a node that cannot be")
     refused(1, ["module " + twin, "a module named tally is loaded already"], modules=("tally", twin))
     check(not os.path.exists(os.path.join(path("data-n2"), "node.facts")), "nothing is kept of a node that never was")
     # All of them at once.
