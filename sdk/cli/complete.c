@@ -7,7 +7,7 @@
 #include "cli.h"
 #include "help_topics.h"
 
-enum { CONNECT_MS = 300, ASK_MS = 300, WORD_SIZE = 512 };
+enum { CONNECT_MS = 300, ASK_MS = 300, WORD_SIZE = 512, MODULES_MAX = 128, CHANNELS_MAX = 500 };
 
 /* What is known of the words before the one under the cursor. */
 struct line {
@@ -124,19 +124,25 @@ put_name(void *arg, const char *name)
     put(p->line, p->before, name, strlen(name), "");
 }
 
-/* Names of nodes; of a list with commas the last one is under the cursor. */
 static void
-put_nodes(struct line *l, const char *before, bool list)
+put_names(struct line *l, const char *before, enum complete_names what)
+{
+    struct putting p = { l, before };
+    l->source->names(what, &l->args, put_name, &p);
+}
+
+/* Of a list with commas the last one is under the cursor. */
+static void
+put_node_list(struct line *l, const char *before)
 {
     char whole[WORD_SIZE];
-    const char *comma = list ? strrchr(l->prefix, ',') : NULL;
+    const char *comma = strrchr(l->prefix, ',');
     if (comma != NULL) {
         snprintf(whole, sizeof whole, "%s%.*s", before, (int)(comma + 1 - l->prefix), l->prefix);
         l->prefix = comma + 1;
         before = whole;
     }
-    struct putting p = { l, before };
-    l->source->nodes(&l->args, put_name, &p);
+    put_names(l, before, COMPLETE_NODES);
 }
 
 /* ---- values: the word by which help names them says what fits ---- */
@@ -152,8 +158,14 @@ put_value(struct line *l, const char *before, const char *name, size_t size)
         fputs(":files\n", l->out);
     } else if (strcmp(one, "DIR") == 0) {
         fputs(":directories\n", l->out);
-    } else if (strcmp(one, "NODE") == 0 || strcmp(one, "NODES") == 0) {
-        put_nodes(l, before, one[4] == 'S');
+    } else if (strcmp(one, "NODE") == 0) {
+        put_names(l, before, COMPLETE_NODES);
+    } else if (strcmp(one, "NODES") == 0) {
+        put_node_list(l, before);
+    } else if (strcmp(one, "MODULE/CODE") == 0) {
+        put_names(l, before, COMPLETE_CODES);
+    } else if (strcmp(one, "ID|NAME") == 0) {
+        put_names(l, before, COMPLETE_CHANNELS);
     } else if (strcmp(one, "ROLE") == 0) {
         put_choices(l, before, roles);
     } else if (strcmp(one, "TOPIC") == 0) {
@@ -337,39 +349,94 @@ complete(FILE *out, int count, char **words, const struct complete_source *sourc
 
 /* ---- the program ---- */
 
+typedef void put_fn(void *arg, const char *name);
+
 static void
-ask_nodes(const struct args *args, void (*put_one)(void *arg, const char *name), void *arg)
+give_nodes(struct stint_client *client, put_fn *put_one, void *arg)
 {
+    struct stint_list *list;
+    const struct stint_node_item *n;
+    (void)!stint_admin_nodes(client, ASK_MS, &list);
+    while (list != NULL && (n = stint_list_node(list)) != NULL) {
+        put_one(arg, n->name);
+    }
+    stint_list_free(list);
+}
+
+/* Modules are listed once for each node; their codes are told once. */
+static void
+give_codes(struct stint_client *client, put_fn *put_one, void *arg)
+{
+    struct stint_list *list;
+    const struct stint_module_item *m;
+    char told[MODULES_MAX][64]; /* names: an item's own last until the next one */
+    unsigned count = 0;
+    (void)!stint_admin_modules(client, ASK_MS, &list);
+    while (list != NULL && count < MODULES_MAX && (m = stint_list_module(list)) != NULL) {
+        unsigned i = 0;
+        while (i < count && strcmp(told[i], m->name) != 0) {
+            i++;
+        }
+        for (const char *at = m->codes; i == count && *at != '\0';) {
+            char code[WORD_SIZE];
+            int size = (int)strcspn(at, ",");
+            snprintf(code, sizeof code, "%s/%.*s", m->name, size, at);
+            put_one(arg, code);
+            at += size + (at[size] == ',' ? 1 : 0);
+        }
+        snprintf(told[count++], sizeof told[0], "%s", m->name);
+    }
+    stint_list_free(list);
+}
+
+static void
+give_channels(struct stint_client *client, put_fn *put_one, void *arg)
+{
+    struct stint_list *list;
+    const struct stint_channel_item *c;
+    struct stint_query query = STINT_QUERY_INIT;
+    query.limit = CHANNELS_MAX;
+    (void)!stint_admin_channels(client, &query, ASK_MS, &list);
+    while (list != NULL && (c = stint_list_channel(list)) != NULL) {
+        if (c->name[0] != '\0') {
+            put_one(arg, c->name);
+        }
+    }
+    stint_list_free(list);
+}
+
+static void
+ask_cluster(enum complete_names what, const struct args *args, put_fn *put_one, void *arg)
+{
+    static void (*const give[])(struct stint_client *, put_fn *, void *) = {
+        [COMPLETE_NODES] = give_nodes,
+        [COMPLETE_CODES] = give_codes,
+        [COMPLETE_CHANNELS] = give_channels,
+    };
     struct stint_client_options options = STINT_CLIENT_OPTIONS_INIT;
     struct cli cli = { .args = args };
     const char *endpoints[ENDPOINTS_MAX];
     const char *context = args->context != NULL ? args->context : getenv("STINT_CONTEXT");
     char error[CONTEXT_PATH_SIZE + 640]; /* which nobody reads */
+    struct stint_client *client;
     if (context != NULL && context[0] != '\0' &&
         context_load(&cli.context, context, error, sizeof error) != EXIT_DONE) {
         return;
     }
     cli_client_options(&cli, endpoints, &options);
-    struct stint_client *client;
-    struct stint_list *list = NULL;
-    const struct stint_node_item *n;
     if (stint_client_open(&options, &client, NULL, 0) != STINT_OK) {
         return;
     }
-    if (stint_client_connect(client, CONNECT_MS) == STINT_OK &&
-        stint_admin_nodes(client, ASK_MS, &list) == STINT_OK) {
-        while ((n = stint_list_node(list)) != NULL) {
-            put_one(arg, n->name);
-        }
+    if (stint_client_connect(client, CONNECT_MS) == STINT_OK) {
+        give[what](client, put_one, arg);
     }
-    stint_list_free(list);
     stint_client_close(client, 0);
 }
 
 int
 complete_main(int count, char **words)
 {
-    static const struct complete_source cluster = { ask_nodes };
+    static const struct complete_source cluster = { ask_cluster };
     complete(stdout, count, words, &cluster);
     return 0;
 }

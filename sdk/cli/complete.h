@@ -14,11 +14,14 @@
 /* The first word by which the scripts ask. */
 #define COMPLETE_WORD "__complete"
 
-/* Where names come from that only a cluster knows. */
+/* Names that only a cluster knows. */
+enum complete_names { COMPLETE_NODES, COMPLETE_CODES, COMPLETE_CHANNELS };
+
 struct complete_source {
-    /* Writes each node's name with `put`; silent, and soon back, when there is no cluster. `args`
-     * has the global flags as far as they were given. */
-    void (*nodes)(const struct args *args, void (*put)(void *arg, const char *name), void *arg);
+    /* Gives each name to `put`; silent, and soon back, when there is no cluster. `args` has the
+     * global flags as far as they were given. */
+    void (*names)(enum complete_names what, const struct args *args,
+                  void (*put)(void *arg, const char *name), void *arg);
 };
 
 /*
@@ -28,7 +31,7 @@ struct complete_source {
  */
 void complete(FILE *out, int count, char **words, const struct complete_source *source);
 
-/* For the program: candidates to stdout, nodes from the cluster. Always 0. */
+/* For the program: candidates to stdout, names from the cluster. Always 0. */
 int complete_main(int count, char **words);
 
 #endif

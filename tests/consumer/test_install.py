@@ -134,9 +134,11 @@ def check_project(prefix, folder, module, scratch):
                 if answer.strip() != f'{{"text":"hello {name}"}}':
                     raise Failed(f"{client}: the answer was {answer!r}")
             # Completion asks the cluster for names.
-            names = run([os.path.join(prefix, "bin/stint"), "__complete", "--insecure", "-e", ready[1], "node", "describe", "em"])
-            if names != "embedded\t\n":
-                raise Failed(f"the names of nodes were {names!r}")
+            for line, name in ((["node", "describe", "em"], "embedded"), (["tasklet", "spawn", ""], "greet/Greeter"),
+                               (["channel", "close", "gr"], "greeter")):
+                names = run([os.path.join(prefix, "bin/stint"), "__complete", "--insecure", "-e", ready[1]] + line)
+                if names != name + "\t\n":
+                    raise Failed(f"{line} is completed by {names!r}")
             node.stdin.close()
             if node.wait(WITHIN) != 0:
                 log.seek(0)

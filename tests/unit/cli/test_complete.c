@@ -15,21 +15,27 @@
 
 enum { LINE_SIZE = 512, WORDS = 64 };
 
-static struct args asked; /* with what the cluster was asked for its nodes */
+static struct args asked; /* with what the cluster was asked for names */
 
 static void
-two_nodes(const struct args *args, void (*put)(void *arg, const char *name), void *arg)
+two_of_each(enum complete_names what, const struct args *args,
+            void (*put)(void *arg, const char *name), void *arg)
 {
+    static const char *const names[][2] = {
+        [COMPLETE_NODES] = { "n1", "n20" },
+        [COMPLETE_CODES] = { "ring/Link", "tally/Tally" },
+        [COMPLETE_CHANNELS] = { "answers", "orders" },
+    };
     asked = *args;
-    put(arg, "n1");
-    put(arg, "n20");
+    put(arg, names[what][0]);
+    put(arg, names[what][1]);
 }
 
 /* All that complete() writes for a line; the cursor is at its end. */
 static char *
 output(const char *line)
 {
-    static const struct complete_source source = { two_nodes };
+    static const struct complete_source source = { two_of_each };
     char copy[LINE_SIZE], *words[WORDS], *text = NULL;
     int count = 0;
     size_t size = 0;
@@ -153,7 +159,7 @@ arguments_are_what_the_command_takes(void **state)
 }
 
 static void
-names_of_nodes_come_from_the_cluster(void **state)
+names_come_from_the_cluster(void **state)
 {
     (void)state;
     expect("-e tcp://h:1 --endpoint=tcp://h:2 --keys k --identity me node describe ", "n1 n20");
@@ -171,6 +177,11 @@ names_of_nodes_come_from_the_cluster(void **state)
     expect("node drain n1 --to ", "n1 n20");
     expect("node drain n1 --to n1,", "n1,n1 n1,n20");
     expect("node drain n1 --to=n1,n2", "--to=n1,n20");
+    expect("tasklet spawn ", "ring/Link tally/Tally");
+    expect("tasklet spawn tally/T", "tally/Tally");
+    expect("channel send ", "answers orders");
+    expect("channel close o", "orders");
+    expect("channel send orders ", "");
 }
 
 static void
@@ -192,7 +203,7 @@ no_line_is_too_long_or_too_strange(void **state)
                  global_flags[i].name);
     }
     expect("-", flags);
-    static const struct complete_source source = { two_nodes };
+    static const struct complete_source source = { two_of_each };
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
@@ -210,7 +221,7 @@ main(void)
         cmocka_unit_test(flags_of_all_come_everywhere_and_those_of_a_command_behind_it),
         cmocka_unit_test(values_are_what_the_flag_takes),
         cmocka_unit_test(arguments_are_what_the_command_takes),
-        cmocka_unit_test(names_of_nodes_come_from_the_cluster),
+        cmocka_unit_test(names_come_from_the_cluster),
         cmocka_unit_test(no_line_is_too_long_or_too_strange),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
