@@ -62,6 +62,21 @@ fail(const struct cli *cli, enum stint_status status, const struct stint_migrate
                 : cli_fail_text(status, "move", object, why);
 }
 
+/* Without --wait a move may still be refused by where it goes. */
+static void
+note_under_way(const struct cli *cli, struct stint_list *list)
+{
+    const struct stint_move_item *m;
+    bool goes_on = false;
+    while ((m = stint_list_move(list)) != NULL) {
+        goes_on = goes_on || m->outcome[0] == '\0';
+    }
+    stint_list_rewind(list);
+    if (goes_on) {
+        cli_note(cli, "under way; --wait waits for the end, `stint migration list` shows it");
+    }
+}
+
 int
 cmd_tasklet_migrate(struct cli *cli)
 {
@@ -92,6 +107,9 @@ cmd_tasklet_migrate(struct cli *cli)
         stint_list_rewind(list);
         if (migrate.selector != NULL && status == STINT_OK && stint_list_count(list) == 0) {
             cli_note(cli, CLI_NONE_FITS);
+        }
+        if (!plan && status == STINT_OK) {
+            note_under_way(cli, list);
         }
         code = plan ? cli_put_plan(cli, "move", status, list)
                     : cli_put_list(cli, &move_list, status, list);

@@ -105,19 +105,41 @@ cmd_node_uncordon(struct cli *cli)
     return cordon(cli, false);
 }
 
+/* What ends with it is the question before a node is stopped. */
+static int
+would_stop(struct cli *cli, const char *node, bool drain)
+{
+    struct stint_list *list;
+    enum stint_status status = stint_admin_node(cli->client, node, cli_left(cli), &list);
+    const struct stint_node_item *n = list != NULL ? stint_list_node(list) : NULL;
+    unsigned long long tasklets = n != NULL ? n->tasklets : 0;
+    stint_list_free(list);
+    if (status != STINT_OK) {
+        return cli_fail(cli, status, "stop node", node);
+    }
+    cli_result(cli, "name", drain ? "stop %s when its tasklets, now %llu, are elsewhere"
+                                  : "stop %s, and tasklets that are there end with it: %llu",
+               node, tasklets);
+    out_text(&cli->out, "name", node);
+    out_state(&cli->out, "state", "stopping");
+    out_number(&cli->out, "tasklets", tasklets);
+    return cli_result_end(cli);
+}
+
 int
 cmd_node_stop(struct cli *cli)
 {
     const char *node = cli->args->words[0];
     bool drain = args_on(cli->args, "drain");
+    if (cli->args->dry_run) {
+        return would_stop(cli, node, drain);
+    }
     enum stint_status status =
-        cli->args->dry_run
-            ? cli_look_up_node(cli, node)
-            : stint_admin_stop(cli->client, node, drain, cli->args->reason, cli_left(cli));
+        stint_admin_stop(cli->client, node, drain, cli->args->reason, cli_left(cli));
     if (status != STINT_OK) {
         return cli_fail(cli, status, "stop node", node);
     }
-    cli_result(cli, "name", "stop %s%s", node, drain ? " when it is empty" : "");
+    cli_result(cli, "name", "stop %s", node);
     out_text(&cli->out, "name", node);
     out_state(&cli->out, "state", "stopping");
     return cli_result_end(cli);

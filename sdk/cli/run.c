@@ -339,6 +339,13 @@ run_once(struct cli *cli)
     return interrupted && code != EXIT_DONE ? EXIT_INTERRUPTED : code;
 }
 
+/* What another look cannot change. */
+static bool
+is_final(int code)
+{
+    return code == EXIT_USAGE || code == EXIT_NOT_FOUND || code == EXIT_UNAUTHORISED;
+}
+
 static int
 run(struct cli *cli)
 {
@@ -350,7 +357,7 @@ run(struct cli *cli)
         return cli_interrupted() ? EXIT_INTERRUPTED : code;
     }
     code = run_once(cli);
-    while (args->watch_ms != 0 && !interrupted && cli->client != NULL) {
+    while (args->watch_ms != 0 && !interrupted && cli->client != NULL && !is_final(code)) {
         cli->deadline_ms = UINT64_MAX;
         if (!cli_pause(cli, args->watch_ms)) {
             break;

@@ -317,9 +317,20 @@ def test_interrupted_question(world):
     check_equal(world.tasklet(tally)["id"], tally, "nothing was done")
 
 
+def test_watch(world):
+    world.cluster(1)
+    tally = world.spawn("tally/Tally", {"name": "a"})
+    watcher = world.tool_begin("tasklet", "describe", tally, "--watch=100ms", "-o", "jsonl")
+    wait_until(lambda: len(watcher.lines) >= 3, "it looks again and again")
+    world.tool("tasklet", "kill", tally, "--yes")
+    check_equal(watcher.wait(), 4, "what is gone is not watched any more")
+
+
 def test_stop(world):
     n1, n2 = world.cluster(2)
     tally = world.spawn("tally/Tally", {"name": "a"}, on="n2")
+    check(": 1" in world.tool("node", "stop", "n2", "--dry-run").out, "what would end with it")
+    check_equal(world.json("node", "stop", "n2", "--drain", "--dry-run")["tasklets"], 1, "what would move first")
     n2.expected_end = True
     world.tool("node", "stop", "n2", "--drain", "--yes", within=60)
     check_equal(n2.wait(), 0, "exit code of a stopped node")
@@ -332,4 +343,4 @@ def test_stop(world):
 
 if __name__ == "__main__":
     lib.main(test_nodes_and_cluster, test_keys, test_tasklets, test_lists_are_not_cut_in_silence, test_channels, test_a_channel_without_a_type, test_labels, test_tags, test_migrations,
-             test_spawn_that_waits_for_the_authority, test_interrupted_question, test_stop)
+             test_spawn_that_waits_for_the_authority, test_interrupted_question, test_watch, test_stop)
