@@ -43,6 +43,8 @@ static struct script {
     enum stint_status send_status;
     bool hold;          /* sends are not answered */
     bool channel_moved; /* the name leads to another channel now */
+    stint_Request asked; /* the last request that was no question on the way to another one */
+    bool nodes_known;    /* the list of nodes is answered */
     bool schema_gone;
     bool schema_held; /* descriptions are not answered */
     uint64_t held[16];
@@ -233,8 +235,14 @@ static void
 answer(struct fake_node *n, uint64_t number, const stint_Request *request,
        struct stint_span payload)
 {
+    bool on_the_way = request->verb == stint_Verb_VERB_RESOLVE ||
+                      request->verb == stint_Verb_VERB_SCHEMA ||
+                      request->verb == stint_Verb_VERB_UPLOAD ||
+                      request->verb == stint_Verb_VERB_VIEW;
+    s.asked = on_the_way ? s.asked : *request;
     switch (request->verb) {
     case stint_Verb_VERB_RESOLVE:
+    case stint_Verb_VERB_CHANNEL_CREATE:
         on_resolve(n, number, request);
         break;
     case stint_Verb_VERB_SCHEMA:
@@ -261,7 +269,10 @@ answer(struct fake_node *n, uint64_t number, const stint_Request *request,
         on_file(n, number, request, payload);
         break;
     case stint_Verb_VERB_NODE_LIST:
-        break; /* never answered */
+        if (s.nodes_known) {
+            fake_end(n, number, STINT_OK, "");
+        }
+        break;
     default:
         fake_end(n, number, STINT_OK, "");
     }
