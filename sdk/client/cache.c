@@ -187,7 +187,7 @@ make_room(struct client_cache *cache)
     LIST_EACH (link, &cache->lane_order) {
         struct lane *lane = STINT_CONTAINER_OF(link, struct lane, place);
         if (lane->holder == NULL && list_is_empty(&lane->waiting)) {
-            (void)table_remove(&cache->lanes, lane->channel);
+            (void)table_remove(&cache->lanes, lane->key);
             list_remove(&lane->place);
             mem_free(cache->mem, lane, sizeof *lane);
             return true;
@@ -196,19 +196,30 @@ make_room(struct client_cache *cache)
     return false;
 }
 
-struct lane *
-client_cache_lane(struct client_cache *cache, struct stint_id channel)
+/* Ids are random, so that of a channel turned round is no other channel's. */
+static struct stint_id
+lane_key(struct stint_id channel, bool receives)
 {
-    struct lane *lane = table_find(&cache->lanes, channel);
+    for (size_t i = 0; receives && i < sizeof channel.bytes; i++) {
+        channel.bytes[i] = (uint8_t)~channel.bytes[i];
+    }
+    return channel;
+}
+
+struct lane *
+client_cache_lane(struct client_cache *cache, struct stint_id channel, bool receives)
+{
+    struct stint_id key = lane_key(channel, receives);
+    struct lane *lane = table_find(&cache->lanes, key);
     if (lane == NULL) {
         if (!make_room(cache) || (lane = mem_zalloc(cache->mem, sizeof *lane)) == NULL) {
             return NULL;
         }
-        lane->channel = channel;
+        lane->key = key;
         list_init(&lane->place);
         list_init(&lane->waiting);
         client_cache_renew_lane(cache, lane);
-        if (table_insert(&cache->lanes, channel, lane) != STINT_OK) {
+        if (table_insert(&cache->lanes, key, lane) != STINT_OK) {
             mem_free(cache->mem, lane, sizeof *lane);
             return NULL;
         }

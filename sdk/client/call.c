@@ -112,10 +112,14 @@ client_call_text(struct stint_call *call, char *field, size_t size, const char *
 /* ---- turns: the order of the calls is that of their places in the lane, however long each one
  * looks for it ---- */
 
-/* As far as it is known: two names of one channel are found out to be one when both are known. */
+/* They take the same lane, as far as it is known: two names of one channel are found out to be one
+ * when both are known. */
 static bool
-on_same_channel(const struct stint_call *a, const struct stint_call *b)
+in_same_lane(const struct stint_call *a, const struct stint_call *b)
 {
+    if (a->kind != b->kind) {
+        return false;
+    }
     if (a->channel_known && b->channel_known) {
         return id_equal(a->channel, b->channel);
     }
@@ -135,7 +139,7 @@ client_call_is_next(struct stint_call *call)
         if (other == call) {
             break;
         }
-        if (takes_turns(other) && !other->laned && on_same_channel(other, call)) {
+        if (takes_turns(other) && !other->laned && in_same_lane(other, call)) {
             list_push_back(&client->turns, &call->waiting);
             return false;
         }
@@ -160,7 +164,7 @@ client_call_laned(struct stint_call *call)
     LIST_EACH (link, &client->calls) {
         struct stint_call *next = STINT_CONTAINER_OF(link, struct stint_call, place);
         if (!next->laned && next->step == STEP_LANE && list_is_linked(&next->waiting) &&
-            on_same_channel(call, next)) {
+            in_same_lane(call, next)) {
             list_remove(&next->waiting);
             list_push_back(&client->ready, &next->waiting);
             return;
@@ -288,7 +292,9 @@ client_calls_expire(struct stint_client *client, uint64_t now_ns)
             client_own_expired(call);
         } else {
             client_call_finish(call, STINT_NOT_SENT,
-                               "an earlier operation on the same channel is not over");
+                               call->kind == CALL_SEND
+                                   ? "an earlier send to the same channel is not over"
+                                   : "an earlier receive from the same channel is not over");
         }
     }
 }

@@ -189,7 +189,8 @@ need_lane(struct stint_call *call)
         call->step = STEP_LANE;
         return false;
     }
-    struct lane *lane = client_cache_lane(&call->client->cache, call->channel);
+    struct lane *lane = client_cache_lane(&call->client->cache, call->channel,
+                                          call->kind == CALL_RECEIVE);
     if (lane == NULL) {
         client_call_finish(call, STINT_BUSY, "operations on too many channels are under way");
         return false;

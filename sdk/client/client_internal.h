@@ -98,12 +98,13 @@ struct cached_types {
 };
 
 /*
- * A client's operations on one channel: one at a time, numbered, under an id of their own (protocol
- * C), so that they take effect in order and once, whichever node they go through.
+ * A client's sends to one channel, or its receives from it: one at a time, numbered, under an id of
+ * their own (protocol C), so that they take effect in order and once, whichever node they go
+ * through. A receive that waits holds up no send.
  */
 struct lane {
     struct list place; /* the one used longest ago first */
-    struct stint_id channel;
+    struct stint_id key; /* the channel and which of both */
     struct stint_id participant;
     uint64_t next;
     struct stint_call *holder;
@@ -143,7 +144,7 @@ STINT_MUST_USE enum stint_status client_cache_put_types(struct client_cache *cac
 uint64_t client_cache_hash(const struct client_cache *cache, const char *text);
 
 /* The lane of a channel, made when new; NULL when memory is short or all lanes are in use. */
-struct lane *client_cache_lane(struct client_cache *cache, struct stint_id channel);
+struct lane *client_cache_lane(struct client_cache *cache, struct stint_id channel, bool receives);
 
 /* A lane whose last operation has an unknown outcome begins anew, so that it blocks none after it.
  */

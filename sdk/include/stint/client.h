@@ -359,7 +359,8 @@ stint_client_resolve_begin(struct stint_client *client, const char *channel, uin
  * Sends a value, encoded or as JSON. STINT_OK: taken by the receiver (capacity 0) or accepted into
  * the channel (capacity N). STINT_TIMED_OUT: nobody took it, and nobody will. `type` NULL: the
  * channel's own; demanded for channels that have none yet. What one client sends to one channel
- * arrives in the order of the calls, those of one thread or several.
+ * arrives in the order of the calls, those of one thread or several: it is sent one after another,
+ * so STINT_NOT_SENT may also mean that an earlier one took all the time.
  *
  * Also: STINT_NOT_FOUND, STINT_AMBIGUOUS (also of channels that the JSON names); STINT_CLOSED;
  * STINT_CHANNEL_LOST its node is lost: a value sent before may be; STINT_TYPE_MISMATCH;
@@ -386,10 +387,11 @@ stint_client_send_json_begin(struct stint_client *client, const char *channel, c
                              void *arg);
 
 /*
- * Receives a value; with `as_json` also its JSON. STINT_OK: *value; STINT_TIMED_OUT nothing came,
- * nothing is lost; STINT_END_OF_SEQUENCE or STINT_CLOSED the channel ended; STINT_CHANNEL_LOST with
- * its node; STINT_OUTCOME_UNKNOWN no answer: a value may have been taken; STINT_NOT_SENT;
- * STINT_NOT_FOUND, STINT_AMBIGUOUS, STINT_STORE_DOWN.
+ * Receives a value; with `as_json` also its JSON. Receives of one client from one channel are
+ * served one after another, in the order of the calls. STINT_OK: *value; STINT_TIMED_OUT nothing
+ * came, nothing is lost; STINT_END_OF_SEQUENCE or STINT_CLOSED the channel ended;
+ * STINT_CHANNEL_LOST with its node; STINT_OUTCOME_UNKNOWN no answer: a value may have been taken;
+ * STINT_NOT_SENT; STINT_NOT_FOUND, STINT_AMBIGUOUS, STINT_STORE_DOWN.
  *
  *     struct stint_value value;
  *     if (stint_client_receive(client, "out", true, 5000, &value) == STINT_OK) {
