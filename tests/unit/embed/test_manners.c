@@ -142,10 +142,26 @@ entries(const char *path)
     return count;
 }
 
+/* How many descriptors a program that this one becomes would inherit. */
+static unsigned
+inherited(void)
+{
+    unsigned count = 0;
+    struct dirent *entry;
+    DIR *dir = opendir("/proc/self/fd");
+    assert_non_null(dir);
+    while ((entry = readdir(dir)) != NULL) {
+        int flags = fcntl(atoi(entry->d_name), F_GETFD);
+        count += entry->d_name[0] != '.' && flags >= 0 && (flags & FD_CLOEXEC) == 0 ? 1 : 0;
+    }
+    closedir(dir);
+    return count;
+}
+
 struct process {
     struct sigaction actions[SIGNALS];
     sigset_t mask;
-    unsigned descriptors, threads;
+    unsigned descriptors, inherited, threads;
     char locale[64], folder[4096];
     unsigned variables;
     mode_t umask;
@@ -164,6 +180,7 @@ look(struct process *p)
     (void)sigpending(&pending);
     p->pending = sigisemptyset(&pending) == 0;
     p->descriptors = entries("/proc/self/fd");
+    p->inherited = inherited();
     p->threads = entries("/proc/self/task");
     snprintf(p->locale, sizeof p->locale, "%s", setlocale(LC_ALL, NULL));
     assert_non_null(getcwd(p->folder, sizeof p->folder));
@@ -187,6 +204,7 @@ compare(const struct process *before, const struct process *now)
     assert_string_equal(before->folder, now->folder);
     assert_int_equal(before->variables, now->variables);
     assert_int_equal(before->umask, now->umask);
+    assert_int_equal(before->inherited, now->inherited);
 }
 
 static struct process untouched; /* before the first call of the library, with cmocka's own signal handlers */
