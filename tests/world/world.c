@@ -446,6 +446,9 @@ deliver(struct world *w, struct happening *h)
     if (of_link && (!k->used || h->connection_generation != k->generation)) {
         return; /* it was on its way in a connection that broke */
     }
+    if (h->kind == HAPPENING_DOWN && k->up) {
+        return; /* put off while its node was stopped, until after the link was made anew: no shell tells that in this order */
+    }
     if (h->kind == HAPPENING_UP) {
         if (!w->nodes[k->to].up || k->up) {
             return;
