@@ -459,7 +459,8 @@ args_read(struct args *args, int argc, char **argv, char *error, size_t error_si
     if (fault != NULL) {
         bool named = args->word_count != 0;
         return wrong(&r, "%s%s%s%s%s: %s", command->noun, command->verb[0] != '\0' ? " " : "",
-                     command->verb, named ? " " : "", named ? shown(&r, args->words[0]) : "", fault);
+                     command->verb, named ? " " : "", named ? shown(&r, args->words[0]) : "",
+                     fault);
     }
     return error[0] == '\0';
 }

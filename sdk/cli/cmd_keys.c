@@ -32,12 +32,18 @@ put_key(struct out *out, const struct stint_key_item *k)
     out_bool(out, "secret", k->has_secret);
 }
 
-static int
-would_init(struct cli *cli, const char *dir)
+static bool
+has_authority(const char *dir)
 {
     char path[1024];
     snprintf(path, sizeof path, "%s/cluster.pub", dir);
-    if (access(path, F_OK) == 0) {
+    return access(path, F_OK) == 0;
+}
+
+static int
+would_init(struct cli *cli, const char *dir)
+{
+    if (has_authority(dir)) {
         return cli_fail_text(STINT_EXISTS, "make a cluster authority in", dir,
                              "there is one already");
     }
@@ -150,6 +156,11 @@ cmd_keys_list(struct cli *cli)
     enum stint_status status = stint_keys_list(dir, &list, error, sizeof error);
     if (status != STINT_OK) {
         return cli_fail_text(status, "list the identities in", dir, error);
+    }
+    if (stint_list_count(list) == 0 && !has_authority(dir)) {
+        stint_list_free(list);
+        return cli_fail_text(STINT_NOT_FOUND, "list the identities in", dir,
+                             "no cluster.pub there; is it a key directory?");
     }
     const struct stint_key_item *k;
     out_list(&cli->out, "role name serial not_after secret", "not_before", "name");

@@ -13,25 +13,25 @@
         "selector", 0, FLAG_TEXT, "EXPR", "those that fit, like 'code=Counter and node=n1'", 0, 0, \
             NULL                                                                                   \
     }
-#define F_LIMIT                                                                      \
-    {                                                                                \
-        "limit", 0, FLAG_NUMBER, "N", "at most so many; 0: all", 0, NUMBER_MAX, NULL \
+#define F_LIMIT                                                                                    \
+    {                                                                                              \
+        "limit", 0, FLAG_NUMBER, "N", "at most so many; 0: all", 0, NUMBER_MAX, NULL               \
     }
-#define F_PAGE                                                                       \
-    {                                                                                \
-        "page", 0, FLAG_TEXT, "TOKEN", "go on behind a list that was cut", 0, 0, NULL \
+#define F_PAGE                                                                                     \
+    {                                                                                              \
+        "page", 0, FLAG_TEXT, "TOKEN", "go on behind a list that was cut", 0, 0, NULL              \
     }
-#define F_SORT                                                                                   \
-    {                                                                                            \
-        "sort", 0, FLAG_TEXT, "FIELD", "in the order of a field; -FIELD: descending", 0, 0, NULL \
+#define F_SORT                                                                                     \
+    {                                                                                              \
+        "sort", 0, FLAG_TEXT, "FIELD", "in the order of a field; -FIELD: descending", 0, 0, NULL   \
     }
-#define F_NODE                                                        \
-    {                                                                 \
-        "node", 0, FLAG_TEXT, "NODE", "only on that node", 0, 0, NULL \
+#define F_NODE                                                                                     \
+    {                                                                                              \
+        "node", 0, FLAG_TEXT, "NODE", "only on that node", 0, 0, NULL                              \
     }
-#define F_ON                                                   \
-    {                                                          \
-        "on", 0, FLAG_TEXT, "NODE", "on that node", 0, 0, NULL \
+#define F_ON                                                                                       \
+    {                                                                                              \
+        "on", 0, FLAG_TEXT, "NODE", "on that node", 0, 0, NULL                                     \
     }
 
 /* ---- what belongs together ---- */
@@ -54,7 +54,7 @@ check_migrate(const struct args *args)
 static const char *
 check_export(const struct args *args)
 {
-    return !args_on(args, "file")                         ? "to which file? -f FILE"
+    return !args_on(args, "file")                      ? "to which file? -f FILE"
            : strcmp(args_text(args, "file"), "-") == 0 ? "it writes a file, not stdout: -f FILE"
                                                        : NULL;
 }
@@ -269,7 +269,8 @@ const struct command commands[] = {
                  F_ON,
                  { "count", 0, FLAG_NUMBER, "N", "so many of them", 1, 100000, NULL },
                  { "pinned", 0, FLAG_SWITCH, "", "it is never moved", 0, 0, NULL },
-                 { "tags", 0, FLAG_TEXT, "K=V,K=V", "to find it by: --selector tag.K=V", 0, 0, NULL } },
+                 { "tags", 0, FLAG_TEXT, "K=V,K=V", "to find it by: --selector tag.K=V", 0, 0,
+                   NULL } },
       .help = "begin a tasklet",
       .example = "stint tasklet spawn tally/Tally --args '{\"name\":\"a\"}' --on n1",
       .check = check_spawn,

@@ -15,7 +15,7 @@ struct paged {
     size_t shown;
     bool begun; /* there is a list: before that nothing may be on stdout */
     bool truncated;
-    bool partly; /* a node did not answer, as the note says */
+    bool partly;           /* a node did not answer, as the note says */
     char page[TOKEN_SIZE]; /* behind what was shown */
     char note[512];
 };
@@ -141,7 +141,8 @@ end_list(struct cli *cli, const struct paged *p, bool truncated)
 static int
 say_note(enum stint_status status, const char *note)
 {
-    return cli_say_exit((int)exit_of(status), "%s", note[0] != '\0' ? note : stint_strerror(status));
+    return cli_say_exit((int)exit_of(status), "%s",
+                        note[0] != '\0' ? note : stint_strerror(status));
 }
 
 static const char *

@@ -20,10 +20,14 @@ cli_fail_exit(int code, const char *what, const char *object, const char *why)
     if (named) {
         (void)text_shown(object, shown, sizeof shown);
     }
-    /* What was done for many names each of them; for one it has been named. */
+    /* What was done for many names each of them, what reads files names them; it has been named. */
     int size = snprintf(said, sizeof said, "cannot %s%s%s: ", what, named ? " " : "", shown);
     if (size > 0 && (size_t)size < sizeof said && strncmp(why, said, (size_t)size) == 0) {
         why += size;
+    }
+    size_t length = named ? strlen(object) : 0;
+    if (named && strncmp(why, object, length) == 0 && strncmp(why + length, ": ", 2) == 0) {
+        why += length + 2;
     }
     snprintf(said, sizeof said, "cannot %s%s%s: %s", what, named ? " " : "", shown, why);
     fprintf(stderr, "stint: %s (exit %d)\n", text_shown(said, line, sizeof line), code);

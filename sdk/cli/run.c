@@ -108,8 +108,8 @@ destroys(const struct args *args)
     return false;
 }
 
-/* Waits for a line, or for the signal that spares it: one that comes just before the waiting ends it,
- * too. */
+/* Waits for a line, or for the signal that spares it: one that comes just before the waiting ends
+ * it, too. */
 static bool
 await_answer(void)
 {
@@ -121,8 +121,7 @@ await_answer(void)
     (void)sigaddset(&ends, SIGINT);
     (void)sigaddset(&ends, SIGTERM);
     (void)sigprocmask(SIG_BLOCK, &ends, &before);
-    bool there =
-        !interrupted && pselect(STDIN_FILENO + 1, &in, NULL, NULL, NULL, &before) == 1;
+    bool there = !interrupted && pselect(STDIN_FILENO + 1, &in, NULL, NULL, NULL, &before) == 1;
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
     return there;
 }
@@ -221,25 +220,43 @@ cli_client_options(const struct cli *cli, const char *endpoints[ENDPOINTS_MAX],
 
 /* ---- the client ---- */
 
-/* Nobody answered: who was asked stands in the line, whatever the client says of it. */
+static const char *
+way_out(enum stint_status status)
+{
+    switch (status) {
+    case STINT_EXPIRED:
+        return "; `stint keys issue` makes a new one";
+    case STINT_REVOKED:
+        return "; it takes another identity: `stint keys issue`";
+    case STINT_WRONG_CLUSTER:
+    case STINT_BAD_CERTIFICATE:
+        return "; are --keys those of this cluster?";
+    case STINT_BAD_VERSION:
+        return "; the tool and the node must be of versions that know each other";
+    default:
+        return exit_of(status) == EXIT_UNREACHABLE
+                   ? "; is a node running there? --endpoint names another"
+                   : "";
+    }
+}
+
+/* Who was asked stands in the line, whatever the client says of it, and what can be done. */
 static int
-fail_to_connect(const struct cli *cli, enum stint_status status,
+fail_to_connect(const struct cli *cli, enum stint_status status, const char *error,
                 const struct stint_client_options *options)
 {
-    if (cli_interrupted() || exit_of(status) != EXIT_UNREACHABLE) {
+    if (cli_interrupted()) {
         return cli_fail(cli, status, "connect", NULL);
     }
-    const char *error = stint_client_error(cli->client);
     char why[STINT_CLIENT_ERROR_SIZE + 256];
     char asked[160] = "";
-    if (strstr(error, "://") == NULL) {
+    if (exit_of(status) == EXIT_UNREACHABLE && strstr(error, "://") == NULL) {
         const char *all =
             options->endpoint_count != 0 ? options->endpoints[0] : getenv("STINT_ENDPOINT");
         snprintf(asked, sizeof asked, "%.120s%s: ", all != NULL ? all : "the cluster",
                  options->endpoint_count > 1 ? " and others" : "");
     }
-    snprintf(why, sizeof why, "%s%s; is a node running there? --endpoint names another", asked,
-             error);
+    snprintf(why, sizeof why, "%s%s%s", asked, error, way_out(status));
     return cli_fail_text(status, "connect", NULL, why);
 }
 
@@ -254,16 +271,17 @@ connect_client(struct cli *cli)
     struct stint_client *client;
     enum stint_status status = stint_client_open(&options, &client, error, sizeof error);
     if (status != STINT_OK) {
-        char why[STINT_CLIENT_ERROR_SIZE + 64];
-        snprintf(why, sizeof why, "%s%s", error,
-                 status == STINT_AMBIGUOUS ? " with --identity" : ""); /* "...; name one" */
+        char why[STINT_CLIENT_ERROR_SIZE + 128];
+        snprintf(why, sizeof why, "%s%s%s", error,
+                 status == STINT_AMBIGUOUS ? " with --identity" : "", /* "...; name one" */
+                 way_out(status));
         return cli_fail_text(status, "connect", NULL, why);
     }
     cli->client = client;
     signalled_client = client;
     status = stint_client_connect(client, cli_left(cli));
     if (status != STINT_OK) {
-        return fail_to_connect(cli, status, &options);
+        return fail_to_connect(cli, status, stint_client_error(client), &options);
     }
     if (args->verbose) {
         cli_note(cli, "connected to %s", stint_client_node(client));

@@ -248,6 +248,11 @@ def test_exit_codes(world):
     for endpoint in ("tcp://127.0.0.1:1", "tcp://no-such-host.invalid:7400"):
         line = world.tool("node", "list", "--timeout", "700ms", endpoint=endpoint, rc=3).line
         check(endpoint in line and "--endpoint" in line, line)
+    os.mkdir(world.path("empty"))
+    check("cluster.pub" in world.tool("keys", "list", keys=world.path("empty"), rc=4).line, "a directory without keys")
+    other = world.path("other-keys")
+    world.keys(directory=other)
+    check("--keys" in world.tool("node", "list", keys=other, rc=8).line, "another cluster's keys")
     # A context says where the cluster is; flags and the environment come first.
     config = world.path("config", "stint")
     os.makedirs(config)
