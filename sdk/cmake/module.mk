@@ -14,8 +14,10 @@ STINT_PROTO_DIR := $(shell $(STINT_PKG_CONFIG) --variable=protodir stint)
 STINT_CMAKE_DIR := $(shell $(STINT_PKG_CONFIG) --variable=cmakedir stint)
 STINT_NANOPB_PLUGIN ?= $(shell command -v protoc-gen-nanopb)
 STINT_MODULE_CFLAGS := -std=c11 -fPIC -fvisibility=hidden -I. $(shell $(STINT_PKG_CONFIG) --cflags stint)
-# These find a plain C variable that is used across a suspension point; gcc has them.
-ifneq ($(findstring gcc,$(shell $(CC) --version | head -n 1))$(findstring Free Software,$(shell $(CC) --version)),)
+# These find a plain C variable that is used across a suspension point.
+ifneq ($(findstring clang,$(shell $(CC) --version)),)
+STINT_MODULE_CFLAGS += -Werror=sometimes-uninitialized -Werror=conditional-uninitialized
+else
 STINT_MODULE_CFLAGS += -Werror=jump-misses-init -Werror=maybe-uninitialized
 endif
 
