@@ -80,7 +80,7 @@ company_create(struct company *c, int number)
     o.insecure = true;
     o.modules = modules;
     o.module_count = 2;
-    o.join_timeout_ms = 3000;
+    o.join_timeout_ms = 20000; /* a busy machine is no reason */
     o.log_level = c->level;
     o.on_log = on_log;
     o.on_ready = on_ready;
