@@ -116,8 +116,17 @@ def build_with_make(prefix, out):
     run(["make", "-C", out, "-j2"], env=dict(os.environ, PKG_CONFIG_PATH=os.path.join(prefix, "lib/pkgconfig")))
 
 
+def check_module(module):
+    """It shows one symbol, and takes nothing from Stint."""
+    shown = {line.split()[-1] for line in run(["nm", "-D", "--defined-only", module]).splitlines()}
+    taken = {line.split()[-1] for line in run(["nm", "-D", "--undefined-only", module]).splitlines()}
+    if shown != {"stint_module"} or any(name.startswith(("stint_", "pb_")) for name in taken):
+        raise Failed(f"{module} shows {sorted(shown)} and takes {sorted(taken)}")
+
+
 def check_project(prefix, folder, module, scratch):
     """Clients talk with the module in the node of the program."""
+    check_module(module)
     program = functools.partial(os.path.join, folder)
     run([program("versions")])
     with open(os.path.join(scratch, "embed.log"), "w+", encoding="utf-8") as log:
