@@ -15,7 +15,8 @@ enum {
     PROGRESS_BAR = 24,
     EXPLAINED_MAX = 32,
     WHY_SIZE = 256,
-    LAST_WORD_MS = 2000
+    LAST_WORD_MS = 2000,
+    LEAVE_MS = 10000
 };
 
 /* What the last answer said. */
@@ -231,6 +232,24 @@ follow_drain(struct cli *cli, const struct stint_drain *drain, struct stint_list
     }
 }
 
+/* An empty node that leaves is gone in a moment: until no other node lists it as living. */
+static void
+await_leave(struct cli *cli, const char *node)
+{
+    uint64_t end = cli_now_ms() + LEAVE_MS;
+    bool there = true;
+    while (there && cli_now_ms() < end && cli_pause(cli, DRAIN_PACE_MS / 2)) {
+        struct stint_list *list;
+        enum stint_status status = stint_admin_node(cli->client, node, cli_left(cli), &list);
+        const struct stint_node_item *n = list != NULL ? stint_list_node(list) : NULL;
+        there = status != STINT_NOT_FOUND && (n == NULL || strcmp(n->state, "down") != 0);
+        stint_list_free(list);
+    }
+    if (there && !cli_interrupted()) {
+        cli_note(cli, "node %s is empty, and has not left yet", node);
+    }
+}
+
 /* The line about an end that is none, or not a whole one; and the exit code. */
 static int
 say_end(const struct cli *cli, const struct stint_drain *drain, enum stint_status status,
@@ -291,9 +310,12 @@ cmd_node_drain(struct cli *cli)
     if (status == STINT_OK && args_on(args, "wait")) {
         status = follow_drain(cli, &drain, &list);
     }
-    cli_progress(cli, "%s", "");
     struct drained d;
     read_answer(list, &d);
+    if (status == STINT_OK && d.done && drain.leave && args_on(args, "wait")) {
+        await_leave(cli, drain.node);
+    }
+    cli_progress(cli, "%s", "");
     stint_list_free(list);
     put_drain(cli, &drain, &d);
     return say_end(cli, &drain, status, &d);

@@ -295,6 +295,11 @@ def changes_of_nodes(d, nodes):
     nodes[2].expected_end = True
     d.run("node stop", "n3", "--yes", formats=("json",))
     check_equal(nodes[2].wait(), 0, "exit code of the node")
+    # Who waits for a node to leave finds it gone.
+    nodes[1].expected_end = True
+    d.run("node drain", "n2", "--leave", "--wait", "--yes", formats=("json",))
+    check_equal([n["name"] for n in world.items("node", "list") if n["state"] not in ("down", "suspect")], ["n1"], "who is left")
+    check_equal(nodes[1].wait(), 0, "exit code of the node that left")
 
 
 if __name__ == "__main__":
