@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -504,6 +505,51 @@ test_renewed_keys_are_those_of_all_links(void **state)
     assert_true(event.link != old);
 }
 
+/* Lets the process open no more descriptors; gives the limit that it had. */
+static struct rlimit
+no_descriptors(void)
+{
+    struct rlimit usual, none;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+    none = usual;
+    none.rlim_cur = 3;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    return usual;
+}
+
+static void
+test_without_descriptors_a_link_is_down_and_comes_up_when_there_are_some(void **state)
+{
+    struct pair *p = *state;
+    struct link_event event;
+    struct rlimit usual = no_descriptors();
+    assert_int_equal(link_connect(p->client, 7, link_endpoint(p->server), p->cluster.public_key),
+                     STINT_OK);
+    assert_true(link_deadline(p->client) <= clock_now_ns());
+    assert_true(link_next(p->client, &event));
+    assert_int_equal(event.kind, LINK_DOWN);
+    assert_int_equal(event.link, 7);
+    assert_non_null(strstr(event.text, "too many open files"));
+    assert_int_equal(link_send(p->client, 7, span_text("x")), STINT_UNREACHABLE);
+    /* Told once; and one that nobody wants any more is forgotten. */
+    assert_int_equal(link_connect(p->client, 8, link_endpoint(p->server), p->cluster.public_key),
+                     STINT_OK);
+    link_disconnect(p->client, 8);
+    assert_false(net_event(p->client, NULL, &event, 1200));
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+    (void)net_expect(p->client, p->server, LINK_UP, 7);
+    /* The same when the keys are renewed. */
+    usual = no_descriptors();
+    link_set_keys(p->client, p->two.secret_key, p->two.secret_key);
+    link_set_keys(p->client, p->two.public_key, p->two.secret_key);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+    (void)net_expect(p->client, p->server, LINK_DOWN, 7);
+    (void)net_expect(p->client, p->server, LINK_UP, 7);
+    net_send(p->client, 7, "here");
+    event = net_expect(p->server, p->client, LINK_RECEIVED, 0);
+    assert_bytes(&event, "here");
+}
+
 int
 main(void)
 {
@@ -529,6 +575,7 @@ main(void)
         TEST(test_nameless_and_many_part_messages_are_dropped),
         TEST(test_a_client_without_encryption_gets_nowhere),
         TEST(test_renewed_keys_are_those_of_all_links),
+        TEST(test_without_descriptors_a_link_is_down_and_comes_up_when_there_are_some),
 #undef TEST
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
