@@ -167,7 +167,7 @@ put_head(struct line *l, const struct screen *s)
     state(l, s->in_doubt != 0 ? RED : "", "in doubt %u", s->in_doubt);
     state(l, "", "%llu.%llu moves/s", (unsigned long long)(s->moves_decis / 10),
           (unsigned long long)(s->moves_decis % 10));
-    state(l, "", "%s tasklets", count_of(s->tasklets, count));
+    state(l, "", "%s tasklet%s", count_of(s->tasklets, count), s->tasklets == 1 ? "" : "s");
     state(l, "", "view %llu", (unsigned long long)s->view);
     state(l, "", "in flight %u", s->in_flight);
     state(l, "", "imbalance %llu.%02u", (unsigned long long)(s->imbalance_permille / 1000),

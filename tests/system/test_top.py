@@ -104,6 +104,7 @@ def test_top_shows_and_follows(world):
     check(any("█" in line for line in lines), f"bars of blocks: {lines}")
     check("\x1b[32m" in top.written.decode("utf-8", "replace"), "colours")
     world.migrate(tally, "n2")
+    top.shows(r" (0\.[1-9]|[1-9]\d*\.\d) moves/s")
     top.shows(tally[:8] + r" +n1 +n2 +committed", tally[:8] + r" +n2 +Tally")
     # It is drawn anew at once when the size changes, and fits.
     for rows, columns in ((12, 60), (40, 132), (5, 30), (24, 80)):
