@@ -351,6 +351,32 @@ receives_are_given_up(struct world *w)
     return true;
 }
 
+/* A value that has come to a call is not lost by giving the call up before it is told. */
+static bool
+what_has_come_is_not_given_up(struct world *w)
+{
+    struct stint_value value;
+    CHECK(one_client(w, 2, "mill.Number", 4));
+    (void)feed(w, 0, 2);
+    world_run(w, SECOND / 10);
+    struct stint_call *call =
+        stint_client_receive_begin(world_sdk_enter(w, host.client), host.text, false, 5000, NULL, NULL);
+    stint_call_cancel(call);
+    world_sdk_leave(w, host.client);
+    world_run(w, SECOND / 10);
+    CHECK(stint_call_status(call) == STINT_OK && stint_call_value(call, &value) == STINT_OK && value.bytes.size != 0);
+    stint_call_release(call);
+    CHECK(numbers_come(w, 2, 2));
+    call = stint_client_receive_begin(world_sdk_enter(w, host.client), host.text, false, 5000, NULL, NULL);
+    stint_call_cancel(call);
+    world_sdk_leave(w, host.client);
+    (void)feed(w, 0, 1);
+    world_run(w, SECOND / 10);
+    CHECK(stint_call_status(call) == STINT_CANCELLED);
+    stint_call_release(call);
+    return numbers_come(w, 1, 1);
+}
+
 static bool
 channels_are_bounded(struct world *w)
 {
@@ -398,6 +424,7 @@ static const struct world_case cases[] = {
     { "receiver_dies", receiver_dies },
     { "other_clients_use_it", other_clients_use_it },
     { "receives_are_given_up", receives_are_given_up },
+    { "what_has_come_is_not_given_up", what_has_come_is_not_given_up },
     { "channels_are_bounded", channels_are_bounded },
 };
 
