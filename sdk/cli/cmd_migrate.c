@@ -62,6 +62,34 @@ fail(const struct cli *cli, enum stint_status status, const struct stint_migrate
                 : cli_fail_text(status, "move", object, why);
 }
 
+/*
+ * Whether the real run would be refused, by the tasklet or by where it would go: the plan has asked
+ * only the tasklet. `why` is the first reason.
+ */
+static bool
+is_refused(struct cli *cli, const char *tasklet, struct stint_list *plan, char *why, size_t size)
+{
+    const struct stint_plan_item *p = stint_list_plan(plan);
+    const struct stint_explain_item *e;
+    struct stint_list *list = NULL;
+    bool refused = p != NULL && p->to[0] == '\0';
+    snprintf(why, size, "%s", refused ? p->reason : "");
+    if (p != NULL && !refused && strcmp(p->from, p->to) != 0 &&
+        stint_admin_explain(cli->client, tasklet, p->to, cli_left(cli), &list) == STINT_OK) {
+        while (!refused && (e = stint_list_explain(list)) != NULL) {
+            bool there = e->target[0] != '\0';
+            refused = e->text[0] != '\0' && !(there && e->target_ok);
+            if (refused) {
+                snprintf(why, size, "%s%s%s%s", there ? "node " : "", e->target,
+                         there ? ": " : "", e->text);
+            }
+        }
+    }
+    stint_list_free(list);
+    stint_list_rewind(plan);
+    return refused;
+}
+
 /* Without --wait a move may still be refused by where it goes. */
 static void
 note_under_way(const struct cli *cli, struct stint_list *list)
@@ -75,6 +103,30 @@ note_under_way(const struct cli *cli, struct stint_list *list)
     if (goes_on) {
         cli_note(cli, "under way; --wait waits for the end, `stint migration list` shows it");
     }
+}
+
+/* Frees the list. */
+static int
+put_answer(struct cli *cli, const struct stint_migrate *migrate, enum stint_status status,
+           struct stint_list *list)
+{
+    char why[STINT_CLIENT_ERROR_SIZE];
+    bool plan = stint_list_plan(list) != NULL; /* a dry run's */
+    stint_list_rewind(list);
+    if (migrate->selector != NULL && status == STINT_OK && stint_list_count(list) == 0) {
+        cli_note(cli, CLI_NONE_FITS);
+    }
+    if (!plan) {
+        if (status == STINT_OK) {
+            note_under_way(cli, list);
+        }
+        return cli_put_list(cli, &move_list, status, list);
+    }
+    if (migrate->tasklet != NULL && is_refused(cli, migrate->tasklet, list, why, sizeof why)) {
+        stint_list_free(list);
+        return cli_fail_exit(EXIT_REFUSED, "move", migrate->tasklet, why);
+    }
+    return cli_put_plan(cli, "move", status, list);
 }
 
 int
@@ -102,17 +154,7 @@ cmd_tasklet_migrate(struct cli *cli)
     if (list == NULL) {
         code = fail(cli, status, &migrate, why);
     } else {
-        /* A dry run may answer with a plan. */
-        bool plan = stint_list_plan(list) != NULL;
-        stint_list_rewind(list);
-        if (migrate.selector != NULL && status == STINT_OK && stint_list_count(list) == 0) {
-            cli_note(cli, CLI_NONE_FITS);
-        }
-        if (!plan && status == STINT_OK) {
-            note_under_way(cli, list);
-        }
-        code = plan ? cli_put_plan(cli, "move", status, list)
-                    : cli_put_list(cli, &move_list, status, list);
+        code = put_answer(cli, &migrate, status, list);
     }
     stint_call_release(call);
     return code;

@@ -147,6 +147,9 @@ def test_tasklets(world):
     check_equal(len(three.json["ids"]), 1, "the one that has the name")
     check("1 of 3" in three.line and three.line.endswith("(exit 6)"), three.line)
     pinned = world.json("tasklet", "spawn", "tally/Tally", "--args", '{"name":"pin"}', "--pinned", "--on", "n2")["id"]
+    for dry in ([], ["--dry-run"]):  # which prints what the real run would
+        refused = world.tool("tasklet", "migrate", pinned, "--to", "n1", *dry, rc=5)
+        check("pinned" in refused.line and refused.out == "", f"{refused.command}: {refused.line}")
     partly = world.tool("tasklet", "migrate", "--selector", "code=Tally", "--to", "n1", "--wait", "--yes", "-q", "-o", "json", rc=6)
     check_equal({m["outcome"] for m in partly.json["items"]}, {"committed", "failed"}, "each one's result")
     check(pinned in partly.line and partly.line.endswith("(exit 6)"), partly.line)
