@@ -402,8 +402,11 @@ check_words(struct reading *r, const struct command *command)
     const char *blank = names == 2 ? " " : "";
     a->word_count = r->word_count - names;
     if (a->word_count > command->words_max || a->word_count > WORDS_MAX) {
-        return wrong(r, "%s%s%s: unexpected argument %s", command->noun, blank, command->verb,
-                     shown(r, r->words[names + command->words_max]));
+        const char *word = r->words[names + command->words_max];
+        uint64_t ms;
+        bool period = a->watch_ms != 0 && args_duration(word, &ms);
+        return wrong(r, "%s%s%s: unexpected argument %s%s", command->noun, blank, command->verb,
+                     shown(r, word), period ? "; a period is written --watch=D" : "");
     }
     if (a->word_count < command->words_min) {
         return wrong(r, "%s%s%s needs %s; see `stint help %s%s%s`", command->noun, blank,

@@ -223,6 +223,7 @@ what_is_empty_or_said_twice_is_named(void **state)
         { "node list --timeout 1s --timeout 1s", "--timeout is given twice" },
         { "--context a node list --context b", "--context is given twice" },
         { "tasklet list --selector a=b --selector a=c", "--selector is given twice" },
+        { "node list --watch 1s", "unexpected argument 1s; a period is written --watch=D" },
         { "keys revoke 12", "16 hex digits" },
         { "nodes", "unknown command nodes; did you mean node; `stint help`" },
         { "tasklet lst", "did you mean list? it is one of spawn, list" },
