@@ -377,6 +377,27 @@ what_has_come_is_not_given_up(struct world *w)
     return numbers_come(w, 1, 1);
 }
 
+/* By its whole id, through every node, wherever its relay is. */
+static bool
+operators_see_it(struct world *w)
+{
+    stint_ChannelInfo info = stint_ChannelInfo_init_zero;
+    CHECK(one_client(w, 2, "mill.Number", 7));
+    for (int entry = 0; entry < 3; entry++) {
+        CHECK(ask_target(w, entry, stint_Verb_VERB_CHANNEL_DESCRIBE, host.text) == STINT_OK);
+        CHECK(last_item(stint_ChannelInfo_fields, &info));
+        CHECK(strcmp(info.node, "n3") == 0 && strcmp(info.type, "mill.Number") == 0 && info.capacity == 7);
+    }
+    world_crash(w, 2);
+    world_run(w, 10 * SECOND);
+    CHECK(ask_target(w, 0, stint_Verb_VERB_CHANNEL_DESCRIBE, host.text) == STINT_OK);
+    CHECK(last_item(stint_ChannelInfo_fields, &info) && strcmp(info.node, "n3") != 0);
+    world_sdk_close(w, host.client, 0);
+    world_run(w, SECOND / 10);
+    CHECK(ask_target(w, 0, stint_Verb_VERB_CHANNEL_DESCRIBE, host.text) == STINT_NOT_FOUND);
+    return true;
+}
+
 static bool
 channels_are_bounded(struct world *w)
 {
@@ -425,6 +446,7 @@ static const struct world_case cases[] = {
     { "other_clients_use_it", other_clients_use_it },
     { "receives_are_given_up", receives_are_given_up },
     { "what_has_come_is_not_given_up", what_has_come_is_not_given_up },
+    { "operators_see_it", operators_see_it },
     { "channels_are_bounded", channels_are_bounded },
 };
 

@@ -195,6 +195,72 @@ what_is_malformed_or_foreign_changes_nothing(void **state)
     assert_int_equal(own_count(own).relations, 0);
 }
 
+/* Anything is said, and memory is short now and then: nothing breaks, and all is given back. */
+static void
+whatever_is_said_is_survived(void **state)
+{
+    (void)state;
+    struct prng random;
+    prng_init(&random, test_seed("own_life"));
+    uint32_t held = 0;
+    struct own_channel *channels[3];
+    for (uint32_t i = 0; i < 3; i++) {
+        open_channel(i);
+        channels[i] = ch;
+    }
+    uint64_t epoch[3] = { 0 };
+    for (uint32_t step = 0; step < 30000; step++) {
+        uint32_t at = (uint32_t)prng_below(&random, 3);
+        uint8_t body[OWN_CHANNEL_PLACE_SIZE + 40];
+        struct own_registration r;
+        struct own_channel_place place = place_of((uint8_t)prng_below(&random, 4));
+        prng_bytes(&random, body, sizeof body);
+        own_channel_put_place(body, &place);
+        struct envelope e = { .kind = (uint8_t)(1 + prng_below(&random, ENVELOPE_KIND_END_ - 1)),
+                              .flags = (uint8_t)prng_below(&random, 16),
+                              .op = (uint8_t)prng_below(&random, 4),
+                              .number = prng_below(&random, 20) == 0 ? prng_next(&random) : prng_below(&random, 30),
+                              .epoch = epoch[at] + prng_below(&random, 3),
+                              .word = prng_below(&random, 10) != 0 ? HASH : prng_next(&random),
+                              .source = id_of((uint8_t)prng_below(&random, 40)),
+                              .target = own_id(channels[at]) };
+        if (e.kind == ENVELOPE_CLOSE) {
+            e.kind = ENVELOPE_OFFER; /* the channels stay */
+        }
+        if (e.kind == ENVELOPE_NACK) {
+            e.source = place.node;
+            e.number = place.incarnation;
+        }
+        tracked.fail_at = prng_below(&random, 8) == 0 ? tracked.calls + 1 + prng_below(&random, 4) : 0;
+        own_receive(own, &e, span_of(body, prng_below(&random, 10) == 0 ? prng_below(&random, sizeof body) : sizeof body));
+        if (prng_below(&random, 4) == 0) {
+            ch = channels[at];
+            struct own_wait *w = &waits[held % 8];
+            if (held >= 8) {
+                own_give_up(own, w);
+            }
+            held += own_begin(own, ch, w, prng_below(&random, 2) == 0 ? +1 : -1, span_text("v")) == STINT_OK;
+            (void)own_done(own);
+        }
+        tracked.fail_at = 0;
+        if (prng_below(&random, 3) == 0) {
+            (void)next();
+        }
+        if (prng_below(&random, 200) == 0) {
+            epoch[at]++;
+            own_session(own);
+            tick(prng_below(&random, 70) * SECOND);
+        }
+        if (prng_below(&random, 20) == 0 && own_next_registration(own, &r)) {
+            own_registered(own, r.id, r.epoch, prng_below(&random, 3) == 0 ? STINT_BUSY : STINT_OK, "");
+        }
+        assert_true(own_count(own).relations <= 3 * 100 && own_count(own).bytes <= 1 << 20);
+    }
+    for (uint32_t i = 0; i < 8 && i < held; i++) {
+        own_give_up(own, &waits[i]);
+    }
+}
+
 /* ---- everything at once ---- */
 
 enum { TASKLETS = 5, WINDOW = 8 };
@@ -330,6 +396,7 @@ main(void)
         CASE(channels_are_bounded),
         CASE(values_and_tasklets_are_bounded),
         CASE(what_is_malformed_or_foreign_changes_nothing),
+        CASE(whatever_is_said_is_survived),
         CASE(whatever_gets_lost_each_value_comes_once_and_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
