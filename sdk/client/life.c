@@ -94,6 +94,7 @@ lead_always(void *arg)
         client_unlead(client);
         (void)client_deliver(client);
     }
+    client->threads.library_runs = false;
     (void)client_leave(client, STINT_OK);
     return NULL;
 }

@@ -202,7 +202,7 @@ client_deliver(struct stint_client *client)
 {
     bool told = false;
     struct list *first;
-    if (client->threads.delivering || !client_has_news(client)) {
+    if (!client_may_deliver(client) || !client_has_news(client)) {
         return false;
     }
     client->threads.delivering = true;
@@ -233,7 +233,7 @@ deadline_of(const struct stint_client *client)
 static int
 wait_ms(const struct stint_client *client, uint64_t deadline_ns)
 {
-    bool tells = client_has_news(client) && !client->threads.delivering;
+    bool tells = client_has_news(client) && client_may_deliver(client);
     if (client->touched || tells || !list_is_empty(&client->ready) || link_pending(client->net)) {
         return 0;
     }
@@ -275,8 +275,9 @@ client_pump_until(struct stint_client *client, const struct stint_call *call)
 {
     for (;;) {
         client_pump(client);
-        bool tells = client_has_news(client) && !client->threads.delivering;
-        if (client->closing || tells || (call != NULL && call->told)) {
+        bool tells = client_has_news(client) && client_may_deliver(client);
+        bool over = call != NULL && call->told;
+        if (client->closing || tells || over || client_lead_is_wanted(client)) {
             return;
         }
         client_sleep(client, UINT64_MAX);

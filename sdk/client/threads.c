@@ -157,6 +157,7 @@ client_slot_wait(struct stint_client *client, struct client_slot *slot, bool urg
 {
     if (urgent) {
         list_push_front(&client->threads.waiting, &slot->waiting);
+        client_kick(client);
     } else {
         list_push_back(&client->threads.waiting, &slot->waiting);
     }
@@ -194,10 +195,29 @@ client_quiet(struct stint_client *client)
 
 /* ---- roles ---- */
 
+static bool
+is_for_library(const struct stint_client *client)
+{
+    return client->threads.library_runs &&
+           pthread_equal(client->threads.library, pthread_self()) == 0;
+}
+
+bool
+client_may_deliver(const struct stint_client *client)
+{
+    return !client->threads.delivering && !is_for_library(client);
+}
+
+bool
+client_lead_is_wanted(const struct stint_client *client)
+{
+    return is_for_library(client) && list_is_linked(&client->threads.library_slot.waiting);
+}
+
 bool
 client_lead(struct stint_client *client)
 {
-    if (client->threads.led) {
+    if (client->threads.led || (is_for_library(client) && !client->threads.delivering)) {
         return false;
     }
     client->threads.led = true;
@@ -284,6 +304,7 @@ client_library_start(struct stint_client *client, void *(*lead)(void *client))
                    pthread_create(&client->threads.library, &attributes, lead, client) == 0;
     (void)pthread_attr_destroy(&attributes);
     client->threads.has_library = started;
+    client->threads.library_runs = started;
     client->threads.inside += started ? 1 : 0;
     return started ? STINT_OK : STINT_NO_MEMORY;
 }

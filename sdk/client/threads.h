@@ -7,9 +7,9 @@
  *     the deliverer  alone runs callbacks; it does not lead meanwhile, so no callback, however long,
  *                    holds up a blocking call
  *
- * Who blocks leads if nobody does, else waits for its call to be over or for the lead. The library
- * thread is one more that wants the lead, for as long as the client lives. The last thread that is
- * out of a closed client frees it.
+ * Who blocks leads if nobody does, else waits for its call to be over or for the lead. If there is a
+ * library thread it has both roles, for as long as the client lives; others lead only while it is in
+ * a callback. The last thread that is out of a closed client frees it.
  *
  * Each thread has a slot in the client for what its last blocking call handed out and for the line
  * about its last failure.
@@ -54,7 +54,9 @@ struct client_threads {
     struct list slots, waiting;
     uint32_t slot_count;
     pthread_t leader, deliverer, library;
-    bool led, delivering, has_library;
+    bool led, delivering;
+    bool has_library;                /* to be joined or detached */
+    bool library_runs;               /* it has not left yet */
     struct client_slot library_slot; /* it waits for the lead there */
     uint32_t inside;      /* threads in functions that may wait */
     pthread_cond_t quiet; /* for who closes: something has ended */
@@ -82,8 +84,14 @@ void client_quiet(struct stint_client *client);
 
 /* ---- roles ---- */
 
-/* Takes the lead; false if another thread has it. */
+/* Takes the lead; false if another thread has it, or should. */
 bool client_lead(struct stint_client *client);
+
+/* Whether the leader, this thread, should give it back: the library thread waits for it. */
+bool client_lead_is_wanted(const struct stint_client *client);
+
+/* Whether this thread may deliver: nobody does, and there is no library thread or this is it. */
+bool client_may_deliver(const struct stint_client *client);
 
 /* Gives it back; the next one that waits for it is woken. */
 void client_unlead(struct stint_client *client);

@@ -89,6 +89,44 @@ make_reply(struct worker *w, char reply[STINT_ID_TEXT_SIZE])
     (void)stint_id_text(id, reply);
 }
 
+static struct latch asked, enough;
+
+static void *
+ask_and_stay(void *arg)
+{
+    struct worker *w = arg;
+    expect(w->client, stint_admin_ping(w->client, NULL, LONG_MS, NULL), STINT_OK);
+    latch_add(&asked);
+    latch_wait(&enough, 1);
+    return NULL;
+}
+
+/* What is kept for threads is bounded; who used the client last keeps what it was given. */
+static void
+more_threads_than_are_remembered(void **state)
+{
+    (void)state;
+    static struct worker workers[STINT_CLIENT_THREADS_MAX + 40];
+    enum { COUNT = sizeof workers / sizeof workers[0], HALF = COUNT / 2 };
+    struct stint_span bytes;
+    asked = enough = (struct latch)LATCH_INIT;
+    expect(client, stint_admin_ping(client, NULL, LONG_MS, NULL), STINT_OK);
+    size_t before = memory.blocks;
+    run_workers(workers, HALF, client, ask_and_stay);
+    latch_wait(&asked, HALF);
+    size_t each = (memory.blocks - before) / HALF;
+    expect(client, stint_client_encode(client, "mill.Answer", "{\"sequence\":7}", LONG_MS, &bytes),
+           STINT_OK);
+    run_workers(workers + HALF, COUNT - HALF, client, ask_and_stay);
+    latch_wait(&asked, COUNT);
+    const uint8_t seven[] = { 0x08, 7 };
+    assert_int_equal(bytes.size, sizeof seven);
+    assert_memory_equal(bytes.data, seven, sizeof seven);
+    assert_true(each > 0 && memory.blocks <= before + (STINT_CLIENT_THREADS_MAX + 10) * each);
+    latch_add(&enough);
+    join_workers(workers, COUNT);
+}
+
 /* Questions over a channel that all share, answers over one of its own. */
 static void *
 ask_a_ledger(void *arg)
@@ -499,6 +537,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         BOTH(each_thread_has_its_own_results_and_errors),
+        BOTH(more_threads_than_are_remembered),
         BOTH(threads_share_a_channel_and_keep_their_order),
         BOTH(every_call_that_was_begun_is_told_once),
         BOTH(a_callback_holds_up_nobody_who_blocks),

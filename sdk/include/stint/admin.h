@@ -22,8 +22,8 @@
  * Those that change something and got no answer end with STINT_NOT_SENT or STINT_OUTCOME_UNKNOWN,
  * the others with STINT_UNREACHABLE. A node that is named and is not there: STINT_NOT_FOUND.
  *
- * Roles. An operator may do all of this, an observer may look (locals of frames are not shown to
- * him), a client may ping, list nodes, and look at the status, modules and single tasklets.
+ * Roles. An operator may do all of this; an observer may look, but is not shown the locals of frames;
+ * a client may ping, and look at modules and at tasklets whose whole id it has.
  *
  * `reason` (may be NULL) is a line for the cluster's records, at most 127 bytes. Structures begin
  * with their macro ..._INIT; fields are only ever added, at the end. Whatever you give is copied.
@@ -330,7 +330,7 @@ STINT_SIZED_(migrate);
  * STINT_EXISTS it is there already; STINT_UNKNOWN_MODULE, STINT_UNKNOWN_CODE, STINT_INCOMPATIBLE
  * the target has not its code; STINT_LIMIT it is too large; STINT_BUSY it is being moved;
  * STINT_DEAD it has ended; STINT_IN_DOUBT the target was lost: the membership decides;
- * STINT_TIMED_OUT it goes on.
+ * STINT_OUTCOME_UNKNOWN it goes on.
  *
  *     struct stint_migrate migrate = STINT_MIGRATE_INIT;
  *     migrate.tasklet = "3f9a";

@@ -279,9 +279,9 @@ resized(const void *given, size_t known, size_t size)
     } while (0)
 
 static enum stint_status
-freed(enum stint_status status, struct stint_list *list)
+freed(enum stint_status status, struct stint_list **list)
 {
-    stint_list_free(list);
+    stint_list_free(*list);
     return status;
 }
 
@@ -312,11 +312,11 @@ structures_of_older_and_newer_headers_mean_the_same(void **state)
     SIZES(spawn, pinned, STINT_SPAWN_INIT,
           stint_client_spawn(client, at, NULL, 0, NULL, TIMEOUT_MS));
     SIZES(query, page, STINT_QUERY_INIT,
-          freed(stint_admin_tasklets(client, at, TIMEOUT_MS, &list), list));
+          freed(stint_admin_tasklets(client, at, TIMEOUT_MS, &list), &list));
     SIZES(drain, reason, STINT_DRAIN_INIT,
-          freed(stint_admin_drain(client, at, TIMEOUT_MS, &list), list));
+          freed(stint_admin_drain(client, at, TIMEOUT_MS, &list), &list));
     SIZES(migrate, reason, STINT_MIGRATE_INIT,
-          freed(stint_admin_migrate(client, at, TIMEOUT_MS, &list), list));
+          freed(stint_admin_migrate(client, at, TIMEOUT_MS, &list), &list));
 }
 
 static enum stint_status
