@@ -287,6 +287,11 @@ open_net(struct stint_node *n, char *error, size_t error_size)
     if (status == STINT_OK && any) {
         port_of(link_endpoint(n->net), &n->facts.port);
     }
+    if (status == STINT_NOT_AUTHORISED) {
+        size_t size = strlen(error);
+        (void)text_copy(error + size, error_size - size,
+                        "; take a higher port, or give this user CAP_NET_BIND_SERVICE");
+    }
     /* An endpoint of the right form that is none here is no wrong option. */
     return status == STINT_INVALID ? STINT_IO : status;
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The disk of a node's data is full: a small file system of its own, in a mount namespace. Needs root; skipped where that is not allowed."""
+"""The disk of a node's data is full, or read-only: a small file system of its own, in a mount namespace. Needs root; skipped where that is not allowed."""
 import errno
 import os
 import subprocess
@@ -57,6 +57,23 @@ def test_start(world):
         check(line.startswith("stintd: ") and disk.data in line and ("No space left" in line or "full" in line), f"what it says: {line!r}")
 
 
+def test_read_only(world):
+    world.keys("n1")
+    world.node("n1", found=True).stop()
+    world.nodes.clear()
+    disk = Disk(world, "n1")
+    data = world.path("data-n1")
+    for mount, words in ((f"mount -t tmpfs -o ro none {disk.path}", (disk.data, "Read-only file system", "name one that can be written")),
+                         (f"mount --bind {data} {data} && mount -o remount,ro,bind {data}", (data, "Read-only file system"))):
+        argv = world.node_argv("n1", found=True, data=disk.data if disk.path in mount else data)
+        for check_only in ([], ["--check"]):
+            process = Process(world, "read-only", ["unshare", "--mount", "sh", "-c", mount + ' && exec "$@"', "sh", *argv, *check_only])
+            check_equal(process.wait(), 2 if check_only else 1, f"exit code with read-only data {check_only}: {process.log()}")
+            line = process.log().splitlines()[-1]
+            check(line.startswith("stintd: ") and all(word in line for word in words), f"what it says: {line!r}")
+    world.node("n1")
+
+
 def test_running_founder(world):
     world.keys("n1", "n2", "n3", "n4")
     disk = Disk(world, "n1")
@@ -108,4 +125,4 @@ def test_running_member(world):
 
 
 if __name__ == "__main__":
-    lib.main(test_start, test_running_founder, test_running_member)
+    lib.main(test_start, test_read_only, test_running_founder, test_running_member)
