@@ -46,6 +46,7 @@ struct operation {
     enum kernel_op op;
     bool offered, cancelling;
     bool unborn; /* the channel had no type when it was looked at last */
+    uint32_t sent, not_here; /* offers that have left for a host; that a host has answered so */
 };
 
 /* ---- dealings ---- */
@@ -284,6 +285,8 @@ enter_dealing(struct node *n, struct operation *o, struct dealing *d)
     LIST_EACH(link, &d->operations) {
         struct operation *other = STINT_CONTAINER_OF(link, struct operation, link);
         if (other->number == o->number) {
+            o->sent = other->sent;
+            o->not_here = other->not_here;
             other->ask->gone = true;
             other->dealing = NULL;
             list_remove(&other->link);
@@ -567,6 +570,27 @@ admin_operation_refused(struct node *n, struct stint_id participant, struct stin
     return true;
 }
 
+void
+admin_operation_sent(struct node *n, struct stint_id participant, struct stint_id cid, uint64_t number)
+{
+    struct dealing *d = find_dealing(n, participant, cid);
+    struct operation *o = d != NULL ? find_operation(d, number) : NULL;
+    if (o != NULL) {
+        o->sent++;
+    }
+}
+
+/* It does not say which one: with several under way that is not known of any. */
+void
+admin_operation_not_here(struct node *n, struct stint_id participant, struct stint_id cid)
+{
+    struct dealing *d = find_dealing(n, participant, cid);
+    struct list *first = d != NULL ? list_first(&d->operations) : NULL;
+    if (first != NULL && first->next == &d->operations) {
+        STINT_CONTAINER_OF(first, struct operation, link)->not_here++;
+    }
+}
+
 bool
 admin_operation_lost(struct node *n, struct stint_id participant, struct stint_id cid)
 {
@@ -574,13 +598,16 @@ admin_operation_lost(struct node *n, struct stint_id participant, struct stint_i
     if (d == NULL) {
         return false;
     }
+    struct directory_place place;
+    bool ended = directory_lookup(n->directory, cid, &place, n->now_ns) && place.ended;
     d->typed = false; /* should it be found again, it is looked at again */
     while (find_dealing(n, participant, cid) == d && !list_is_empty(&d->operations)) {
         struct operation *o = STINT_CONTAINER_OF(list_first(&d->operations), struct operation,
                                                  link);
-        ask_end(n, o->ask, STINT_CHANNEL_LOST,
-                "there is no channel %s any more: it was closed, or lost with its host",
-                o->ask->request.target);
+        bool untried = ended && o->sent == o->not_here; /* no host can have done anything about it */
+        ask_end(n, o->ask, untried ? STINT_NOT_FOUND : STINT_CHANNEL_LOST,
+                "there is no channel %s any more: it was closed, or lost with its host%s",
+                o->ask->request.target, untried ? "; nothing has happened" : "");
     }
     return true;
 }

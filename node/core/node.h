@@ -400,6 +400,9 @@ void admin_move_finished(struct node *n, const struct move_record *record);
 bool admin_operation_done(struct node *n, const struct kernel_done *done);
 bool admin_operation_refused(struct node *n, struct stint_id participant, struct stint_id cid, uint64_t last);
 bool admin_operation_lost(struct node *n, struct stint_id participant, struct stint_id cid);
+/* An operation has left for a host; a host has answered one with NOT_HERE. */
+void admin_operation_sent(struct node *n, struct stint_id participant, struct stint_id cid, uint64_t number);
+void admin_operation_not_here(struct node *n, struct stint_id participant, struct stint_id cid);
 void admin_reoffer(struct node *n, struct stint_id participant);
 void admin_reoffer_all(struct node *n);
 

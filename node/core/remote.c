@@ -551,6 +551,9 @@ refuse_received(struct node *n, const struct arrival *a)
     }
     struct directory_place place;
     bool known = directory_lookup(n->directory, cid, &place, n->now_ns) && !place.ended;
+    if (a->envelope.status == STINT_NOT_HERE) {
+        admin_operation_not_here(n, tid, cid);
+    }
     if (a->envelope.status == STINT_NOT_HERE && known) {
         if (!id_equal(place.node.id, a->from.id)) { /* it was told where the channel went */
             offer_after(n, tid, cid, 0);

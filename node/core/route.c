@@ -233,6 +233,16 @@ lost(struct node *n, struct search *s)
     answer_finders(n, &finders, id, NODE_REF_NONE);
 }
 
+/* Requests of clients, which are epoch 0, are told what became of their operations; tasklets ask until they know. */
+static void
+send_there(struct node *n, struct stint_id to, const struct envelope *envelope, struct stint_span body)
+{
+    if (envelope->epoch == 0 && (envelope->kind == ENVELOPE_OFFER || envelope->kind == ENVELOPE_CANCEL)) {
+        admin_operation_sent(n, envelope->source, envelope->target, envelope->number);
+    }
+    peers_send(n, to, envelope, body);
+}
+
 static void
 found(struct node *n, struct search *s, struct node_ref where)
 {
@@ -241,7 +251,7 @@ found(struct node *n, struct search *s, struct node_ref where)
     end_search(n, s, &held, &finders);
     while ((link = list_pop_front(&held)) != NULL) {
         struct held *h = STINT_CONTAINER_OF(link, struct held, link);
-        peers_send(n, where.id, &h->envelope, span_of(h->body, h->size));
+        send_there(n, where.id, &h->envelope, span_of(h->body, h->size));
         free_held(n, h);
     }
     answer_finders(n, &finders, id, where);
@@ -350,7 +360,7 @@ route_send(struct node *n, stint_LocateKind kind, const struct envelope *envelop
     bool known = known_place(n, envelope->target, &place);
     bool operation = envelope->kind == ENVELOPE_OFFER || envelope->kind == ENVELOPE_CANCEL;
     if (known && !place.ended) {
-        peers_send(n, place.node.id, envelope, body);
+        send_there(n, place.node.id, envelope, body);
         return;
     }
     if (known && !operation) {

@@ -214,6 +214,44 @@ closed_channels_end_empty(struct world *w)
     return true;
 }
 
+/* Who has dealt with the channel before it was closed hears that nothing has happened, and may look for another of that name. */
+static bool
+closed_channels_are_not_found(struct world *w)
+{
+    uint8_t bytes[mill_Number_size];
+    char hex[STINT_ID_TEXT_SIZE];
+    stint_ChannelInfo info = stint_ChannelInfo_init_zero;
+    struct world_reply waiting = { 0 };
+    CHECK(start(w, 3) && no_balancer(w));
+    CHECK(create(w, 0, "q", 4, "mill.Number", "n2") == STINT_OK && last_item(stint_ChannelInfo_fields, &info));
+    struct stint_id id;
+    memcpy(id.bytes, info.id.bytes, sizeof id.bytes);
+    stint_Request r = request(stint_Verb_VERB_CHANNEL_SEND);
+    text_copy(r.target, sizeof r.target, stint_id_text(id, hex));
+    text_copy(r.type, sizeof r.type, "mill.Number");
+    r.participant.size = 16;
+    memset(r.participant.bytes, 7, 16);
+    r.number = 1;
+    CHECK(ask_with(w, 2, &r, number(bytes, sizeof bytes, 1)) == STINT_OK);
+    stint_Request take = r; /* one that waits when its host dies may have been done */
+    take.verb = stint_Verb_VERB_CHANNEL_RECEIVE;
+    memset(take.participant.bytes, 8, 16);
+    take.timeout_ms = 60000;
+    CHECK(ask(w, 2, &take) == STINT_OK);
+    CHECK(close_channel(w, 0, "q", true) == STINT_OK && create(w, 0, "q", 4, "mill.Number", "n2") == STINT_OK);
+    r.number = 2;
+    CHECK(ask_with(w, 2, &r, number(bytes, sizeof bytes, 2)) == STINT_NOT_FOUND && says("nothing has happened"));
+    CHECK(ask_text(w, 0, stint_Verb_VERB_RESOLVE, "q") == STINT_OK && last_item(stint_ChannelInfo_fields, &info));
+    memcpy(id.bytes, info.id.bytes, sizeof id.bytes);
+    text_copy(take.target, sizeof take.target, stint_id_text(id, hex));
+    world_request(w, 2, &take, span_of(NULL, 0), &waiting);
+    world_run(w, SECOND);
+    CHECK(!waiting.done);
+    world_crash(w, 1);
+    CHECK(world_until(w, answered, &waiting, 60 * SECOND) && waiting.status == STINT_CHANNEL_LOST);
+    return true;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -224,6 +262,7 @@ main(int argc, char **argv)
         { "it_keeps_its_name_and_dies_with_its_node", it_keeps_its_name_and_dies_with_its_node },
         { "there_are_not_too_many", there_are_not_too_many },
         { "closed_channels_end_empty", closed_channels_end_empty },
+        { "closed_channels_are_not_found", closed_channels_are_not_found },
     };
     return world_cases(argc, argv, cases, sizeof cases / sizeof cases[0], say_last_answer);
 }
