@@ -31,7 +31,8 @@ static void find_by_selector(struct node *n, struct ask *ask, const char *field,
 
 /* ---- nodes ---- */
 
-static void
+/* One that was declared dead may come back under its name; one that has left, or never was, is not to be found. */
+static enum stint_status
 say_no_node(const struct node *n, const char *text, char *detail, size_t size)
 {
     for (uint32_t i = 0; i < n->view->member_count; i++) {
@@ -39,7 +40,7 @@ say_no_node(const struct node *n, const char *text, char *detail, size_t size)
         if (strcmp(m->name, text) == 0) {
             text_format(detail, size, "node %s is down: it %s", text,
                         m->clean ? "has left" : "was declared dead");
-            return;
+            return m->clean ? STINT_NOT_FOUND : STINT_UNREACHABLE;
         }
     }
     size_t at = text_format(detail, size, "there is no node %s; the members are", text);
@@ -48,6 +49,7 @@ say_no_node(const struct node *n, const char *text, char *detail, size_t size)
             at += text_format(detail + at, size - at, " %s", n->view->members[i].name);
         }
     }
+    return STINT_NOT_FOUND;
 }
 
 enum stint_status
@@ -80,8 +82,7 @@ admin_find_node(const struct node *n, const char *text, struct node_ref *out, ch
         }
     }
     if (found == NULL) {
-        say_no_node(n, text, detail, detail_size);
-        return STINT_NOT_FOUND;
+        return say_no_node(n, text, detail, detail_size);
     }
     *out = found->ref;
     return STINT_OK;

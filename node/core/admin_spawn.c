@@ -64,12 +64,20 @@ settled(struct node *n, struct ask *ask, struct stint_id id)
     s->settled++;
 }
 
+/* What its own code failed with is not what is wrong with the request; but a name that is taken is for whoever asked. */
+static enum stint_status
+status_of_end(enum stint_status status)
+{
+    return status == STINT_EXISTS || status == STINT_USER || status == STINT_KILLED ? status
+                                                                                   : STINT_ERROR;
+}
+
 static void
 note_failure(struct spawning *s, struct stint_id id, enum stint_status status, const char *text)
 {
     char hex[STINT_ID_TEXT_SIZE];
     if (s->failed++ == 0) {
-        s->status = status;
+        s->status = status_of_end(status);
         text_format(s->detail, sizeof s->detail, "tasklet %s ended at once: %s",
                     stint_id_text(id, hex),
                     text != NULL && text[0] != 0 ? text : stint_strerror(status));

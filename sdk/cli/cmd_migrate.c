@@ -105,6 +105,20 @@ note_under_way(const struct cli *cli, struct stint_list *list)
     }
 }
 
+/* A request of which nothing at all was done was refused, however many tasklets it was for. */
+static bool
+none_moved(struct stint_list *list)
+{
+    const struct stint_move_item *m;
+    bool none = true;
+    while ((m = stint_list_move(list)) != NULL) {
+        bool kept = strcmp(m->outcome, "failed") == 0 || strcmp(m->outcome, "returned") == 0;
+        none = none && kept;
+    }
+    stint_list_rewind(list);
+    return none;
+}
+
 /* Frees the list. */
 static int
 put_answer(struct cli *cli, const struct stint_migrate *migrate, enum stint_status status,
@@ -119,6 +133,8 @@ put_answer(struct cli *cli, const struct stint_migrate *migrate, enum stint_stat
     if (!plan) {
         if (status == STINT_OK) {
             note_under_way(cli, list);
+        } else if (status == STINT_PARTIAL && none_moved(list)) {
+            status = STINT_REFUSED;
         }
         return cli_put_list(cli, &move_list, status, list);
     }

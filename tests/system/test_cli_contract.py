@@ -329,6 +329,23 @@ def test_watch(world):
     check_equal(watcher.wait(), 4, "what is gone is not watched any more")
 
 
+def test_what_was_refused_as_a_whole(world):
+    n1, n2 = world.cluster(2)
+    world.tool("cluster", "balancer", "off")
+    # What a tasklet's own code fails with is not what is wrong with the command.
+    check("ended at once" in world.tool("tasklet", "spawn", "tally/Tally", rc=1).line, "a tasklet without a name for its channel")
+    for name in ("a", "b"):
+        world.json("tasklet", "spawn", "tally/Tally", "--args", json.dumps({"name": name}), "--on", "n1", "--pinned")
+    world.tool("tasklet", "migrate", "--selector", "code=Tally", "--to", "n2", "--wait", "--yes", rc=5)
+    world.spawn("tally/Tally", {"name": "c"}, on="n1")
+    world.tool("tasklet", "migrate", "--selector", "code=Tally", "--to", "n2", "--wait", "--yes", rc=6)
+    # A node that is down cannot be reached; one that there is not is not found.
+    n2.kill9()
+    wait_until(lambda: world.node_info("n2")["state"] == "down", "n2 is down")
+    check("declared dead" in world.tool("ping", "n2", rc=3).line, "why")
+    world.tool("ping", "n7", rc=4)
+
+
 def test_stop(world):
     n1, n2 = world.cluster(2)
     tally = world.spawn("tally/Tally", {"name": "a"}, on="n2")
@@ -346,4 +363,4 @@ def test_stop(world):
 
 if __name__ == "__main__":
     lib.main(test_nodes_and_cluster, test_keys, test_tasklets, test_lists_are_not_cut_in_silence, test_channels, test_a_channel_without_a_type, test_labels, test_tags, test_migrations,
-             test_spawn_that_waits_for_the_authority, test_interrupted_question, test_watch, test_stop)
+             test_spawn_that_waits_for_the_authority, test_interrupted_question, test_watch, test_what_was_refused_as_a_whole, test_stop)

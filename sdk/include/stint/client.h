@@ -257,8 +257,9 @@ STINT_SIZED_(spawn);
  *
  * STINT_OK; STINT_PARTIAL some could not be made: there are fewer; STINT_UNKNOWN_MODULE,
  * STINT_UNKNOWN_CODE; STINT_INVALID, STINT_TYPE_MISMATCH the arguments; STINT_NOT_FOUND the node,
- * or a channel in the arguments; STINT_EXISTS a name that it gives is taken; STINT_LIMIT the node
- * is full; STINT_DRAINING; STINT_NOT_SENT, STINT_OUTCOME_UNKNOWN.
+ * or a channel in the arguments; STINT_EXISTS a name that it gives is taken; STINT_ERROR,
+ * STINT_USER, STINT_KILLED it ended at once, the line says how; STINT_LIMIT the node is full;
+ * STINT_DRAINING; STINT_NOT_SENT, STINT_OUTCOME_UNKNOWN.
  *
  *     struct stint_spawn spawn = STINT_SPAWN_INIT;
  *     spawn.code = "tally/Tally";
