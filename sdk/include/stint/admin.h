@@ -22,8 +22,8 @@
  * Those that change something and got no answer end with STINT_NOT_SENT or STINT_OUTCOME_UNKNOWN,
  * the others with STINT_UNREACHABLE. A node that is named and is not there: STINT_NOT_FOUND.
  *
- * Roles. An operator may do all of this; an observer may look, but is not shown the locals of frames;
- * a client may ping, and look at modules and at tasklets whose whole id it has.
+ * Roles. An operator may do all of this; an observer may look, but is not shown the locals of
+ * frames; a client may ping, and look at modules and at tasklets whose whole id it has.
  *
  * `reason` (may be NULL) is a line for the cluster's records, at most 127 bytes. Structures begin
  * with their macro ..._INIT; fields are only ever added, at the end. Whatever you give is copied.
