@@ -159,8 +159,7 @@ stint_client_connect_begin(struct stint_client *client, uint32_t timeout_ms,
  *
  *     stint_client_close(client, 1000);
  */
-STINT_API void
-stint_client_close(struct stint_client *client, uint32_t drain_ms);
+STINT_API void stint_client_close(struct stint_client *client, uint32_t drain_ms);
 
 /*
  * One line about the last failure of a call that this thread made or began, "" if that one did not
@@ -169,8 +168,7 @@ stint_client_close(struct stint_client *client, uint32_t drain_ms);
  *
  *     fprintf(stderr, "%s\n", stint_client_error(client));
  */
-STINT_API const char *
-stint_client_error(const struct stint_client *client);
+STINT_API const char *stint_client_error(const struct stint_client *client);
 
 /*
  * How it stands with the connection.
@@ -179,16 +177,14 @@ stint_client_error(const struct stint_client *client);
  *         fputs("no node lets us in\n", stderr);
  *     }
  */
-STINT_API enum stint_client_state
-stint_client_state(const struct stint_client *client);
+STINT_API enum stint_client_state stint_client_state(const struct stint_client *client);
 
 /*
  * Name of the node that it is connected to, "" if none. Valid until this thread asks again.
  *
  *     puts(stint_client_node(client));
  */
-STINT_API const char *
-stint_client_node(struct stint_client *client);
+STINT_API const char *stint_client_node(struct stint_client *client);
 
 /*
  * Every blocking call under way, or else the next one, ends soon with STINT_CANCELLED, or with
@@ -196,16 +192,14 @@ stint_client_node(struct stint_client *client);
  *
  *     stint_client_interrupt(client);
  */
-STINT_API void
-stint_client_interrupt(struct stint_client *client);
+STINT_API void stint_client_interrupt(struct stint_client *client);
 
 /*
  * The version of the library, as "0.1.0". Static storage; any thread.
  *
  *     puts(stint_client_version());
  */
-STINT_API const char *
-stint_client_version(void);
+STINT_API const char *stint_client_version(void);
 
 /* ---- event loops ---- */
 
@@ -219,10 +213,8 @@ stint_client_version(void);
  *     poll(&p, 1, stint_client_timeout_ms(client));
  *     stint_client_process(client);
  */
-STINT_API int
-stint_client_fd(const struct stint_client *client);
-STINT_API int
-stint_client_timeout_ms(const struct stint_client *client);
+STINT_API int stint_client_fd(const struct stint_client *client);
+STINT_API int stint_client_timeout_ms(const struct stint_client *client);
 
 /*
  * Does what can be done now, callbacks included; never waits for the network. Returns at once when
@@ -230,8 +222,7 @@ stint_client_timeout_ms(const struct stint_client *client);
  *
  *     stint_client_process(client);
  */
-STINT_API void
-stint_client_process(struct stint_client *client);
+STINT_API void stint_client_process(struct stint_client *client);
 
 /* ---- tasklets ---- */
 
