@@ -277,10 +277,12 @@ connected_node_dies(struct world *w)
     world_crash(w, 2);
     CHECK(balance(60 * SECOND, true));
     CHECK(world_sdk_node(w, a) == 0 || world_sdk_node(w, a) == 1);
-    /* Repeated over another node, under the same numbers: not even in doubt. The channel for answers was on that node. */
+    /* Repeated over another node, under the same numbers. The channel for answers was on that node. */
     uint32_t lost = sdk_work_told(scene.work, STINT_CHANNEL_LOST) + sdk_work_told(scene.work, STINT_NOT_FOUND);
-    CHECK(sdk_work_told(scene.work, STINT_OK) + lost == all_told());
-    CHECK(lost <= 1 && sdk_work_answered(scene.work) >= 199);
+    /* A receive that was waiting there when it died is in doubt: it may have had a value on its way. */
+    uint32_t doubtful = sdk_work_told(scene.work, STINT_OUTCOME_UNKNOWN);
+    CHECK(sdk_work_told(scene.work, STINT_OK) + lost + doubtful == all_told());
+    CHECK(lost <= 1 && doubtful <= 1 && sdk_work_answered(scene.work) >= 200 - lost - doubtful);
     for (uint32_t i = 1; i <= 1000; i++) {
         CHECK(sdk_work_fate(scene.work, 0, i) == SDK_FATE_TAKEN);
     }
