@@ -414,7 +414,9 @@ enter_authority(struct node *n, struct ask *ask)
         ask_end(n, ask, STINT_STORE_DOWN,
                 "the node with the store is down; start it again and repeat this");
     } else {
+        ask->extended = true; /* a silent store is told before whoever asks gives up */
         ask_forward(n, ask, m->ref);
+        ask->expired = ask_store_silent;
     }
 }
 

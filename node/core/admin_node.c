@@ -317,6 +317,7 @@ admin_balancer_enter(struct node *n, struct ask *ask)
     } else {
         stint_Request request = ask_part_request(n, ask);
         ask->on_part = balancer_switched;
+        ask->expired = ask_store_silent;
         (void)part_send(n, ask, authority->ref, &request, span_of(NULL, 0), false);
     }
 }
