@@ -77,6 +77,7 @@ retire(struct node *n, struct ask *ask)
         mem_free(n->mem, ask->rows, sizeof *ask->rows);
         ask->rows = NULL;
     }
+    plan_fini(n, ask);
     if (ask->fini != NULL) {
         ask->fini(n, ask);
     }

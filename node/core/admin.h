@@ -82,6 +82,7 @@ bool admin_allows(stint_Verb verb, enum cert_role role);
 
 struct answer;
 struct rows;
+struct plan;
 
 /* A request to one executor. */
 struct part {
@@ -143,6 +144,8 @@ struct ask {
     uint32_t part_count;
     ask_item_fn *on_item;
     ask_part_fn *on_part;
+
+    struct plan *plan; /* of a dry run: what the nodes say that tasklets would go to */
 
     /* finding */
     ask_found_fn *found;
@@ -261,6 +264,29 @@ void ask_end_gathered(struct node *n, struct ask *ask, const char *page);
 
 /* The request as executors get it. */
 stint_Request ask_part_request(const struct node *n, const struct ask *ask);
+
+/* ---- plans: what a dry run may promise (admin_plan.c) ---- */
+
+/* Before anything else; again has no effect. False: no memory, the ask was ended. */
+bool plan_begin(struct node *n, struct ask *ask, ask_fn *told);
+void plan_fini(struct node *n, struct ask *ask);
+
+/* Tasklets of one kind get the same answer from every node. */
+uint64_t plan_kind(struct node *n, const struct kernel_tasklet_view *view);
+
+/* Asks a node about a kind, once, by one tasklet of it. False: the ask was ended. */
+bool plan_ask(struct node *n, struct ask *ask, uint64_t kind, struct stint_id tasklet,
+              struct node_ref to);
+
+/* True: nodes were asked, `told` is called when all have answered. */
+bool plan_waits(struct node *n, struct ask *ask);
+
+/* Whether that member would not take the kind, as far as is known, and why. */
+bool plan_refuses(const struct node *n, const struct ask *ask, uint64_t kind,
+                  const struct member *m, char *why, size_t size);
+
+/* "", or that the plan is not sure. */
+const char *plan_note(const struct ask *ask);
 
 /* ---- rows: items put in order (admin_rows.c) ---- */
 

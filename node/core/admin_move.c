@@ -85,8 +85,17 @@ static void
 finish(struct node *n, struct ask *ask)
 {
     struct migration *g = ask->state;
+    if (ask->request.dry_run && g->detail[0] == 0) {
+        text_copy(g->detail, sizeof g->detail, plan_note(ask));
+    }
     enum stint_status status = g->failed == 0 ? STINT_OK : g->moved > 0 ? STINT_PARTIAL : g->status;
     ask_end_page(n, ask, status, g->detail, ask->truncated, "");
+}
+
+static struct node_ref
+target_of(const struct node *n, const struct migration *g)
+{
+    return node_ref_is_none(g->to) ? admin_least_loaded(n, n->self.id, NULL) : g->to;
 }
 
 static void
@@ -94,13 +103,16 @@ dry_run_one(struct node *n, struct ask *ask, struct migration *g,
             const struct kernel_tasklet_view *view, struct node_ref to)
 {
     char why[MOVE_DETAIL_SIZE] = "";
-    if (mover_movable(n, view->id, why, sizeof why) != STINT_OK) {
-        admin_plan_item(n, ask, view, "", why);
-    } else {
-        admin_plan_item(n, ask, view, node_ref_is_none(to) ? "" : node_name_of(n, to.id),
-                        node_ref_is_none(to) ? "no other node takes tasklets"
-                                             : ask->request.reason);
+    const struct member *m = view_member(n->view, to);
+    bool goes = node_ref_equal(to, n->self);
+    if (!goes && mover_movable(n, view->id, why, sizeof why) == STINT_OK) {
+        goes = m != NULL && !plan_refuses(n, ask, plan_kind(n, view), m, why, sizeof why);
+        if (m == NULL) {
+            text_copy(why, sizeof why, "no other node takes tasklets");
+        }
     }
+    admin_plan_item(n, ask, view, goes ? node_name_of(n, to.id) : "",
+                    goes ? ask->request.reason : why);
     g->moved++;
 }
 
@@ -111,7 +123,7 @@ start_one(struct node *n, struct ask *ask, struct migration *g,
 {
     struct stint_id tasklet = view->id, move;
     char detail[MOVE_DETAIL_SIZE] = "";
-    struct node_ref to = node_ref_is_none(g->to) ? admin_least_loaded(n, n->self.id, NULL) : g->to;
+    struct node_ref to = target_of(n, g);
     if (ask->request.dry_run) {
         dry_run_one(n, ask, g, view, to);
         return true;
@@ -172,6 +184,27 @@ start_some(struct node *n, struct ask *ask)
     }
     if (g->pending == 0) {
         finish(n, ask);
+    }
+}
+
+/* A dry run asks the nodes first. */
+static void
+plan_moves(struct node *n, struct ask *ask)
+{
+    struct migration *g = ask->state;
+    if (!plan_begin(n, ask, start_some)) {
+        return;
+    }
+    for (uint32_t i = 0; i < g->count; i++) {
+        struct kernel_tasklet_view view;
+        const char *state;
+        if (admin_resident(n, g->ids[i], &view, &state) &&
+            !plan_ask(n, ask, plan_kind(n, &view), view.id, target_of(n, g))) {
+            return;
+        }
+    }
+    if (!plan_waits(n, ask)) {
+        start_some(n, ask);
     }
 }
 
@@ -309,7 +342,11 @@ admin_migrate(struct node *n, struct ask *ask)
         ask_end(n, ask, STINT_NO_MEMORY, "out of memory on node %s; try again", n->name);
         return;
     }
-    start_some(n, ask);
+    if (ask->request.dry_run) {
+        plan_moves(n, ask);
+    } else {
+        start_some(n, ask);
+    }
 }
 
 /* ---- at the entry ---- */

@@ -86,42 +86,120 @@ admin_plan_item(struct node *n, struct ask *ask, const struct kernel_tasklet_vie
              NULL);
 }
 
-/* Where each would go: the same rule as a drain's, the emptiest of the nodes that may be used. */
+/* More than any node has. */
+#define NEVER (UINT64_MAX / 4)
+
+struct drain_plan {
+    uint64_t extra[VIEW_MEMBERS_MAX]; /* what comes to each member; NEVER: it may not be used */
+    struct stint_id only[DRAIN_TARGETS_MAX];
+    uint32_t only_count;
+};
+
 static void
-plan_drain(struct node *n, struct ask *ask, const struct stint_id *only, uint32_t only_count)
+begin_plan(const struct node *n, struct drain_plan *p)
 {
-    uint64_t extra[VIEW_MEMBERS_MAX] = { 0 };
-    uint32_t cursor = 0;
+    for (uint32_t i = 0; i < n->view->member_count; i++) {
+        bool listed = p->only_count == 0;
+        for (uint32_t j = 0; j < p->only_count; j++) {
+            listed = listed || id_equal(p->only[j], n->view->members[i].ref.id);
+        }
+        p->extra[i] = listed ? 0 : NEVER;
+    }
+}
+
+/* The same rule as a drain's: the emptiest of the nodes that take it. Without one `why` has what
+ * each of them says. */
+static struct node_ref
+choose_target(const struct node *n, const struct ask *ask, const struct drain_plan *p,
+              uint64_t kind, char *why, size_t size)
+{
+    uint64_t load[VIEW_MEMBERS_MAX];
+    bool any = false;
+    size_t at = 0;
+    why[0] = 0;
+    for (uint32_t i = 0; i < n->view->member_count; i++) {
+        const struct member *m = &n->view->members[i];
+        char said[MOVE_DETAIL_SIZE + VIEW_NAME_SIZE];
+        load[i] = p->extra[i];
+        if (load[i] >= NEVER || !member_is_living(m) || node_ref_equal(m->ref, n->self)) {
+            load[i] = NEVER;
+        } else if (plan_refuses(n, ask, kind, m, said, sizeof said)) {
+            load[i] = NEVER;
+            at += at + 1 < size ? text_format(why + at, size - at, "%s%s", at != 0 ? "; " : "", said)
+                                : 0;
+        } else {
+            any = true;
+        }
+    }
+    struct node_ref to = any ? admin_least_loaded(n, n->self.id, load) : NODE_REF_NONE;
+    for (uint32_t i = 0; i < n->view->member_count; i++) {
+        if (node_ref_equal(n->view->members[i].ref, to) && load[i] >= NEVER) {
+            to = NODE_REF_NONE;
+        }
+    }
+    if (node_ref_is_none(to) && why[0] == 0) {
+        text_copy(why, size, "no other node takes tasklets");
+    }
+    return to;
+}
+
+/* One round: asks the nodes that are chosen, or tells what comes of it. False: the ask was ended. */
+static bool
+plan_round(struct node *n, struct ask *ask, struct drain_plan *p, bool tell)
+{
+    uint32_t cursor = 0, count = 0;
     struct kernel_tasklet_view view;
     uint32_t limit = admin_limit(&ask->request);
-    for (uint32_t i = 0; only_count > 0 && i < n->view->member_count; i++) {
-        bool listed = false;
-        for (uint32_t j = 0; j < only_count; j++) {
-            listed = listed || id_equal(only[j], n->view->members[i].ref.id);
-        }
-        extra[i] = listed ? 0 : UINT64_MAX / 2;
-    }
+    begin_plan(n, p);
     while (kernel_each_tasklet(n->kernel, &cursor, &view)) {
         char why[MOVE_DETAIL_SIZE] = "";
+        struct node_ref to = NODE_REF_NONE;
         if ((view.flags & KERNEL_SYSTEM) != 0) {
             continue;
         }
-        if (ask->sent == limit) {
+        if (count++ == limit) {
             ask->truncated = true;
             break;
         }
-        if (mover_movable(n, view.id, why, sizeof why) != STINT_OK) {
-            admin_plan_item(n, ask, &view, "", why);
-            continue;
+        if (mover_movable(n, view.id, why, sizeof why) == STINT_OK) {
+            uint64_t kind = plan_kind(n, &view);
+            to = choose_target(n, ask, p, kind, why, sizeof why);
+            if (!tell && !node_ref_is_none(to) && !plan_ask(n, ask, kind, view.id, to)) {
+                return false;
+            }
         }
-        struct node_ref to = admin_least_loaded(n, n->self.id, extra);
         for (uint32_t i = 0; i < n->view->member_count; i++) {
-            extra[i] += node_ref_equal(n->view->members[i].ref, to) ? 1 : 0;
+            p->extra[i] += node_ref_equal(n->view->members[i].ref, to) ? 1 : 0;
         }
-        admin_plan_item(n, ask, &view, node_ref_is_none(to) ? "" : node_name_of(n, to.id),
-                        node_ref_is_none(to) ? "no other node takes tasklets" : "drain");
+        if (tell) {
+            bool goes = !node_ref_is_none(to);
+            admin_plan_item(n, ask, &view, goes ? node_name_of(n, to.id) : "",
+                            goes ? "drain" : why);
+        }
     }
-    ask_end_page(n, ask, STINT_OK, "", ask->truncated, "");
+    return true;
+}
+
+/* Where each would go. Who was refused is planned anew, until those that are chosen take all. */
+static void
+plan_drain(struct node *n, struct ask *ask)
+{
+    struct drain_plan *p = ask->state;
+    if (plan_begin(n, ask, plan_drain) && plan_round(n, ask, p, false) && !plan_waits(n, ask) &&
+        plan_round(n, ask, p, true)) {
+        ask_end_page(n, ask, STINT_OK, plan_note(ask), ask->truncated, "");
+    }
+}
+
+static void
+begin_plan_of_drain(struct node *n, struct ask *ask, const struct stint_id *only, uint32_t count)
+{
+    struct drain_plan *p = ask_state(n, ask, sizeof *p);
+    if (p != NULL) {
+        memcpy(p->only, only, count * sizeof *only);
+        p->only_count = count;
+        plan_drain(n, ask);
+    }
 }
 
 static void
@@ -171,7 +249,7 @@ admin_drain(struct node *n, struct ask *ask)
         return;
     }
     if (ask->request.dry_run) {
-        plan_drain(n, ask, only, count);
+        begin_plan_of_drain(n, ask, only, count);
         return;
     }
     bool draining = me->state == stint_MemberState_MEMBER_DRAINING;

@@ -180,8 +180,8 @@ int cmd_completion(struct cli *cli);
 void put_move(struct out *out, const struct stint_move_item *m);
 extern const struct list_kind move_list;
 
-/* Moves that would be made, or are being made. */
-int cli_put_plan(struct cli *cli, const char *what, enum stint_status status,
+/* Moves that would be made, or are being made. `none` is the exit code when not one can be. */
+int cli_put_plan(struct cli *cli, const char *what, int none, enum stint_status status,
                  struct stint_list *list);
 
 /*

@@ -19,9 +19,34 @@ put_next_plan(struct out *out, struct stint_list *list)
     return true;
 }
 
-int
-cli_put_plan(struct cli *cli, const char *what, enum stint_status status, struct stint_list *list)
+/* What a plan says that stays. */
+struct staying {
+    size_t count, all;
+    char tasklet[STINT_ID_TEXT_SIZE]; /* the first, and why */
+    char why[256];
+};
+
+static void
+count_staying(struct stint_list *list, struct staying *s)
 {
+    const struct stint_plan_item *p;
+    while (list != NULL && (p = stint_list_plan(list)) != NULL) {
+        s->all++;
+        if (p->to[0] == '\0' && s->count++ == 0) {
+            (void)stint_id_text(p->tasklet, s->tasklet);
+            snprintf(s->why, sizeof s->why, "%s", p->reason);
+        }
+    }
+    if (list != NULL) {
+        stint_list_rewind(list);
+    }
+}
+
+int
+cli_put_plan(struct cli *cli, const char *what, int none, enum stint_status status,
+             struct stint_list *list)
+{
+    struct staying s = { .count = 0 };
     const struct list_kind plan = {
         .what = what,
         .put = put_next_plan,
@@ -29,7 +54,14 @@ cli_put_plan(struct cli *cli, const char *what, enum stint_status status, struct
         .wide = "",
         .name = "tasklet",
     };
-    return cli_put_list(cli, &plan, status, list);
+    count_staying(list, &s);
+    int code = cli_put_list(cli, &plan, status, list);
+    if (code == EXIT_DONE && s.count != 0) {
+        code = cli_say_exit(s.count == s.all ? none : EXIT_PARTLY,
+                            "%zu of %zu cannot be moved, for one %s: %s", s.count, s.all,
+                            s.tasklet, s.why);
+    }
+    return code;
 }
 
 static int
@@ -103,7 +135,7 @@ cmd_cluster_balance(struct cli *cli)
     uint32_t most = (uint32_t)args_number(cli->args, "max-moves", 0);
     enum stint_status status =
         stint_admin_balance(cli->client, cli->args->dry_run, most, cli_left(cli), &list);
-    return cli_put_plan(cli, "balance the cluster", status, list);
+    return cli_put_plan(cli, "balance the cluster", EXIT_REFUSED, status, list);
 }
 
 static bool

@@ -305,7 +305,7 @@ cmd_node_drain(struct cli *cli)
         return cli_fail(cli, status, "drain node", drain.node);
     }
     if (drain.dry_run) {
-        return cli_put_plan(cli, "drain node", status, list);
+        return cli_put_plan(cli, "drain node", EXIT_PARTLY, status, list);
     }
     if (status == STINT_OK && args_on(args, "wait")) {
         status = follow_drain(cli, &drain, &list);

@@ -62,34 +62,6 @@ fail(const struct cli *cli, enum stint_status status, const struct stint_migrate
                 : cli_fail_text(status, "move", object, why);
 }
 
-/*
- * Whether the real run would be refused, by the tasklet or by where it would go: the plan has asked
- * only the tasklet. `why` is the first reason.
- */
-static bool
-is_refused(struct cli *cli, const char *tasklet, struct stint_list *plan, char *why, size_t size)
-{
-    const struct stint_plan_item *p = stint_list_plan(plan);
-    const struct stint_explain_item *e;
-    struct stint_list *list = NULL;
-    bool refused = p != NULL && p->to[0] == '\0';
-    snprintf(why, size, "%s", refused ? p->reason : "");
-    if (p != NULL && !refused && strcmp(p->from, p->to) != 0 &&
-        stint_admin_explain(cli->client, tasklet, p->to, cli_left(cli), &list) == STINT_OK) {
-        while (!refused && (e = stint_list_explain(list)) != NULL) {
-            bool there = e->target[0] != '\0';
-            refused = e->text[0] != '\0' && !(there && e->target_ok);
-            if (refused) {
-                snprintf(why, size, "%s%s%s%s", there ? "node " : "", e->target,
-                         there ? ": " : "", e->text);
-            }
-        }
-    }
-    stint_list_free(list);
-    stint_list_rewind(plan);
-    return refused;
-}
-
 /* Without --wait a move may still be refused by where it goes. */
 static void
 note_under_way(const struct cli *cli, struct stint_list *list)
@@ -124,7 +96,6 @@ static int
 put_answer(struct cli *cli, const struct stint_migrate *migrate, enum stint_status status,
            struct stint_list *list)
 {
-    char why[STINT_CLIENT_ERROR_SIZE];
     bool plan = stint_list_plan(list) != NULL; /* a dry run's */
     stint_list_rewind(list);
     if (migrate->selector != NULL && status == STINT_OK && stint_list_count(list) == 0) {
@@ -138,11 +109,14 @@ put_answer(struct cli *cli, const struct stint_migrate *migrate, enum stint_stat
         }
         return cli_put_list(cli, &move_list, status, list);
     }
-    if (migrate->tasklet != NULL && is_refused(cli, migrate->tasklet, list, why, sizeof why)) {
+    const struct stint_plan_item *p = stint_list_plan(list);
+    stint_list_rewind(list);
+    if (migrate->tasklet != NULL && p->to[0] == '\0') { /* what the real run would say */
+        int code = cli_fail_exit(EXIT_REFUSED, "move", migrate->tasklet, p->reason);
         stint_list_free(list);
-        return cli_fail_exit(EXIT_REFUSED, "move", migrate->tasklet, why);
+        return code;
     }
-    return cli_put_plan(cli, "move", status, list);
+    return cli_put_plan(cli, "move", EXIT_REFUSED, status, list);
 }
 
 int

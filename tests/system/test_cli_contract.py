@@ -171,6 +171,21 @@ def test_tasklets(world):
     check_equal(world.tool("tasklet", "migrate", spawn["id"], "--to", "auto", rc=None).rc in (0, 5), True, "a pinned one")
 
 
+def test_dry_runs_promise_nothing_that_is_refused(world):
+    world.keys("n1", "n2")
+    founder = world.node("n1", found=True)
+    world.node("n2", join=founder, modules=("ring",))
+    world.await_members(["n1", "n2"])
+    world.tool("cluster", "balancer", "off")
+    tally = world.spawn("tally/Tally", {"name": "a"}, on="n1")
+    world.blocked(tally)
+    for command, code in ((["tasklet", "migrate", "--selector", "code=Tally", "--to", "n2", "--yes"], 5), (["node", "drain", "n1", "--to", "n2", "--yes"], 6)):
+        dry = world.tool(*command, "--dry-run", "-o", "json", rc=code)
+        check_equal([(p["tasklet"], p["to"]) for p in dry.json["items"]], [(tally, None)], "what cannot move")
+        check("node n2: " in dry.json["items"][0]["reason"] and "tally" in dry.line, f"{dry.command}: {dry.out} {dry.line}")
+        world.tool(*command, "--wait", "--timeout", "3s", rc=code)
+
+
 def test_lists_are_not_cut_in_silence(world):
     world.cluster(2)
     world.tool("cluster", "balancer", "off")
@@ -299,6 +314,9 @@ def test_spawn_that_waits_for_the_authority(world):
     n1, n2 = world.cluster(2)
     n1.suspend()
     late = world.tool("tasklet", "spawn", "tally/Tally", "--args", '{"name":"late"}', "--on", "n2", "--timeout", "1s", "-o", "json", rc=6, endpoint=n2)
+    # What only the authority can do has not happened, and says whom it waits for.
+    for command in (["cluster", "balancer", "off"], ["keys", "revoke", "00000000000000aa", "--yes"], ["node", "cordon", "n2"]):
+        check("the store (node n1) does not answer" in world.tool(*command, "--timeout", "1s", rc=1, endpoint=n2).line, f"{command}")
     n1.go_on()
     check("authority" in late.line and late.line.endswith("(exit 6)"), late.line)
     world.blocked(late.json["id"], endpoint=n2)
@@ -362,5 +380,5 @@ def test_stop(world):
 
 
 if __name__ == "__main__":
-    lib.main(test_nodes_and_cluster, test_keys, test_tasklets, test_lists_are_not_cut_in_silence, test_channels, test_a_channel_without_a_type, test_labels, test_tags, test_migrations,
+    lib.main(test_nodes_and_cluster, test_keys, test_tasklets, test_dry_runs_promise_nothing_that_is_refused, test_lists_are_not_cut_in_silence, test_channels, test_a_channel_without_a_type, test_labels, test_tags, test_migrations,
              test_spawn_that_waits_for_the_authority, test_interrupted_question, test_watch, test_what_was_refused_as_a_whole, test_stop)

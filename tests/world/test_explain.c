@@ -40,6 +40,12 @@ is_suspected(struct world *w, void *arg)
 }
 
 static bool
+is_gone(struct world *w, void *arg)
+{
+    return view_named(world_node(w, 0)->view, arg) == NULL;
+}
+
+static bool
 every_reason_of_every_target(struct world *w)
 {
     char one[STINT_ID_TEXT_SIZE];
@@ -129,6 +135,63 @@ its_own_reasons_come_with_the_targets(struct world *w)
     return true;
 }
 
+/* The plan of a drain of a node, or of moving what a selector fits; the last of its items. */
+static enum stint_status
+plan(struct world *w, stint_Verb verb, const char *target, const char *to, stint_PlanInfo *last)
+{
+    stint_Request r = request(verb);
+    *last = (stint_PlanInfo)stint_PlanInfo_init_zero;
+    if (verb == stint_Verb_VERB_NODE_DRAIN) {
+        text_copy(r.target, sizeof r.target, target);
+    } else {
+        text_copy(r.selector, sizeof r.selector, target);
+    }
+    text_copy(r.to, sizeof r.to, to);
+    r.dry_run = true;
+    enum stint_status status = ask(w, 1, &r);
+    return status == STINT_OK && !last_item(stint_PlanInfo_fields, last) ? STINT_ERROR : status;
+}
+
+static bool
+dry_runs_ask_the_nodes(struct world *w)
+{
+    const stint_Verb drain = stint_Verb_VERB_NODE_DRAIN, move = stint_Verb_VERB_TASKLET_MIGRATE;
+    char one[STINT_ID_TEXT_SIZE];
+    char n2[] = "n2";
+    stint_PlanInfo info;
+    CHECK(four_nodes(w) && spawn_idle(w, 0, "n1", 20, one) == STINT_OK);
+    CHECK(plan(w, drain, "n1", "n3", &info) == STINT_OK && reply.items == 20);
+    CHECK(info.to[0] == 0 && strstr(info.reason, "node n3: ") != NULL);
+    CHECK(plan(w, move, "code=Feed", "n3", &info) == STINT_OK && reply.items == 20);
+    CHECK(info.to[0] == 0 && strstr(info.reason, "node n3: ") != NULL);
+    CHECK(plan(w, move, "code=Feed", "n2", &info) == STINT_OK && strcmp(info.to, "n2") == 0);
+    CHECK(plan(w, move, "code=Feed", "n1", &info) == STINT_OK && strcmp(info.to, "n1") == 0);
+    /* n3 is the emptiest, and would be refused: the others take all. */
+    CHECK(spawn_idle(w, 0, "n2", 3, one) == STINT_OK && spawn_idle(w, 0, "n4", 3, one) == STINT_OK);
+    world_run(w, 3 * SECOND);
+    CHECK(plan(w, drain, "n1", "", &info) == STINT_OK && reply.items == 20);
+    CHECK(strcmp(info.to, "n2") == 0 || strcmp(info.to, "n4") == 0);
+    CHECK(plan(w, drain, "n1", "n2,n3", &info) == STINT_OK && strcmp(info.to, "n2") == 0);
+    CHECK(ask_target(w, 0, stint_Verb_VERB_NODE_CORDON, "n2") == STINT_OK);
+    world_run(w, SECOND);
+    CHECK(plan(w, drain, "n1", "n2,n3", &info) == STINT_OK && info.to[0] == 0);
+    CHECK(strstr(info.reason, "cordoned") != NULL && strstr(info.reason, "node n3: ") != NULL);
+    CHECK(plan(w, move, "node=n1", "n2", &info) == STINT_OK && info.to[0] == 0);
+    CHECK(ask_target(w, 0, stint_Verb_VERB_NODE_UNCORDON, "n2") == STINT_OK);
+    world_run(w, SECOND);
+    world_pause(w, 1, true); /* not suspected yet: it is asked, and late */
+    stint_Request r = request(drain);
+    text_copy(r.target, sizeof r.target, "n1");
+    text_copy(r.to, sizeof r.to, n2);
+    r.timeout_ms = 200;
+    r.dry_run = true;
+    CHECK(ask(w, 0, &r) == STINT_OK && reply.items == 20 && says("not every node"));
+    CHECK(last_item(stint_PlanInfo_fields, &info) && strstr(info.reason, "in time") != NULL);
+    CHECK(world_until(w, is_gone, n2, 10 * SECOND));
+    CHECK(ask(w, 0, &r) == STINT_UNREACHABLE && says("declared dead"));
+    return true;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -136,6 +199,7 @@ main(int argc, char **argv)
         { "every_reason_of_every_target", every_reason_of_every_target },
         { "memory_is_a_reason", memory_is_a_reason },
         { "its_own_reasons_come_with_the_targets", its_own_reasons_come_with_the_targets },
+        { "dry_runs_ask_the_nodes", dry_runs_ask_the_nodes },
     };
     return world_cases(argc, argv, cases, sizeof cases / sizeof cases[0], say_last_answer);
 }

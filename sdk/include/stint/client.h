@@ -317,9 +317,10 @@ stint_client_channel_create_begin(struct stint_client *client, const struct stin
                                   uint32_t timeout_ms, stint_call_done_fn *done, void *arg);
 
 /*
- * Closes a channel; with `wake` all that wait on it end with STINT_CLOSED, else what is in it is
- * received first. STINT_OK; STINT_NOT_FOUND, STINT_AMBIGUOUS; STINT_STORE_DOWN its name cannot be
- * looked up; STINT_NOT_SENT, STINT_OUTCOME_UNKNOWN.
+ * Closes a channel; with `wake` all that wait on it end, receivers with STINT_END_OF_SEQUENCE and
+ * senders with STINT_CLOSED; else what is in it is received first. STINT_OK; STINT_NOT_FOUND,
+ * STINT_AMBIGUOUS; STINT_STORE_DOWN its name cannot be looked up; STINT_NOT_SENT,
+ * STINT_OUTCOME_UNKNOWN.
  *
  *     status = stint_client_channel_close(client, "out", true, 5000);
  */
@@ -408,7 +409,7 @@ stint_client_receive_begin(struct stint_client *client, const char *channel, boo
  *
  * `ch` needs a type and perhaps a capacity: values that are accepted before you receive them. A
  * `name` or a node in `on` is refused. Up to 64 channels at a time. The channel ends by
- * stint_client_channel_close, or with the client: whoever waits in it gets STINT_CLOSED. When the
+ * stint_client_channel_close, or with the client: who waits to send gets STINT_CLOSED. When the
  * client has vanished, has been without any node, or was not processed (see `own_thread`) for a
  * minute, they get STINT_CHANNEL_LOST; what is in the channel stays there, and when the client is
  * back others can use it.

@@ -153,7 +153,7 @@ struct stint_drain_item {
 struct stint_plan_item {
     struct stint_id tasklet;
     const char *from;
-    const char *to;
+    const char *to;     /* "": it cannot move; `reason` says why */
     const char *reason;
     const char *code; /* of the tasklet */
 };
